@@ -1,0 +1,34 @@
+/** The rooms of docs/architecture.md and what each may import. No exceptions list: a violation is mended, not listed. */
+const room = (name, from, may, comment) => ({
+  name, comment, severity: "error",
+  from: { path: from },
+  to: { path: "^(src|machines|actors|tmux)/", pathNot: [from, ...may] },
+});
+const domain = "^src/domain/", ports = "^src/ports/", client = "^src/client/";
+const port = (folder, ...more) => room(`${folder}-is-a-port-implementation`, `^src/${folder}/`, [domain, ports, ...more], "one folder a port: its implementations, nothing else");
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "not-to-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    room("domain-imports-nothing-of-ours", domain, [], "types and schemas, no I/O"),
+    { name: "domain-has-no-io", severity: "error", from: { path: domain }, to: { dependencyTypes: ["core"] } },
+    room("machines-are-pure", "^machines/", [domain], "pure statecharts"),
+    { name: "machines-have-no-io-and-no-effect", severity: "error", from: { path: "^machines/" }, to: { path: "node_modules/(effect|execa|pg|better-sqlite3|kysely)/" } },
+    { name: "machines-have-no-node", severity: "error", from: { path: "^machines/" }, to: { dependencyTypes: ["core"] } },
+    room("tmux-stands-alone", "^tmux/", [], "the terminal fabric knows nothing of ours"),
+    room("ports-know-the-domain", ports, [domain], "narrow interfaces"),
+    room("actors-run-charts", "^actors/", [domain, "^machines/", "^tmux/", ports], "what runs charts"),
+    ...["store", "process", "adapters", "workspaces", "verify", "sources", "config", "publish"].map((folder) => port(folder)),
+    room("client-knows-the-contract", client, [domain, ports], "the contract and its transports"),
+    room("cli-knows-the-client", "^src/cli/", [domain, client], "commands are clients"),
+    room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|verify|sources|config|publish|client)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
+    { name: "nobody-imports-the-bin", severity: "error", from: {}, to: { path: "^src/main\\.ts$" } },
+    { name: "no-dev-dependency-in-the-product", severity: "error", from: { path: "^(src|machines|actors|tmux)/" }, to: { dependencyTypes: ["npm-dev"] } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
+  },
+};

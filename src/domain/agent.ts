@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { RunId, WorkItemId } from "./ids.ts";
+import { Stage, type WriteScope } from "./stage.ts";
+import { Audit, Verdict } from "./verdict.ts";
+
+export const AdapterName = z.enum(["claude", "codex", "responses", "cursor", "hermes", "opencode", "scripted"]);
+export type AdapterName = z.infer<typeof AdapterName>;
+
+/** Why a turn ended without doing its work. The infra kinds never consume the work's budget. */
+export const AgentFailure = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("rateLimited"), until: z.number().nullable(), message: z.string() }),
+  z.object({ kind: z.literal("overloaded"), message: z.string() }),
+  z.object({ kind: z.literal("network"), message: z.string() }),
+  z.object({ kind: z.literal("spawn"), message: z.string() }),
+  z.object({ kind: z.literal("auth"), message: z.string() }),
+  z.object({ kind: z.literal("model"), message: z.string() }),
+  z.object({ kind: z.literal("crashed"), exitCode: z.number().nullable(), signal: z.string().nullable(), message: z.string() }),
+  z.object({ kind: z.literal("noResult"), message: z.string() }),
+  z.object({ kind: z.literal("badSession"), message: z.string() }),
+  z.object({ kind: z.literal("timeout"), afterMs: z.number() }),
+  z.object({ kind: z.literal("stalled"), afterMs: z.number() }),
+]);
+export type AgentFailure = z.infer<typeof AgentFailure>;
+
+export const infraKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded", "network", "spawn"]);
+
+export const Usage = z.object({ inputTokens: z.number(), outputTokens: z.number(), cachedTokens: z.number() });
+export type Usage = z.infer<typeof Usage>;
+
+/** What an adapter reads off its CLI's stream: the one vocabulary of pipeline, renderers and progress evidence. */
+export type AgentEvent =
+  | { readonly type: "session"; readonly sessionId: string; readonly model?: string }
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "thinking"; readonly text: string }
+  | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string }
+  | { readonly type: "usage"; readonly usage: Usage }
+  /** US dollars of this run alone (adapters subtract what a resumed session had cost before). */
+  | { readonly type: "cost"; readonly usd: number }
+  | { readonly type: "rateLimit"; readonly until: number | null; readonly message: string }
+  | { readonly type: "permissionDenied"; readonly tool: string; readonly detail: string }
+  | { readonly type: "question"; readonly text: string }
+  | { readonly type: "verdict"; readonly verdict: Verdict }
+  | { readonly type: "audit"; readonly audit: Audit }
+  | { readonly type: "result"; readonly text: string }
+  | { readonly type: "failure"; readonly failure: AgentFailure }
+  /** A line that is no event of this CLI; kept visible, never fatal by itself. */
+  | { readonly type: "garbage"; readonly line: string };
+
+/** One turn asked of an agent; written to `spec.json` of the run, so JSON. */
+export const TurnRequest = z.object({
+  runId: RunId,
+  item: WorkItemId,
+  attempt: z.number().int().positive(),
+  stage: Stage,
+  /** 1-based pipeline iteration. */
+  iteration: z.number().int().positive(),
+  /** 1-based try of this stage actor (crashes, retries and answers start a new try). */
+  tryNumber: z.number().int().positive(),
+  adapter: AdapterName,
+  model: z.string().nullable(),
+  /** Working directory: inside the item's worktree. */
+  cwd: z.string(),
+  prompt: z.string(),
+  /** Continue this session of the CLI. */
+  sessionId: z.string().nullable(),
+  /** What the resumed session had cost before, US dollars; adapters with cumulative cost subtract it. */
+  sessionCostUsd: z.number().nonnegative(),
+  readOnly: z.boolean(),
+  timeoutMs: z.number().int().positive(),
+  /** No output and no CPU burnt for this long: stalled. */
+  stallMs: z.number().int().positive(),
+  playbook: z.string().nullable(),
+});
+export type TurnRequest = z.infer<typeof TurnRequest>;
+
+/** How a turn ended, as the stage chart hears it. */
+export const TurnOutcome = z.object({
+  runId: RunId,
+  ended: z.discriminatedUnion("how", [
+    z.object({ how: z.literal("completed"), text: z.string() }),
+    z.object({ how: z.literal("question"), text: z.string() }),
+    z.object({ how: z.literal("failed"), failure: AgentFailure }),
+    z.object({ how: z.literal("cancelled") }),
+  ]),
+  sessionId: z.string().nullable(),
+  /** Cumulative cost of the session when the CLI reports it so, else of this run; US dollars. */
+  sessionCostUsd: z.number(),
+  costUsd: z.number(),
+  usage: Usage,
+  verdict: Verdict.nullable(),
+  audit: Audit.nullable(),
+  permissionDenials: z.array(z.string()),
+  /** Processes that outlived the agent and were swept. */
+  swept: z.number().int().nonnegative(),
+});
+export type TurnOutcome = z.infer<typeof TurnOutcome>;
+
+export type { WriteScope };

@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { WorkItemId } from "./ids.ts";
+import { OperatorLane } from "./lane.ts";
+
+export const WorkItemKind = z.enum(["bug", "feature", "docs", "chore"]);
+export type WorkItemKind = z.infer<typeof WorkItemKind>;
+
+/** One unit of work as its source gave it. Title and body are hostile text: never in argv, a shell, a format or a path. */
+export const WorkItem = z.object({
+  id: WorkItemId,
+  source: z.enum(["local", "github", "azdo", "command"]),
+  /** The source's own id, e.g. a file name. */
+  sourceId: z.string(),
+  title: z.string().max(4_000),
+  body: z.string().max(1_000_000),
+  kind: WorkItemKind,
+  /** 1 (first) to 4 (last). */
+  priority: z.number().int().min(1).max(4),
+  /** Milliseconds since the epoch. */
+  createdAt: z.number().int().nonnegative(),
+  /** The project's name in the configuration. */
+  project: z.string(),
+  /** Absolute path of the project's repository. */
+  repository: z.string(),
+  operatorLane: OperatorLane,
+  /** Adapter-specific script for the `scripted` adapter, when the item brings its own. */
+  playbook: z.string().optional(),
+});
+export type WorkItem = z.infer<typeof WorkItem>;
+
+/** Where a work item stands; the work item chart's states. */
+export const WorkItemStatus = z.enum([
+  "discovered", "awaitingApproval", "ready", "claimed", "operating", "verifying", "review", "publishing",
+  "retryAt", "blocked", "paused", "cancelling", "done", "failed", "cancelled", "exhausted",
+]);
+export type WorkItemStatus = z.infer<typeof WorkItemStatus>;
+
+export const BlockedReason = z.enum(["needsSpec", "needsEnvironment", "needsHuman", "needsReconcile"]);
+export type BlockedReason = z.infer<typeof BlockedReason>;
+
+export const terminalStatuses = ["done", "failed", "cancelled", "exhausted"] as const satisfies readonly WorkItemStatus[];
+export const isTerminal = (status: WorkItemStatus): boolean => (terminalStatuses as readonly string[]).includes(status);

@@ -1,0 +1,53 @@
+import { Context, type Effect } from "effect";
+import type { AdapterName, AgentEvent, AgentFailure, TurnRequest } from "../domain/agent.ts";
+import type { RunExit } from "./agent-process.ts";
+
+/** How to run one turn: what to launch, without starting it. Pure. */
+export interface LaunchPlan {
+  readonly argv: readonly [string, ...string[]];
+  /** Added to the allow-listed base environment; adapters name here what their CLI needs. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: string;
+  readonly stdinMode: "close" | "open";
+}
+
+/** What the end of the stream, the exit and the error output say together, when no `result` or `failure` event did. */
+export interface StreamEnd { readonly exit: RunExit; readonly errorTail: string }
+
+/** Reads one run's output. State lives here only; feeding the same lines again gives the same events. */
+export interface StreamReader {
+  /** Events of one line of standard output. Never throws: what it cannot read is `garbage`. */
+  readonly line: (text: string) => readonly AgentEvent[];
+  /** Called once after the last line. Adds the closing `result` or `failure` if the stream did not carry one. */
+  readonly end: (end: StreamEnd) => readonly AgentEvent[];
+}
+
+export interface AdapterCapabilities {
+  /** The CLI itself can be told to change nothing. */
+  readonly readOnly: boolean;
+  readonly resume: boolean;
+  readonly mcp: boolean;
+  readonly cost: boolean;
+}
+
+/** One agent CLI. A new adapter is one module that implements this and one line in the registry. */
+export interface Adapter {
+  readonly name: AdapterName;
+  readonly capabilities: AdapterCapabilities;
+  readonly plan: (turn: TurnRequest, host: HostEnvironment) => LaunchPlan | AgentFailure;
+  readonly reader: (turn: TurnRequest) => StreamReader;
+  /** The text to write to an open standard input for a polite interrupt; `undefined`: start with SIGINT. */
+  readonly interrupt?: string;
+  /** The bytes that carry a message to a running turn, when its standard input is open. */
+  readonly message?: (text: string) => string;
+  /** For doctor: is the CLI there, which version, is it signed in? Runs nothing that costs money. */
+  readonly probe: (host: HostEnvironment) => Effect.Effect<AdapterProbe>;
+}
+
+export interface AdapterProbe { readonly ok: boolean; readonly detail: string; readonly mend?: string }
+
+/** The owner's environment an adapter may draw from by name; it passes on only what it lists. */
+export interface HostEnvironment { readonly env: Readonly<Record<string, string | undefined>>; readonly home: string; readonly runDirectory: string }
+
+export interface AdaptersShape { readonly get: (name: AdapterName) => Adapter | undefined; readonly all: readonly Adapter[] }
+export class Adapters extends Context.Service<Adapters, AdaptersShape>()("enact-factory/ports/Adapters") {}

@@ -1,0 +1,61 @@
+import { Context, Data, type Effect, type Scope, type Stream } from "effect";
+import type { RunId } from "../domain/ids.ts";
+
+/** What to launch. Written to `spec.json` (0600) of the run's directory. */
+export interface RunSpec {
+  readonly runId: RunId;
+  /** Exact argv; argv[0] is a program path or a name looked up in `env.PATH`. */
+  readonly argv: readonly [string, ...string[]];
+  readonly cwd: string;
+  /** The whole environment of the child; nothing else is inherited. The launcher adds ENACT_RUN_ID. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Bytes written to the child's standard input at start. */
+  readonly stdin?: string;
+  /** After `stdin`: close it (the child sees EOF) or keep the FIFO open for later messages. */
+  readonly stdinMode: "close" | "open";
+  /** Free-form facts kept beside the run for readers (item, stage, adapter…). */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** How a run ended. `lost`: gone without an exit file (killed with its launcher, or the machine went down). */
+export interface RunExit { readonly code: number | null; readonly signal: string | null; readonly lost: boolean; readonly at: number }
+
+export class SpawnFailed extends Data.TaggedError("SpawnFailed")<{ readonly runId: RunId; readonly message: string }> {}
+export class RunMissing extends Data.TaggedError("RunMissing")<{ readonly runId: RunId }> {}
+export class RunIo extends Data.TaggedError("RunIo")<{ readonly runId: RunId; readonly message: string }> {}
+
+/** A complete line of the child's standard output; `end` is the byte offset after its newline. */
+export interface OutputLine { readonly text: string; readonly end: number; /** true when cut at the line cap */ readonly truncated: boolean }
+
+export interface RunHandle {
+  readonly runId: RunId;
+  readonly directory: string;
+  readonly adopted: boolean;
+  /** Lines of `out` from byte `from`, following it until the run has ended and every byte was read. A last line without newline is given too. */
+  readonly lines: (from: number) => Stream.Stream<OutputLine, RunIo>;
+  /** Bytes of `err`'s tail, for error messages. */
+  readonly errorTail: Effect.Effect<string, RunIo>;
+  /** Completes when the run has ended. */
+  readonly exit: Effect.Effect<RunExit, RunIo>;
+  /** Signals the whole process group. No error when it is gone already. */
+  readonly signal: (signal: "SIGINT" | "SIGTERM" | "SIGKILL") => Effect.Effect<void>;
+  /** Writes to the child's standard input (stdinMode "open"). */
+  readonly write: (text: string) => Effect.Effect<void, RunIo>;
+  /** CPU milliseconds burnt so far by every living process of the run, and how many live. */
+  readonly activity: Effect.Effect<{ readonly cpuMs: number; readonly processes: number }>;
+  /** Kills whatever still carries the run's id, own sessions included. Returns how many were found. */
+  readonly sweep: Effect.Effect<number>;
+}
+
+export interface AgentProcessShape {
+  /**
+   * Starts the run detached, so that it outlives this process. Idempotent by run id: a run that was started before is adopted,
+   * one that was prepared but never started is started, never twice.
+   */
+  readonly start: (spec: RunSpec) => Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope>;
+  /** A run of an earlier owner, alive or ended. */
+  readonly adopt: (runId: RunId) => Effect.Effect<RunHandle, RunMissing | RunIo, Scope.Scope>;
+  readonly list: Effect.Effect<readonly { readonly runId: RunId; readonly alive: boolean; readonly exit?: RunExit; readonly labels: Readonly<Record<string, string>> }[]>;
+}
+
+export class AgentProcess extends Context.Service<AgentProcess, AgentProcessShape>()("enact-factory/ports/AgentProcess") {}

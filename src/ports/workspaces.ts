@@ -1,0 +1,47 @@
+import { Context, Data, type Effect } from "effect";
+import type { WorkItemId } from "../domain/ids.ts";
+import type { WriteScope } from "../domain/stage.ts";
+
+/** The repository, a branch or a hook is not usable; a person has to mend it. */
+export class WorkspaceUnusable extends Data.TaggedError("WorkspaceUnusable")<{ readonly message: string; readonly mend: string }> {}
+/** git or the disk failed; trying again may help. */
+export class WorkspaceIo extends Data.TaggedError("WorkspaceIo")<{ readonly message: string }> {}
+/** A path leads out of the worktree (symlink, `..`). Nothing was touched. */
+export class WorkspaceEscape extends Data.TaggedError("WorkspaceEscape")<{ readonly path: string; readonly message: string }> {}
+export type WorkspaceError = WorkspaceUnusable | WorkspaceIo | WorkspaceEscape;
+
+export interface WorkspaceRequest { readonly item: WorkItemId; readonly attempt: number; readonly repository: string; readonly baseRef: string | null }
+export interface Workspace { readonly path: string; readonly branch: string; /** Full commit id the branch starts from. */ readonly base: string }
+export interface CommittedWork {
+  readonly head: string;
+  /** True when head's tree equals base's tree. */
+  readonly empty: boolean;
+  /** Hash of the diff base..head; equal diffs have equal hashes. */
+  readonly diffHash: string;
+  readonly changed: readonly string[];
+  /** `3 files changed, 10 insertions(+), 2 deletions(-)` */
+  readonly summary: string;
+}
+export interface Checkpoint { readonly ref: string; readonly commit: string }
+
+/** One worktree per run lineage. Every operation is idempotent: after a crash it is simply asked again. */
+export interface WorkspacesShape {
+  /** The item's worktree, made (branch `enact/<id>`, hooks run, files copied) or found as it was. A dirty user checkout is never touched. */
+  readonly prepare: (request: WorkspaceRequest) => Effect.Effect<Workspace, WorkspaceError>;
+  /** Commits everything in the worktree (untracked files included, ignored ones not) on the item's branch. No change: head stays. */
+  readonly commit: (workspace: Workspace, message: string) => Effect.Effect<CommittedWork, WorkspaceError>;
+  /** The diff base..head as text, cut at `maxBytes` with a marker. */
+  readonly diff: (workspace: Workspace, maxBytes: number) => Effect.Effect<string, WorkspaceError>;
+  /** Cheap fingerprint of the worktree as it is now, uncommitted and untracked files included. */
+  readonly fingerprint: (workspace: Workspace) => Effect.Effect<string, WorkspaceError>;
+  /** Changes since `since` (a commit) that `scope` does not allow are checkpointed, then undone. Returns the paths undone. */
+  readonly enforce: (item: WorkItemId, workspace: Workspace, since: string, scope: WriteScope) => Effect.Effect<readonly string[], WorkspaceError>;
+  /** `refs/enact/checkpoints/<id>/<n>`: everything, untracked files included. No new ref when nothing changed since the last. */
+  readonly checkpoint: (item: WorkItemId, workspace: Workspace, why: string) => Effect.Effect<Checkpoint, WorkspaceError>;
+  readonly checkpoints: (item: WorkItemId, repository: string) => Effect.Effect<readonly Checkpoint[], WorkspaceError>;
+  /** Puts a checkpoint's tree into a new worktree directory and names it. */
+  readonly restore: (item: WorkItemId, repository: string, ref: string, to: string) => Effect.Effect<string, WorkspaceError>;
+  /** Checkpoints, then removes the worktree; the branch stays. Absent already: no error. */
+  readonly remove: (item: WorkItemId, workspace: Workspace, repository: string) => Effect.Effect<void, WorkspaceError>;
+}
+export class Workspaces extends Context.Service<Workspaces, WorkspacesShape>()("enact-factory/ports/Workspaces") {}
