@@ -1,0 +1,244 @@
+/**
+ * What config.toml may say: the one owner of its keys, defaults and descriptions.
+ * The template of `init`, config.toml.example, `validate` and the redaction of secrets are all derived from these schemas.
+ *
+ * I1 every key has a one-line description, and a default or an example.
+ * I2 objects are strict: an unknown key is an error.
+ * I3 an empty file is a valid configuration.
+ * I4 every progress rule can fire within the default caps.
+ */
+import { z } from "zod";
+import { AdapterName } from "./agent.ts";
+import { OperatorLane } from "./lane.ts";
+import { type Stage, stages } from "./stage.ts";
+
+const count = z.int().nonnegative();
+const positive = z.int().positive();
+const milliseconds = z.int().positive();
+/** An empty text (`"${VAR:-}"` with VAR unset) counts as not given. */
+const text = z.string().transform((value) => (value === "" ? undefined : value)).optional();
+const path = z.string().min(1, "a path cannot be empty");
+const argv = z.array(z.string()).min(1, "a command is an array of its words, e.g. [\"npm\", \"ci\"]");
+const relativePath = z.string().regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$)).+$/, "a path inside the repository, without ..");
+const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable, without its value");
+
+/** `container` runs checks with the user's podman or docker in that image. */
+export const SandboxSetting = z.union([z.enum(["auto", "off"]), z.strictObject({ container: z.string().min(1) })], { error: 'write "auto", "off" or { container = "IMAGE" }' });
+export type SandboxSetting = z.infer<typeof SandboxSetting>;
+
+export const CheckSetting = z.strictObject({
+  name: z.string().min(1).meta({ description: "Shown in reports; unique within the project.", examples: ["test"] }),
+  argv: argv.meta({ description: "The command as an array of words; no shell reads it.", examples: [["npm", "test"]] }),
+  timeoutMs: milliseconds.optional().meta({ description: "Milliseconds; verify.timeoutMs when absent.", examples: [600_000] }),
+});
+export type CheckSetting = z.infer<typeof CheckSetting>;
+
+const checks = z.array(CheckSetting);
+const hooks = z.strictObject({
+  after_create: argv.optional().meta({ description: "Once, in a new worktree; a failure blocks the item.", examples: [["npm", "ci"]] }),
+  before_run: argv.optional().meta({ description: "Before each agent turn; a failure blocks the item.", examples: [["npm", "run", "generate"]] }),
+  after_run: argv.optional().meta({ description: "After each agent turn; a failure is a warning.", examples: [["npm", "run", "format"]] }),
+  before_remove: argv.optional().meta({ description: "Before a worktree is removed; a failure is a warning.", examples: [["docker", "compose", "down"]] }),
+});
+export type Hooks = z.infer<typeof hooks>;
+
+export const ProjectConfig = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "letters, digits, dot, dash and underscore; at most 64").meta({ description: "How items, commands and reports name it.", examples: ["app"] }),
+  projectPath: path.meta({ description: "The git repository; ~ and paths relative to this file are fine.", examples: ["."] }),
+  heartbeatMs: milliseconds.default(10_000).describe("Milliseconds between two looks for work in this project."),
+  lane: OperatorLane.default("none").describe("Operator lane of its items that name none: manual, none, autopilot, ralph, ultrawork or team."),
+  baseRef: text.meta({ description: "Branch or commit that work starts from; the checked-out commit when absent.", examples: ["main"] }),
+  checks: checks.optional().meta({ description: "Instead of verify.checks.", examples: [[{ name: "test", argv: ["npm", "test"] }]] }),
+  hooks: hooks.optional().meta({ description: "Instead of the hooks of the same name in workspace.hooks.", examples: [{ after_create: ["npm", "ci"] }] }),
+  copy: z.array(relativePath).optional().meta({ description: "Instead of workspace.copy.", examples: [[".env.test"]] }),
+  env: z.array(environmentName).optional().meta({ description: "Instead of workspace.env.", examples: [["DATABASE_URL"]] }),
+  sandbox: SandboxSetting.optional().meta({ description: "Instead of verify.sandbox.", examples: ["auto"] }),
+});
+export type ProjectConfig = z.infer<typeof ProjectConfig>;
+
+/** The keys of one stage; `enabled` differs, so it is added where the stage is named. */
+const stageKeys = (timeoutMs: number) => ({
+  adapter: AdapterName.optional().meta({ description: "Runs this stage; the top-level adapter when absent.", examples: ["claude", "codex"] }),
+  model: text.meta({ description: "Passed to the adapter as it is; the CLI's own default when absent.", examples: ["claude-haiku-4-5-20251001", "o4-mini"] }),
+  escalateModel: text.meta({ description: "The model after escalation; never escalates when absent.", examples: ["claude-sonnet-4-20250514"] }),
+  escalateAfterIteration: positive.default(3).describe("Iterations with the first model; the next one takes escalateModel."),
+  timeoutMs: milliseconds.default(timeoutMs).describe("Milliseconds one turn may take."),
+});
+const switched = (on: boolean, what: string) => z.boolean().default(on).describe(what);
+const coderEnabled = z.literal(true, { error: "the coder cannot be switched off; write enabled = true or leave it out" }).default(true).describe("Always true.");
+
+const defaultStages = z.strictObject({
+  coder: z.strictObject({ ...stageKeys(1_800_000), enabled: coderEnabled }).prefault({}).describe("Writes the change."),
+  critic: z.strictObject({ ...stageKeys(600_000), enabled: switched(true, "Review each iteration; false takes the coder's work when the checks pass.") }).prefault({}).describe("Reviews it."),
+  tester: z.strictObject({ ...stageKeys(600_000), enabled: switched(false, "Write tests after approval.") }).prefault({}).describe("Writes tests."),
+  documenter: z.strictObject({ ...stageKeys(600_000), enabled: switched(false, "Write documentation after approval.") }).prefault({}).describe("Writes documentation."),
+  auditor: z.strictObject({ ...stageKeys(600_000), enabled: switched(false, "Look for security and risk findings; a critical one goes back to the coder.") }).prefault({}).describe("Looks for security and risk findings."),
+  "stage-documenter": z.strictObject({ ...stageKeys(600_000), enabled: switched(false, "Write the run's report.") }).prefault({}).describe("Writes the run's report."),
+} satisfies Record<Stage, z.ZodType>).prefault({});
+
+export const Config = z.strictObject({
+  adapter: AdapterName.default("claude").describe(`What runs the agents: ${AdapterName.options.join(", ")}.`),
+  language: z.enum(["en", "ko"]).default("en").describe("Language of messages and prompts: en or ko."),
+  review: z.enum(["none", "human"]).default("none").describe("human: verified work waits in the inbox for a person before it is published."),
+
+  store: z.strictObject({
+    url: z.string().regex(/^(postgres(ql)?:\/\/.+)?$/, "a PostgreSQL URL: postgres://user:password@host:port/database").transform((value) => (value === "" ? undefined : value)).optional()
+      .meta({ description: "PostgreSQL of a shared or long-lived factory; an SQLite file in the state directory when absent.", examples: ["postgres://enact:enact@localhost:45432/enact_factory_dev"], secret: true }),
+  }).prefault({}).describe("Where the factory keeps its state."),
+
+  sources: z.strictObject({
+    local: z.strictObject({
+      directory: path.optional().meta({ description: "Directory with one .md or .toml file per work item; none is watched when absent.", examples: ["work-items"] }),
+      project: text.meta({ description: "Project of items that name none; needed with more than one project.", examples: ["app"] }),
+      pollMs: milliseconds.default(2_000).describe("Milliseconds between two looks into the directory."),
+    }).prefault({}).describe("Work items from files."),
+  }).prefault({}).describe("Where work items come from."),
+
+  projects: z.array(ProjectConfig).default([]).describe("The repositories this factory works on, one table each."),
+
+  workspace: z.strictObject({
+    hooks: hooks.prefault({}).describe("Your own commands around a worktree, as arrays of words; no shell reads them."),
+    copy: z.array(relativePath).default([]).meta({ description: "Files copied from the repository into each new worktree, e.g. ignored ones that tests need.", examples: [[".env.test"]] }),
+    env: z.array(environmentName).default([]).meta({ description: "Names of environment variables that hooks, checks and agents may see, besides the basic ones.", examples: [["DATABASE_URL"]] }),
+  }).prefault({}).describe("How worktrees are made, for all projects."),
+
+  verify: z.strictObject({
+    sandbox: SandboxSetting.default("auto").describe('Where checks run: "auto" (bubblewrap, or sandbox-exec on macOS; refuses when neither works), "off", or { container = "IMAGE" }.'),
+    checks: checks.default([]).meta({ description: "Checks of every project; found by themselves when empty (npm, cargo, go, pytest, ruff).", examples: [[{ name: "test", argv: ["npm", "test"] }]] }),
+    timeoutMs: milliseconds.default(600_000).describe("Milliseconds one check may take."),
+    shareDependencies: z.boolean().default(true).describe("Let checks use the dependencies installed in the repository (node_modules and the like), read-only."),
+  }).prefault({}).describe("The project's own checks, run on base and head."),
+
+  publish: z.strictObject({
+    remote: text.meta({ description: "Git remote that finished branches are pushed to; they stay local when absent.", examples: ["origin"] }),
+  }).prefault({}).describe("Where results go."),
+
+  scheduler: z.strictObject({
+    slots: positive.default(2).describe("Items worked on at the same time."),
+    slotsPerProject: positive.default(2).describe("The same, for each project."),
+  }).prefault({}).describe("How much runs at once."),
+
+  limits: z.strictObject({
+    maxIterations: positive.default(5).describe("Coder and critic rounds of one item; then it is exhausted."),
+    infraRetries: count.default(5).describe("Retries of one turn after rate limits, network and start failures; these never count as iterations."),
+    crashRetries: count.default(2).describe("Retries of one turn after its agent crashed or ended without a result."),
+    itemFailures: count.default(1).describe("New tries of a whole item after its work was wrong; then it is failed."),
+    retryBaseMs: milliseconds.default(5_000).describe("Milliseconds before the first retry; doubles with each further one."),
+    retryMaxMs: milliseconds.default(300_000).describe("Milliseconds between two retries at most, unless a provider names a later time."),
+    stallMs: milliseconds.default(600_000).describe("Milliseconds without output and without CPU use of the agent or its children: stalled."),
+    interruptGraceMs: milliseconds.default(5_000).describe("Milliseconds each step of an interrupt (ask, SIGINT, SIGTERM, SIGKILL) waits for the next."),
+  }).prefault({}).describe("Caps. Each can be reached; none is ever taken for success."),
+
+  progress: z.strictObject({
+    sameError: z.int().min(2).default(3).describe("Iterations in a row with the same error fingerprint: stuck."),
+    sameFeedback: z.int().min(2).default(2).describe("Reviews in a row with near-equal feedback: stuck."),
+    feedbackSimilarity: z.number().gt(0).max(1).default(0.8).describe("Jaccard similarity of two feedbacks' words from which they are near-equal."),
+    sameDiff: z.int().min(2).default(3).describe("Iterations in a row that end with the same diff: stuck."),
+    repeatedTool: z.int().min(2).default(12).describe("The same tool call in a row within one turn: stuck."),
+    monologue: z.int().min(2).default(12).describe("Messages in a row without a tool call within one turn: stuck."),
+    costWithoutChangeUsd: z.number().positive().default(2).describe("US dollars spent since the diff last changed: stuck."),
+  }).prefault({}).describe("When an agent that is busy is called stuck. A diff that goes A, B, A is stuck at once."),
+
+  autonomous: z.strictObject({
+    claimUnassigned: z.boolean().default(true).describe("Claim items of lane none for the plain pipeline."),
+    requireApproval: z.boolean().default(false).describe("Wait for a person before an item is claimed."),
+    schedule: text.meta({ description: "Cron expression: automation claims work only at these times; always when absent.", examples: ["*/30 * * * *"] }),
+    pairMode: z.boolean().default(true).describe("Let coder and critic work as a pair session that a person can watch."),
+    decomposition: z.strictObject({
+      enabled: z.boolean().default(false).describe("Split large items into smaller ones before work starts."),
+      maxItems: positive.default(8).describe("Parts of one item at most."),
+    }).prefault({}).describe("Splitting large items."),
+    defaultStages: defaultStages.describe("Adapter, model, time and switch of each stage."),
+  }).prefault({}).describe("What the factory does by itself."),
+
+  terminal: z.strictObject({
+    backend: z.enum(["auto", "tmux", "pty"]).default("auto").describe("auto: tmux when it works, else pseudo-terminals."),
+  }).prefault({}).describe("Terminals of agents."),
+
+  gateway: z.strictObject({
+    port: z.int().min(0).max(65_535).default(3847).describe("Loopback port of dashboard and API; 0 takes a free one."),
+  }).prefault({}).describe("Dashboard and API."),
+
+  discord: z.strictObject({
+    token: text.meta({ description: "Bot token.", examples: ["${DISCORD_TOKEN:-}"], secret: true }),
+    channelId: text.meta({ description: "Channel of reports and commands.", examples: ["${DISCORD_CHANNEL_ID:-}"] }),
+    webhookUrl: text.meta({ description: "Enough by itself for reports.", examples: ["${DISCORD_WEBHOOK_URL:-}"], secret: true }),
+  }).prefault({}).describe("Reports to, and commands from, Discord."),
+
+  azdo: z.strictObject({
+    org: text.meta({ description: "Organisation.", examples: ["${AZDO_ORG:-}"] }),
+    project: text.meta({ description: "Project.", examples: ["${AZDO_PROJECT:-}"] }),
+    apiKey: text.meta({ description: "Personal access token; AZDO_API_KEY is its older name.", examples: ["${AZDO_PAT:-${AZDO_API_KEY:-}}"], secret: true }),
+    teamId: text.meta({ description: "Team.", examples: ["${AZDO_TEAM_ID:-}"] }),
+  }).prefault({}).describe("Work items of Azure DevOps."),
+
+  github: z.strictObject({
+    repos: z.array(z.string().regex(/^[\w.-]+\/[\w.-]+$/, "a repository is written OWNER/NAME")).default([]).meta({ description: "Repositories whose CI is watched.", examples: [["octocat/hello-world"]] }),
+  }).prefault({}).describe("Repositories on GitHub."),
+}).superRefine((config, context) => {
+  const seen = new Map<string, number>();
+  for (const [index, project] of config.projects.entries()) {
+    const first = seen.get(project.name);
+    if (first !== undefined) context.addIssue({ code: "custom", path: ["projects", index, "name"], message: `project ${first + 1} has this name already; give each project its own` });
+    else seen.set(project.name, index);
+  }
+  const named = config.sources.local.project;
+  if (named !== undefined && !seen.has(named)) context.addIssue({ code: "custom", path: ["sources", "local", "project"], message: `no project is called ${JSON.stringify(named)}${seen.size === 0 ? "; add a [[projects]] table" : `; write one of ${[...seen.keys()].join(", ")}`}` });
+});
+export type Config = z.infer<typeof Config>;
+
+/** What validates but does nothing yet; doctor says so. Dotted keys. */
+export const unservedSections: readonly string[] = ["discord", "azdo", "github", "terminal", "gateway", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
+
+/** A stage's settings with the fallbacks applied. */
+export interface StageSettings {
+  readonly stage: Stage;
+  readonly adapter: AdapterName;
+  readonly model: string | null;
+  readonly escalateModel: string | null;
+  /** The last iteration that uses `model`. */
+  readonly escalateAfterIteration: number;
+  readonly timeoutMs: number;
+  readonly enabled: boolean;
+}
+export const stageSettings = (config: Config, name: Stage): StageSettings => {
+  const own = config.autonomous.defaultStages[name];
+  return { stage: name, adapter: own.adapter ?? config.adapter, model: own.model ?? null, escalateModel: own.escalateModel ?? null, escalateAfterIteration: own.escalateAfterIteration, timeoutMs: own.timeoutMs, enabled: own.enabled };
+};
+export const allStageSettings = (config: Config): readonly StageSettings[] => stages.map((name) => stageSettings(config, name));
+
+/** A project's settings with the fallbacks of `workspace` and `verify` applied. */
+export interface ProjectSettings {
+  readonly name: string;
+  /** Absolute after loading. */
+  readonly repository: string;
+  readonly heartbeatMs: number;
+  readonly lane: OperatorLane;
+  readonly baseRef: string | null;
+  /** Empty: found by themselves. */
+  readonly checks: readonly (CheckSetting & { readonly timeoutMs: number })[];
+  readonly checkTimeoutMs: number;
+  readonly shareDependencies: boolean;
+  readonly hooks: Hooks;
+  readonly copy: readonly string[];
+  readonly env: readonly string[];
+  readonly sandbox: SandboxSetting;
+}
+export const projectSettings = (config: Config, project: ProjectConfig): ProjectSettings => ({
+  name: project.name,
+  repository: project.projectPath,
+  heartbeatMs: project.heartbeatMs,
+  lane: project.lane,
+  baseRef: project.baseRef ?? null,
+  checks: (project.checks ?? config.verify.checks).map((check) => ({ ...check, timeoutMs: check.timeoutMs ?? config.verify.timeoutMs })),
+  checkTimeoutMs: config.verify.timeoutMs,
+  shareDependencies: config.verify.shareDependencies,
+  hooks: { ...config.workspace.hooks, ...project.hooks },
+  copy: project.copy ?? config.workspace.copy,
+  env: project.env ?? config.workspace.env,
+  sandbox: project.sandbox ?? config.verify.sandbox,
+});
+
+/** The settings of a repository by its absolute path, also of one that the configuration does not list (`run -p PATH`). */
+export const settingsOfRepository = (config: Config, repository: string): ProjectSettings =>
+  projectSettings(config, config.projects.find((project) => project.projectPath === repository) ?? ProjectConfig.parse({ name: repository.replace(/^.*\//, "").replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 64) || "project", projectPath: repository }));
