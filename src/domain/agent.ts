@@ -17,6 +17,8 @@ export const AgentFailure = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("crashed"), exitCode: z.number().nullable(), signal: z.string().nullable(), message: z.string() }),
   z.object({ kind: z.literal("noResult"), message: z.string() }),
   z.object({ kind: z.literal("badSession"), message: z.string() }),
+  /** The factory itself was asked to stop: costs no budget, the next try resumes the session. */
+  z.object({ kind: z.literal("interrupted") }),
   z.object({ kind: z.literal("timeout"), afterMs: z.number() }),
   z.object({ kind: z.literal("stalled"), afterMs: z.number() }),
 ]);
@@ -34,8 +36,11 @@ export type AgentEvent =
   | { readonly type: "thinking"; readonly text: string }
   | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string }
   | { readonly type: "usage"; readonly usage: Usage }
-  /** US dollars of this run alone (adapters subtract what a resumed session had cost before). */
-  | { readonly type: "cost"; readonly usd: number }
+  /**
+   * US dollars of this run alone so far (adapters subtract what a resumed session had cost before), and of the whole session when the CLI
+   * counts so. Of several such events of a run the last one holds; they are not added.
+   */
+  | { readonly type: "cost"; readonly usd: number; readonly sessionUsd?: number }
   | { readonly type: "rateLimit"; readonly until: number | null; readonly message: string }
   | { readonly type: "permissionDenied"; readonly tool: string; readonly detail: string }
   | { readonly type: "question"; readonly text: string }

@@ -1,0 +1,62 @@
+import { createActor, type AnyMachineSnapshot, type AnyStateMachine, type EventObject } from "xstate";
+import type { StepAction } from "../machines/catalog.ts";
+
+/**
+ * Runs one chart as a pure function: state and event in, state and unexecuted actions out.
+ *
+ * Owns: the only use of XState's `machine.transition` with a scope of our own. One inert actor serves every call for its machine;
+ * it is never started, so it has no timers, no children and no mailbox.
+ *
+ * I1 Nothing is executed here. I2 A throw leaves no trace: the caller's state is still the truth.
+ * I3 Only JSON leaves: `save` and `load` round-trip through text.
+ */
+export interface Chart {
+  readonly machine: AnyStateMachine;
+  readonly start: (input: unknown) => Step;
+  readonly step: (state: AnyMachineSnapshot, event: EventObject) => Step;
+  readonly save: (state: AnyMachineSnapshot) => string;
+  readonly load: (saved: unknown) => AnyMachineSnapshot;
+}
+
+export interface Step { readonly state: AnyMachineSnapshot; readonly actions: readonly StepAction[] }
+
+const none: readonly StepAction[] = [];
+
+export const createChart = (machine: AnyStateMachine): Chart => {
+  // XState types the scope by the machine; ours is inert, so the actor it names is only ever looked at.
+  const inert = createActor(machine, { input: undefined as never, inspect: undefined });
+  let taken: StepAction[] | undefined;
+  const scope: Parameters<AnyStateMachine["transition"]>[2] = {
+    self: inert,
+    id: "",
+    sessionId: "",
+    system: inert.system,
+    logger: () => {},
+    defer: () => {},
+    emit: () => {},
+    stopChild: () => {},
+    actionExecutor: (action) => {
+      // `raise` is settled inside the step; it only shows up here as well (runtime facts, §8).
+      if (action.type === "xstate.raise") return;
+      (taken ??= []).push({ type: action.type, params: action.params });
+    },
+  };
+  const drain = (state: AnyMachineSnapshot): Step => {
+    const actions = taken ?? none;
+    taken = undefined;
+    return { state, actions };
+  };
+  return {
+    machine,
+    start: (input) => {
+      taken = undefined;
+      return drain(machine.getInitialSnapshot(scope, input));
+    },
+    step: (state, event) => {
+      taken = undefined;
+      return drain(machine.transition(state, event, scope));
+    },
+    save: (state) => JSON.stringify(machine.getPersistedSnapshot(state)),
+    load: (saved) => machine.restoreSnapshot(saved as Parameters<AnyStateMachine["restoreSnapshot"]>[0], scope),
+  };
+};

@@ -1,0 +1,401 @@
+import { Effect } from "effect";
+import type { AnyMachineSnapshot, EventObject } from "xstate";
+import type { CatalogEntry, StepAction } from "../machines/catalog.ts";
+import type { Alarm, Spawn, Tell } from "../machines/durable.ts";
+import { type Address, itemAddress, parseAddress, type WorkItemId } from "../src/domain/ids.ts";
+import type { ClockShape } from "../src/ports/clock.ts";
+import type { Cause, Commit, CommitError, OutboxRow, StoreShape, StoreUnavailable } from "../src/ports/store.ts";
+import { AlarmClock } from "./alarm-clock.ts";
+import { type Chart, createChart, type Step } from "./chart.ts";
+
+/**
+ * Runs every durable chart of one state directory.
+ *
+ * Owns: the mailboxes, the resident states, the single commit in flight, the alarm clock. Talks to: the Store (its only memory),
+ * the charts (pure), the effect runner (told of outbox rows after they are durable).
+ *
+ * I1 Nothing changes a durable chart that is not in the journal: a state is adopted after its commit, never before.
+ * I2 One commit at a time; a batch is what arrived during the one before (group commit without a timer).
+ * I3 An event and the row that caused it (mail, outbox, alarm) go in one transaction, so it is processed once.
+ * I4 A transition that throws commits nothing: its event goes to the dead letters and the item is blocked.
+ * I5 After `StoreFenced` nothing is written and nothing is sent, ever again.
+ */
+export interface HostObserver {
+  /** After each durable batch, in journal order. */
+  readonly committed?: (change: Change) => void;
+  readonly deadLettered?: (actor: Address, event: EventObject, error: unknown) => void;
+  /** The store refused a batch; `retryInMs` null means the host has stopped for good. */
+  readonly storeTrouble?: (error: CommitError | StoreUnavailable, retryInMs: number | null) => void;
+}
+
+/** One journaled step, as watchers (CLI, inspector, tests) see it. */
+export interface Change {
+  readonly actor: Address;
+  readonly chart: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly event: EventObject;
+  readonly from: unknown;
+  readonly to: unknown;
+  readonly final: boolean;
+  readonly view: unknown;
+}
+
+export interface HostOptions {
+  readonly store: StoreShape;
+  readonly clock: ClockShape;
+  readonly catalog: readonly CatalogEntry[];
+  /** Called with each outbox row once it is durable, and at recovery with all that were pending. */
+  readonly onEffect: (row: OutboxRow) => void;
+  readonly observer?: HostObserver;
+  /** Secrets out of what is stored; applied to the JSON text of events and effects. */
+  readonly redact?: (json: string) => string;
+  /** Resident states kept for actors at rest; the rest live in their snapshot rows. */
+  readonly residents?: number;
+}
+
+interface Envelope { readonly event: EventObject; readonly cause: Cause | undefined; readonly done: (() => void) | undefined; readonly fail: ((error: unknown) => void) | undefined }
+interface Resident { readonly address: Address; readonly entry: Entry; readonly state: AnyMachineSnapshot; readonly seq: number; readonly snapshotSeq: number; readonly view: string }
+interface Entry { readonly catalog: CatalogEntry; readonly chart: Chart }
+
+/** Journal entries between snapshots: replaying 64 costs about ten restores, and a restore is a third of a millisecond. */
+const snapshotEvery = 64;
+const batchLimit = 512;
+const startType = "actor.start";
+const firstRetryMs = 100;
+const lastRetryMs = 10_000;
+
+/** The host was stopped or fenced; what was sent is not known to be durable. */
+export class HostStopped extends Error { override readonly name = "HostStopped"; }
+
+export class DurableHost {
+  readonly #options: HostOptions;
+  readonly #charts = new Map<string, Entry>();
+  readonly #mailboxes = new Map<Address, Envelope[]>();
+  /** Insertion order is least recently used first. */
+  readonly #resident = new Map<Address, Resident>();
+  readonly #alarms: AlarmClock;
+  readonly #mailInHand = new Set<number>();
+  #lastMail = 0;
+  #working: Promise<void> | undefined;
+  #stopped: unknown;
+  #retryMs = firstRetryMs;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    for (const catalog of options.catalog) if (catalog.durable) this.#charts.set(catalog.id, { catalog, chart: createChart(catalog.machine) });
+    this.#alarms = new AlarmClock(options.clock, (actor, name) => this.#enqueue(actor, { type: `alarm.${name}` }, { row: "alarm", name }));
+  }
+
+  /** Takes up what the last owner left: alarms, mail, and outbox rows that were never answered. Call once, before anything else. */
+  async recover(): Promise<{ readonly effects: number; readonly mail: number; readonly alarms: number }> {
+    const { store } = this.#options;
+    const alarms = await Effect.runPromise(store.alarms);
+    for (const alarm of alarms) this.#alarms.set(alarm.actor, alarm.name, alarm.at);
+    const mail = await this.takeMail();
+    const outbox = await Effect.runPromise(store.outbox);
+    for (const row of outbox) this.#options.onEffect(row);
+    return { effects: outbox.length, mail, alarms: alarms.length };
+  }
+
+  /** Sends an event; resolves when its processing is durable (also when the chart ignored it), rejects with `HostStopped`. */
+  send(to: Address, event: EventObject, cause?: Cause): Promise<void> {
+    return new Promise((done, fail) => this.#enqueue(to, event, cause, done, fail));
+  }
+
+  /** Picks up mail left in the store by other processes. Returns how many messages were new. */
+  async takeMail(): Promise<number> {
+    const rows = await Effect.runPromise(this.#options.store.mail(0));
+    return this.#takeMailRows(rows);
+  }
+
+  /** The state of an actor as of its last durable event; `undefined` when there is none. */
+  async state(address: Address): Promise<{ readonly chart: string; readonly state: AnyMachineSnapshot; readonly seq: number } | undefined> {
+    const actor = this.#resident.get(address) ?? (await this.#load(address));
+    return actor ? { chart: actor.entry.catalog.id, state: actor.state, seq: actor.seq } : undefined;
+  }
+
+  /** How many states are in memory, for budgets and tests. */
+  get residents(): number { return this.#resident.size; }
+
+  /** Resolves when no mailbox holds anything and no commit is in flight. */
+  async idle(): Promise<void> {
+    while (this.#working) await this.#working;
+  }
+
+  /** Lets the commit in flight finish, then refuses everything. What is unprocessed stays in the store. */
+  async stop(): Promise<void> {
+    this.#halt(new HostStopped("the host was stopped"));
+    await this.idle();
+  }
+
+  #halt(reason: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = reason;
+    this.#alarms.stop();
+    for (const box of this.#mailboxes.values()) for (const envelope of box) envelope.fail?.(reason);
+    this.#mailboxes.clear();
+  }
+
+  #enqueue(to: Address, event: EventObject & Readonly<Record<string, unknown>>, cause: Cause | undefined, done?: () => void, fail?: (error: unknown) => void): void {
+    if (this.#stopped) {
+      fail?.(this.#stopped);
+      return;
+    }
+    const box = this.#mailboxes.get(to);
+    const envelope: Envelope = { event, cause, done, fail };
+    if (box) box.push(envelope);
+    else this.#mailboxes.set(to, [envelope]);
+    this.#working ??= this.#work().finally(() => { this.#working = undefined; });
+  }
+
+  async #work(): Promise<void> {
+    // Everything sent in this turn of the event loop joins the first batch.
+    await Promise.resolve();
+    while (this.#mailboxes.size > 0 && !this.#stopped) await this.#batch();
+  }
+
+  async #batch(): Promise<void> {
+    const at = this.#options.clock.now();
+    const commits: Commit[] = [];
+    const changes: Change[] = [];
+    const effects: OutboxRow[] = [];
+    const taken: { readonly address: Address; readonly envelopes: Envelope[]; readonly after: Resident | undefined }[] = [];
+    let anyMail = false;
+    try {
+      for (const [address, box] of this.#mailboxes) {
+        if (commits.length >= batchLimit) break;
+        const found = await this.#find(address);
+        let actor = "poison" in found ? undefined : found.actor;
+        const envelopes = box.splice(0, batchLimit);
+        if (box.length === 0) this.#mailboxes.delete(address);
+        taken.push({ address, envelopes, after: undefined });
+        for (const envelope of envelopes) {
+          const outcome = "poison" in found ? found : this.#step(address, actor, envelope, at);
+          if ("poison" in outcome) {
+            // What this actor did before in the batch must be durable first: then the poisoned event waits for the next batch.
+            const rest = envelopes.splice(envelopes.indexOf(envelope));
+            this.#putBack(address, rest);
+            if (envelopes.length === 0) {
+              await this.#bury(address, envelope, outcome.poison, at);
+              this.#takeBack(address, envelope);
+            }
+            break;
+          }
+          actor = outcome.actor;
+          commits.push(outcome.commit);
+          changes.push(outcome.change);
+          anyMail ||= outcome.commit.mail !== undefined;
+          outcome.commit.effects?.forEach((effect, n) => effects.push({ key: `${address}:${outcome.commit.seq}:effect:${n}`, actor: address, kind: effect.kind, payload: effect.payload, at, attempts: 0 }));
+        }
+        taken[taken.length - 1] = { address, envelopes, after: actor };
+      }
+      if (commits.length > 0) await Effect.runPromise(this.#options.store.commit(commits));
+    } catch (error) {
+      await this.#refused(error, taken);
+      return;
+    }
+    this.#retryMs = firstRetryMs;
+    for (const { address, envelopes, after } of taken) {
+      if (after && envelopes.length > 0) this.#adopt(after);
+      for (const envelope of envelopes) {
+        if (envelope.cause?.row === "mail") this.#mailInHand.delete(envelope.cause.id);
+        envelope.done?.();
+      }
+      if (after?.state.status !== "active") this.#resident.delete(address);
+    }
+    for (const commit of commits) for (const alarm of commit.final ? [] : (commit.alarms ?? [])) this.#alarms.set(commit.actor, alarm.name, alarm.at);
+    for (const commit of commits) if (commit.final) this.#alarms.drop(commit.actor);
+    for (const change of changes) this.#options.observer?.committed?.(change);
+    for (const effect of effects) this.#options.onEffect(effect);
+    if (anyMail) this.#takeMailRows(await Effect.runPromise(this.#options.store.mail(this.#lastMail)));
+  }
+
+  #takeMailRows(rows: readonly { readonly id: number; readonly to: Address; readonly event: string }[]): number {
+    let fresh = 0;
+    for (const row of rows) {
+      if (this.#mailInHand.has(row.id)) continue;
+      this.#mailInHand.add(row.id);
+      this.#lastMail = Math.max(this.#lastMail, row.id);
+      fresh++;
+      this.#enqueue(row.to, parseEvent(row.event), { row: "mail", id: row.id });
+    }
+    return fresh;
+  }
+
+  #step(address: Address, actor: Resident | undefined, envelope: Envelope, at: number): { readonly actor: Resident; readonly commit: Commit; readonly change: Change } | { readonly poison: unknown } {
+    try {
+      const event = { ...envelope.event, at };
+      const starting = actor === undefined;
+      if (starting && event.type !== startType) throw new Error(`there is no actor at ${address}`);
+      const entry = actor?.entry ?? this.#entryFor(event);
+      const step: Step = starting ? entry.chart.start(startInput(event)) : event.type === startType ? { state: actor.state, actions: [] } : entry.chart.step(actor.state, event);
+      if (step.state.status === "error") throw step.state.error;
+      const seq = (actor?.seq ?? 0) + 1;
+      const final = step.state.status !== "active";
+      const view = JSON.stringify(entry.catalog.view(step.state) ?? null);
+      const due = final || seq - (actor?.snapshotSeq ?? 0) >= snapshotEvery;
+      const asked = this.#read(step.actions);
+      const commit: Commit = {
+        actor: address, seq, at, event: this.#json(event),
+        ...(envelope.cause ? { cause: envelope.cause } : {}),
+        ...(asked.mail.length > 0 ? { mail: asked.mail } : {}),
+        ...(asked.effects.length > 0 ? { effects: asked.effects } : {}),
+        ...(asked.alarms.length > 0 ? { alarms: asked.alarms } : {}),
+        ...(due ? { snapshot: { machine: entry.catalog.id, version: entry.catalog.version, state: entry.chart.save(step.state) } } : {}),
+        ...(view !== (actor?.view ?? "null") ? { view } : {}),
+        ...(final ? { final } : {}),
+      };
+      return {
+        actor: { address, entry, state: step.state, seq, snapshotSeq: due ? seq : (actor?.snapshotSeq ?? 0), view },
+        commit,
+        change: { actor: address, chart: entry.catalog.id, seq, at, event, from: actor?.state.value, to: step.state.value, final, view: commit.view === undefined ? undefined : JSON.parse(view) },
+      };
+    } catch (error) {
+      return { poison: error };
+    }
+  }
+
+  #read(actions: readonly StepAction[]): { readonly mail: { readonly to: Address; readonly event: string }[]; readonly effects: { readonly kind: string; readonly payload: string }[]; readonly alarms: Alarm[] } {
+    const mail: { readonly to: Address; readonly event: string }[] = [];
+    const effects: { readonly kind: string; readonly payload: string }[] = [];
+    const alarms: Alarm[] = [];
+    for (const action of actions) {
+      switch (action.type) {
+        case "tell": {
+          const { to, event } = action.params as Tell;
+          mail.push({ to, event: this.#json(event) });
+          break;
+        }
+        case "spawn": {
+          const { address, chart, input } = action.params as Spawn;
+          mail.push({ to: address, event: this.#json({ type: startType, chart, version: this.#charts.get(chart)?.catalog.version ?? 0, input }) });
+          break;
+        }
+        case "effect": {
+          const request = action.params as { readonly kind: string };
+          effects.push({ kind: request.kind, payload: this.#json(request) });
+          break;
+        }
+        case "alarm":
+          alarms.push(action.params as Alarm);
+          break;
+        default:
+          throw new Error(`a durable chart cannot do ${action.type}: only effect, tell, spawn and alarm`);
+      }
+    }
+    return { mail, effects, alarms };
+  }
+
+  #json(value: unknown): string {
+    const text = JSON.stringify(value);
+    return this.#options.redact ? this.#options.redact(text) : text;
+  }
+
+  #entryFor(event: EventObject): Entry {
+    const chart = "chart" in event && typeof event.chart === "string" ? event.chart : "";
+    const entry = this.#charts.get(chart);
+    if (!entry) throw new Error(`there is no durable chart ${JSON.stringify(chart)}`);
+    return entry;
+  }
+
+  #adopt(actor: Resident): void {
+    this.#resident.delete(actor.address);
+    this.#resident.set(actor.address, actor);
+    const limit = this.#options.residents ?? 1_000;
+    for (const address of this.#resident.keys()) {
+      if (this.#resident.size <= limit) break;
+      if (!this.#mailboxes.has(address)) this.#resident.delete(address);
+    }
+  }
+
+  /** A saved state that cannot be brought back poisons the events of this actor alone; a store that does not answer is not its fault. */
+  async #find(address: Address): Promise<{ readonly actor: Resident | undefined } | { readonly poison: unknown }> {
+    try {
+      return { actor: this.#resident.get(address) ?? (await this.#load(address)) };
+    } catch (error) {
+      if (asStoreError(error)) throw error;
+      return { poison: error };
+    }
+  }
+
+  /** Snapshot, then the events after it, as they were journaled; their actions were committed then and are ignored now. */
+  async #load(address: Address): Promise<Resident | undefined> {
+    const { snapshot, events } = await Effect.runPromise(this.#options.store.load(address));
+    let actor: Resident | undefined;
+    if (snapshot) {
+      const entry = this.#charts.get(snapshot.machine);
+      if (!entry) throw new Error(`${address} was saved by a chart this version does not have: ${snapshot.machine}`);
+      const saved: unknown = JSON.parse(snapshot.state);
+      const state = entry.chart.load(snapshot.version === entry.catalog.version ? saved : entry.catalog.migrate(saved, snapshot.version));
+      actor = { address, entry, state, seq: snapshot.seq, snapshotSeq: snapshot.seq, view: JSON.stringify(entry.catalog.view(state) ?? null) };
+    }
+    for (const row of events) {
+      const event = parseEvent(row.event);
+      const entry: Entry = actor?.entry ?? this.#entryFor(event);
+      const state: AnyMachineSnapshot = actor ? (event.type === startType ? actor.state : entry.chart.step(actor.state, event).state) : entry.chart.start(startInput(event)).state;
+      actor = { address, entry, state, seq: row.seq, snapshotSeq: actor?.snapshotSeq ?? 0, view: "" };
+    }
+    return actor && { ...actor, view: JSON.stringify(actor.entry.catalog.view(actor.state) ?? null) };
+  }
+
+  /** I4. The item hears of it as an event of its own, so that `why` can say so. */
+  async #bury(address: Address, envelope: Envelope, error: unknown, at: number): Promise<void> {
+    const message = error instanceof Error ? error.message : String(error);
+    await Effect.runPromise(this.#options.store.deadLetter({ actor: address, event: this.#json(envelope.event), error: message, stack: error instanceof Error ? (error.stack ?? "") : "", at }, envelope.cause));
+    if (envelope.cause?.row === "mail") this.#mailInHand.delete(envelope.cause.id);
+    envelope.done?.();
+    this.#options.observer?.deadLettered?.(address, envelope.event, error);
+    const parts = parseAddress(address);
+    if (!parts || envelope.event.type === "reconcile") return;
+    const item = parts.chart === "item" ? address : await this.#itemOf(parts.item, parts.attempt);
+    if (item) this.#enqueue(item, { type: "reconcile", reason: `${address} could not process ${envelope.event.type}: ${message}` }, undefined);
+  }
+
+  /** The item whose lineage a pipeline attempt belongs to: lineages are numbered by their first attempt. */
+  async #itemOf(item: WorkItemId, attempt: number): Promise<Address | undefined> {
+    for (let lineage = attempt; lineage >= 1; lineage--) {
+      const address = itemAddress(item, lineage);
+      const found = await this.#find(address);
+      if ("poison" in found || found.actor) return address;
+    }
+    return undefined;
+  }
+
+  #putBack(address: Address, envelopes: readonly Envelope[]): void {
+    if (envelopes.length === 0) return;
+    this.#mailboxes.set(address, [...envelopes, ...(this.#mailboxes.get(address) ?? [])]);
+  }
+
+  #takeBack(address: Address, envelope: Envelope): void {
+    const box = this.#mailboxes.get(address);
+    if (box?.[0] === envelope) box.shift();
+    if (box?.length === 0) this.#mailboxes.delete(address);
+  }
+
+  async #refused(error: unknown, taken: readonly { readonly address: Address; readonly envelopes: Envelope[] }[]): Promise<void> {
+    // Nothing of the batch is durable and nothing was adopted: the events go back in front of their mailboxes (I1).
+    for (const { address, envelopes } of taken) this.#putBack(address, envelopes);
+    const trouble = asStoreError(error);
+    if (!trouble || trouble._tag === "StoreFenced") {
+      if (trouble) this.#options.observer?.storeTrouble?.(trouble, null);
+      this.#halt(trouble ?? error);
+      return;
+    }
+    const wait = this.#retryMs;
+    this.#retryMs = Math.min(wait * 2, lastRetryMs);
+    this.#options.observer?.storeTrouble?.(trouble, wait);
+    await new Promise<void>((resolve) => { this.#options.clock.at(this.#options.clock.now() + wait, resolve); });
+  }
+}
+
+const parseEvent = (json: string): EventObject => {
+  const value: unknown = JSON.parse(json);
+  if (typeof value === "object" && value !== null && "type" in value && typeof value.type === "string") return { ...value, type: value.type };
+  throw new Error("a journaled event has no type");
+};
+
+const startInput = (event: EventObject): unknown => ("input" in event ? event.input : undefined);
+
+const asStoreError = (error: unknown): CommitError | StoreUnavailable | undefined =>
+  typeof error === "object" && error !== null && "_tag" in error && (error._tag === "StoreFenced" || error._tag === "StoreFull" || error._tag === "StoreUnavailable") ? (error as CommitError) : undefined;

@@ -1,0 +1,442 @@
+import { assign, setup } from "xstate";
+import type { CheckReport } from "../src/domain/check.ts";
+import { passed } from "../src/domain/check.ts";
+import { emptyBrief, type TurnBrief, type WorkspaceRef } from "../src/domain/effects.ts";
+import { type Address, pipelineAddress, progressAddress, stageAddress } from "../src/domain/ids.ts";
+import type { Policy, StagePlan } from "../src/domain/policy.ts";
+import type { Stage } from "../src/domain/stage.ts";
+import type { Finding } from "../src/domain/verdict.ts";
+import type { WorkItem } from "../src/domain/work-item.ts";
+import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
+import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
+
+/**
+ * The plain pipeline of one work item: coder, then checks, then critic, until approval or the cap; then the enabled stages.
+ *
+ * I1 At most `maxIterations` coder turns are asked for. I2 Nothing is approved whose last checks had new failures.
+ * I3 The last feedback and the failing checks are in the next brief. I4 Escalation happens once.
+ * I5 At most one stage lives at a time, and a cancelled or stuck pipeline waits for it to end.
+ * I6 `exhausted` names the cap; it never reads as done.
+ */
+export interface PipelineInput {
+  readonly owner: Address;
+  readonly item: WorkItem;
+  /** Rises with every pipeline of the item; part of this actor's address. */
+  readonly attempt: number;
+  /** Names the worktree and branch: the same for all pipelines that continue one another's work. */
+  readonly lineage: number;
+  readonly policy: Policy;
+  /** Failing checks found after an earlier run of this pipeline's work. */
+  readonly failing: readonly string[];
+}
+
+export interface PipelineContext extends PipelineInput {
+  readonly workspace: WorkspaceRef | null;
+  readonly iteration: number;
+  /** Stage actors started so far; part of their address. */
+  readonly started: number;
+  readonly stage: Stage;
+  readonly stageAddress: Address;
+  readonly head: string;
+  readonly changeSummary: string;
+  readonly diffHash: string;
+  readonly empty: boolean;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly newFailures: readonly string[];
+  readonly feedback: string;
+  readonly findings: readonly Finding[];
+  readonly approved: boolean;
+  readonly escalated: boolean;
+  readonly escalateNow: boolean;
+  readonly question: string | null;
+  readonly coderSession: { readonly id: string | null; readonly costUsd: number };
+  readonly costUsd: number;
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly rule: string;
+  readonly reason: string;
+  readonly failure: PipelineFailure | null;
+}
+
+export type PipelineFailure = "infra" | "environment" | "work" | "rejected" | "auth" | "stuck" | "cap";
+
+export interface PipelineEnded {
+  readonly type: "pipeline.ended";
+  readonly attempt: number;
+  readonly outcome: "done" | "failed" | "cancelled" | "exhausted";
+  readonly failure: PipelineFailure | null;
+  readonly reason: string;
+  readonly workspace: WorkspaceRef | null;
+  readonly head: string;
+  readonly iterations: number;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly costUsd: number;
+}
+
+export type PipelineEvent = (
+  | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
+  | { readonly type: "workspace.committed"; readonly head: string; readonly empty: boolean; readonly diffHash: string; readonly changed: readonly string[]; readonly summary: string }
+  | { readonly type: "workspace.checkpointed"; readonly ref: string }
+  | { readonly type: "verify.done"; readonly report: CheckReport }
+  | StageEnded
+  | { readonly type: "stage.asks"; readonly stage: Stage; readonly question: string }
+  | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "stuck"; readonly rule: string; readonly says: string }
+  | { readonly type: "cancel" }
+  | EffectFailed
+) & Stamp;
+
+/** Optional stages after approval, in their order. */
+const afterApproval = ["tester", "documenter", "auditor", "stage-documenter"] as const satisfies readonly Stage[];
+
+const nextAfter = (context: PipelineContext): Stage | undefined => {
+  const from = (afterApproval as readonly Stage[]).indexOf(context.stage);
+  return afterApproval.slice(from + 1).find((stage) => context.policy.stages[stage] !== undefined);
+};
+
+const words = (text: string): readonly string[] => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? [])].slice(0, 400);
+
+const coderPlan = (context: PipelineContext): StagePlan | undefined => context.policy.stages.coder;
+
+const mayEscalate = (context: PipelineContext): boolean => !context.escalated && (coderPlan(context)?.escalateModel ?? null) !== null;
+
+/** CONF-17: iterations 1..n use the base model, later ones the other; evidence may bring it forward, once (I4). */
+const modelFor = (context: PipelineContext, stage: Stage, plan: StagePlan): string | null =>
+  stage === "coder" && plan.escalateModel !== null && (context.escalated || context.iteration > plan.escalateAfterIteration) ? plan.escalateModel : plan.model;
+
+const itself = (context: PipelineContext) => pipelineAddress(context.item.id, context.attempt);
+const watcher = (context: PipelineContext) => progressAddress(context.item.id, context.attempt);
+
+const brief = (context: PipelineContext): TurnBrief => ({
+  ...emptyBrief,
+  feedback: context.feedback,
+  findings: [...context.findings],
+  failingChecks: [...context.newFailures],
+  checks: context.checks ? `before ${context.checks.base}, now ${context.checks.head}` : "",
+});
+
+const startStage = {
+  type: "spawn" as const,
+  params: ({ context: c }: { readonly context: PipelineContext }) => {
+    const plan = c.policy.stages[c.stage];
+    if (!plan || !c.workspace) throw new Error(`stage ${c.stage} was entered without a plan or a workspace`);
+    const { id, title, body, kind, repository, playbook } = c.item;
+    const input: StageInput = {
+      pipeline: itself(c), stage: c.stage, item: { id, title, body, kind }, attempt: c.attempt, iteration: c.iteration,
+      adapter: plan.adapter, model: modelFor(c, c.stage, plan), timeoutMs: plan.timeoutMs, workspace: c.workspace, repository,
+      since: c.head, playbook: playbook ?? null, brief: brief(c),
+      session: c.stage === "coder" ? c.coderSession : { id: null, costUsd: 0 },
+      policy: c.policy,
+    };
+    return { address: c.stageAddress, chart: "stage", input: { ...input } };
+  },
+};
+
+const enterStage = (stage: Stage) => ({ type: "prepareStage" as const, params: { stage } });
+
+const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
+  type: "tell" as const,
+  params: ({ context: c }: { readonly context: PipelineContext }) => {
+    const event: PipelineEnded = {
+      type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.iteration,
+      checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
+    };
+    return { to: c.owner, event: { ...event } };
+  },
+});
+const endWatch = { type: "tell" as const, params: ({ context }: { readonly context: PipelineContext }) => ({ to: watcher(context), event: { type: "end" } }) };
+const cancelStage = { type: "tell" as const, params: ({ context }: { readonly context: PipelineContext }) => ({ to: context.stageAddress, event: { type: "cancel" } }) };
+
+const watch = (seen: (args: { readonly context: PipelineContext; readonly event: PipelineEvent }) => Readonly<Record<string, unknown>>) => ({
+  type: "tell" as const,
+  params: (args: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: watcher(args.context), event: { type: "observe", seen: seen(args) } }),
+});
+
+const rearm = { type: "tell" as const, params: ({ context }: { readonly context: PipelineContext }) => ({ to: watcher(context), event: { type: "reset" } }) };
+
+/** What may happen while any stage is under way. */
+const whileStage = {
+  "stage.asks": { actions: ["noteQuestion", { type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: context.owner, event: { type: "pipeline.asks", question: event.type === "stage.asks" ? event.question : "" } }) }] },
+  answer: { actions: [{ type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: context.stageAddress, event: { type: "answer", text: event.type === "answer" ? event.text : "" } }) }, "clearQuestion"] },
+  stuck: { target: "settling", actions: ["noteStuck", cancelStage] },
+  cancel: { target: "cancelling", actions: cancelStage },
+} as const;
+
+const stale = { guard: "notCurrent" } as const;
+
+const required = (workspace: WorkspaceRef | null): WorkspaceRef => {
+  if (!workspace) throw new Error("the pipeline has no workspace yet");
+  return workspace;
+};
+
+const isCritical = (event: PipelineEvent): boolean => event.type === "stage.ended" && event.outcome === "done" && (event.audit?.findings.some((f) => f.severity === "critical") ?? false);
+
+/** Subject from the item's title, one line; the body says who did it. Titles are data: never split into arguments. */
+const commitMessage = (context: PipelineContext): string => {
+  const title = context.item.title.replaceAll(/\s+/g, " ").trim().slice(0, 60);
+  return `${context.item.id}: ${title}\n\nStage ${context.stage}, iteration ${context.iteration}.`;
+};
+
+const infraStage: ReadonlySet<StageFailure> = new Set(["infra", "crash"]);
+
+export const pipelineMachine = setup({
+  types: {} as { context: PipelineContext; events: PipelineEvent; input: PipelineInput },
+  actions: {
+    ...hostActions,
+    takeWorkspace: assign(({ event }) => (event.type === "workspace.ready" ? { workspace: event.workspace, head: event.workspace.base } : {})),
+    prepareStage: assign(({ context }, params: { readonly stage: Stage }) => ({
+      stage: params.stage,
+      started: context.started + 1,
+      stageAddress: stageAddress(context.item.id, context.attempt, params.stage, context.started + 1),
+    })),
+    nextIteration: assign(({ context }) => ({
+      iteration: context.iteration + 1,
+      approved: false,
+      escalated: context.escalated || context.escalateNow || (coderPlan(context)?.escalateModel != null && context.iteration + 1 > (coderPlan(context)?.escalateAfterIteration ?? Infinity)),
+      escalateNow: false,
+    })),
+    takeStage: assign(({ context, event }) => {
+      if (event.type !== "stage.ended") return {};
+      return {
+        costUsd: context.costUsd + event.costUsd,
+        question: null,
+        ...(event.stage === "coder" ? { coderSession: event.session, ...(event.text === "" ? {} : { summary: event.text.slice(0, 4_000) }) } : {}),
+        ...(event.undone.length === 0 ? {} : { warnings: [...context.warnings, `${event.stage} changed what it may not; undone: ${event.undone.slice(0, 5).join(", ")}`].slice(-20) }),
+      };
+    }),
+    takeCommit: assign(({ event }) => (event.type === "workspace.committed" ? { head: event.head, empty: event.empty, diffHash: event.diffHash, changeSummary: event.summary } : {})),
+    takeChecks: assign(({ context, event }) => {
+      if (event.type !== "verify.done") return {};
+      const { report } = event;
+      return {
+        checks: { base: passed(report.base.results), head: passed(report.head.results) },
+        newFailures: report.newFailures.slice(0, 50),
+        warnings: [...context.warnings, ...report.warnings.filter((w) => !context.warnings.includes(w))].slice(-20),
+      };
+    }),
+    approve: assign({ approved: true, feedback: "", findings: [] }),
+    takeFeedback: assign(({ event }) => {
+      if (event.type !== "stage.ended") return {};
+      if (event.verdict) return { feedback: event.verdict.feedback, findings: event.verdict.findings.slice(0, 50) };
+      if (event.audit) return { feedback: "The audit found critical problems.", findings: event.audit.findings.slice(0, 50) };
+      return { feedback: `The ${event.stage} did not finish: ${event.reason}`, findings: [] };
+    }),
+    feedbackNoChange: assign({ feedback: "You reported success, but nothing in the repository changed. Make the change.", findings: [] }),
+    feedbackChecks: assign({ feedback: "The project's checks have failures that were not there before your change.", findings: [] }),
+    warnStage: assign(({ context, event }) => (event.type === "stage.ended" ? { warnings: [...context.warnings, `${event.stage}: ${event.reason}`].slice(-20) } : {})),
+    noteStage: assign(({ event }) => {
+      if (event.type !== "stage.ended") return {};
+      const failure: PipelineFailure = event.failure === "environment" ? "environment" : event.failure === "auth" || event.failure === "model" ? "auth" : event.failure !== null && infraStage.has(event.failure) ? "infra" : "work";
+      return { failure, reason: `${event.stage}: ${event.reason}` };
+    }),
+    noteRejected: assign(({ event }) => (event.type === "stage.ended" && event.verdict ? { failure: "rejected" as const, reason: `rejected in review: ${event.verdict.feedback}` } : {})),
+    noteCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.policy.maxIterations} iterations used; last feedback: ${context.feedback.slice(0, 500)}` })),
+    noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
+    noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [] } : {})),
+    noteStuckEnd: assign(({ context }) => ({ failure: "stuck" as const, reason: `stopped by rule ${context.rule}: ${context.feedback}` })),
+    noteQuestion: assign(({ event }) => (event.type === "stage.asks" ? { question: event.question } : {})),
+    clearQuestion: assign({ question: null }),
+    noteCancelled: assign({ reason: "cancelled", failure: null }),
+  },
+  guards: {
+    /** Late word of a stage that was replaced; it changes nothing. */
+    notCurrent: ({ context, event }) => event.type === "stage.ended" && (event.stage !== context.stage || event.iteration !== context.iteration),
+    hasWorkspace: ({ context }) => context.workspace !== null,
+    stageDone: ({ event }) => event.type === "stage.ended" && event.outcome === "done",
+    approves: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "approve",
+    rejects: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "reject",
+    stageTroubleIsWork: ({ event }) => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled"),
+    mayIterate: ({ context }) => context.iteration < context.policy.maxIterations,
+    workTroubleMayIterate: ({ context, event }) => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled") && context.iteration < context.policy.maxIterations,
+    revisesWithinCap: ({ context, event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "revise" && context.iteration < context.policy.maxIterations,
+    revises: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "revise",
+    exhaustedStage: ({ event }) => event.type === "stage.ended" && event.outcome === "exhausted",
+    criticalWithinCap: ({ context, event }) => isCritical(event) && context.iteration < context.policy.maxIterations,
+    critical: ({ event }) => isCritical(event),
+    nothingChanged: ({ event }) => event.type === "workspace.committed" && event.empty,
+    nothingChangedWithinCap: ({ context, event }) => event.type === "workspace.committed" && event.empty && context.iteration < context.policy.maxIterations,
+    newFailuresWithinCap: ({ context, event }) => event.type === "verify.done" && event.report.newFailures.length > 0 && context.iteration < context.policy.maxIterations,
+    newFailures: ({ event }) => event.type === "verify.done" && event.report.newFailures.length > 0,
+    needsReview: ({ context }) => !context.approved && context.policy.stages.critic !== undefined,
+    next: ({ context }, params: { readonly stage: Stage }) => nextAfter(context) === params.stage,
+    mayGoOn: ({ context }) => context.escalateNow && context.iteration < context.policy.maxIterations,
+  },
+}).createMachine({
+  id: "pipeline",
+  options: chartOptions,
+  context: ({ input }) => ({
+    ...input, workspace: null, iteration: 1, started: 0, stage: "coder" as const, stageAddress: "stage/none", head: "", changeSummary: "", diffHash: "", empty: true,
+    checks: null, newFailures: input.failing, feedback: input.failing.length > 0 ? "The final check of your work found new failures." : "", findings: [], approved: false,
+    escalated: false, escalateNow: false, question: null, coderSession: { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
+  }),
+  initial: "preparing",
+  entry: { type: "spawn", params: ({ context }) => ({ address: watcher(context), chart: "progress", input: { pipeline: itself(context), limits: context.policy.progress } }) },
+  states: {
+    preparing: {
+      entry: { type: "effect", params: ({ context }) => ({ kind: "workspace.prepare", item: context.item.id, attempt: context.lineage, repository: context.item.repository, baseRef: context.policy.baseRef }) },
+      on: {
+        "workspace.ready": { target: "coding", actions: "takeWorkspace" },
+        "effect.failed": { target: "failed", actions: "noteEffect" },
+        cancel: "cancelling",
+      },
+    },
+    coding: {
+      entry: [enterStage("coder"), startStage],
+      on: {
+        ...whileStage,
+        "stage.ended": [
+          stale,
+          { guard: "stageDone", target: "committing", actions: "takeStage" },
+          { guard: "workTroubleMayIterate", target: "coding", reenter: true, actions: ["takeStage", "takeFeedback", watch(({ event }) => ({ kind: "error", fingerprint: event.type === "stage.ended" ? event.reason : "" })), "nextIteration"] },
+          { guard: "stageTroubleIsWork", target: "exhausted", actions: ["takeStage", "takeFeedback", "noteCap"] },
+          { guard: "exhaustedStage", target: "exhausted", actions: ["takeStage", "noteStage"] },
+          { target: "failed", actions: ["takeStage", "noteStage"] },
+        ],
+      },
+    },
+    committing: {
+      entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.commit", item: c.item.id, workspace: required(c.workspace), message: commitMessage(c) }) },
+      on: {
+        "workspace.committed": [
+          { guard: "nothingChangedWithinCap", target: "coding", actions: ["takeCommit", "feedbackNoChange", watch(() => ({ kind: "error", fingerprint: "no change" })), "nextIteration"] },
+          { guard: "nothingChanged", target: "exhausted", actions: ["takeCommit", "feedbackNoChange", "noteCap"] },
+          { target: "checking", actions: ["takeCommit", watch(({ event }) => ({ kind: "diff", hash: event.type === "workspace.committed" ? event.diffHash : "" }))] },
+        ],
+        "effect.failed": { target: "failed", actions: "noteEffect" },
+        cancel: "cancelling",
+        stuck: { target: "settling", actions: "noteStuck" },
+      },
+    },
+    checking: {
+      entry: { type: "effect", params: ({ context: c }) => ({ kind: "verify", repository: c.item.repository, base: required(c.workspace).base, head: c.head }) },
+      on: {
+        "verify.done": [
+          { guard: "newFailuresWithinCap", target: "coding", actions: ["takeChecks", "feedbackChecks", watch(({ event }) => ({ kind: "error", fingerprint: event.type === "verify.done" ? event.report.newFailures.toSorted().join("\n").slice(0, 2_000) : "" })), "nextIteration"] },
+          { guard: "newFailures", target: "exhausted", actions: ["takeChecks", "feedbackChecks", "noteCap"] },
+          { target: "deciding", actions: ["takeChecks", watch(() => ({ kind: "fixed" }))] },
+        ],
+        "effect.failed": { target: "failed", actions: "noteEffect" },
+        cancel: "cancelling",
+        stuck: { target: "settling", actions: "noteStuck" },
+      },
+    },
+    /** The work holds; which stage is next? */
+    deciding: {
+      always: [
+        { guard: "needsReview", target: "criticising" },
+        { guard: { type: "next", params: { stage: "tester" } }, target: "testing" },
+        { guard: { type: "next", params: { stage: "documenter" } }, target: "documenting" },
+        { guard: { type: "next", params: { stage: "auditor" } }, target: "auditing" },
+        { guard: { type: "next", params: { stage: "stage-documenter" } }, target: "reporting" },
+        { target: "done" },
+      ],
+    },
+    criticising: {
+      entry: [enterStage("critic"), startStage],
+      on: {
+        ...whileStage,
+        "stage.ended": [
+          stale,
+          { guard: "approves", target: "deciding", actions: ["takeStage", "approve"] },
+          { guard: "rejects", target: "failed", actions: ["takeStage", "noteRejected"] },
+          { guard: "revisesWithinCap", target: "coding", actions: ["takeStage", "takeFeedback", watch(({ event }) => ({ kind: "feedback", words: event.type === "stage.ended" && event.verdict ? words([event.verdict.feedback, ...event.verdict.findings.map((f) => f.message)].join(" ")) : [] })), "nextIteration"] },
+          { guard: "revises", target: "exhausted", actions: ["takeStage", "takeFeedback", "noteCap"] },
+          { guard: "exhaustedStage", target: "exhausted", actions: ["takeStage", "noteStage"] },
+          { target: "failed", actions: ["takeStage", "noteStage"] },
+        ],
+      },
+    },
+    testing: {
+      entry: [enterStage("tester"), startStage],
+      on: {
+        ...whileStage,
+        "stage.ended": [
+          stale,
+          { guard: "stageDone", target: "committing", actions: "takeStage" },
+          { guard: "exhaustedStage", target: "exhausted", actions: ["takeStage", "noteStage"] },
+          { guard: "mayIterate", target: "coding", actions: ["takeStage", "takeFeedback", "nextIteration"] },
+          { target: "exhausted", actions: ["takeStage", "takeFeedback", "noteCap"] },
+        ],
+      },
+    },
+    documenting: {
+      entry: [enterStage("documenter"), startStage],
+      on: {
+        ...whileStage,
+        "stage.ended": [
+          stale,
+          { guard: "stageDone", target: "committing", actions: "takeStage" },
+          { target: "deciding", actions: ["takeStage", "warnStage"] },
+        ],
+      },
+    },
+    auditing: {
+      entry: [enterStage("auditor"), startStage],
+      on: {
+        ...whileStage,
+        "stage.ended": [
+          stale,
+          { guard: "criticalWithinCap", target: "coding", actions: ["takeStage", "takeFeedback", "nextIteration"] },
+          { guard: "critical", target: "exhausted", actions: ["takeStage", "takeFeedback", "noteCap"] },
+          { guard: "stageDone", target: "deciding", actions: "takeStage" },
+          { guard: "exhaustedStage", target: "exhausted", actions: ["takeStage", "noteStage"] },
+          { target: "failed", actions: ["takeStage", "noteStage"] },
+        ],
+      },
+    },
+    reporting: {
+      entry: [enterStage("stage-documenter"), startStage],
+      on: {
+        ...whileStage,
+        "stage.ended": [
+          stale,
+          { guard: "stageDone", target: "done", actions: "takeStage" },
+          { target: "done", actions: ["takeStage", "warnStage"] },
+        ],
+      },
+    },
+    /** A rule fired: the stage or effect under way ends first (I5), then another approach, or the end. */
+    settling: {
+      on: {
+        "stage.ended": [
+          stale,
+          { guard: "mayGoOn", target: "coding", actions: ["takeStage", rearm, "nextIteration"] },
+          { target: "exhausted", actions: ["takeStage", "noteStuckEnd"] },
+        ],
+        "workspace.committed": [
+          { guard: "mayGoOn", target: "coding", actions: ["takeCommit", rearm, "nextIteration"] },
+          { target: "exhausted", actions: ["takeCommit", "noteStuckEnd"] },
+        ],
+        "verify.done": [
+          { guard: "mayGoOn", target: "coding", actions: ["takeChecks", rearm, "nextIteration"] },
+          { target: "exhausted", actions: ["takeChecks", "noteStuckEnd"] },
+        ],
+        "effect.failed": { target: "failed", actions: "noteEffect" },
+        cancel: { target: "cancelling" },
+      },
+    },
+    cancelling: {
+      on: {
+        "stage.ended": [stale, { target: "saving", actions: "takeStage" }],
+        "workspace.ready": { target: "saving", actions: "takeWorkspace" },
+        "workspace.committed": { target: "saving", actions: "takeCommit" },
+        "verify.done": { target: "saving", actions: "takeChecks" },
+        "effect.failed": [{ guard: "hasWorkspace", target: "saving" }, { target: "cancelled", actions: "noteCancelled" }],
+      },
+    },
+    /** The work is kept in a checkpoint before the pipeline ends as cancelled. */
+    saving: {
+      entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.checkpoint", item: c.item.id, workspace: required(c.workspace), why: "cancelled" }) },
+      on: {
+        "workspace.checkpointed": { target: "cancelled", actions: "noteCancelled" },
+        "effect.failed": { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    done: { type: "final", entry: [endWatch, tellEnded("done")] },
+    failed: { type: "final", entry: [endWatch, tellEnded("failed")] },
+    cancelled: { type: "final", entry: [endWatch, tellEnded("cancelled")] },
+    exhausted: { type: "final", entry: [endWatch, tellEnded("exhausted")] },
+  },
+});

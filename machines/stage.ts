@@ -1,0 +1,267 @@
+import { assign, setup } from "xstate";
+import type { AdapterName, TurnOutcome, AgentFailure } from "../src/domain/agent.ts";
+import { infraKinds } from "../src/domain/agent.ts";
+import type { TurnBrief, WorkspaceRef } from "../src/domain/effects.ts";
+import type { Address } from "../src/domain/ids.ts";
+import type { WorkItem } from "../src/domain/work-item.ts";
+import { backoffMs, type Policy } from "../src/domain/policy.ts";
+import { writeScope, type Stage } from "../src/domain/stage.ts";
+import type { Audit, Verdict } from "../src/domain/verdict.ts";
+import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
+
+/**
+ * One stage of one iteration: asks for a turn until the stage has what it owes (a commit-worthy turn, a verdict, an audit),
+ * waits for a human when the agent asks, and enforces what the stage may write.
+ *
+ * I1 Infrastructure failures never count as crashes, crashes never as work failures; each has its own cap.
+ * I2 A critic without a verdict is asked once more, then the stage fails; it never becomes a `revise`.
+ * I3 A turn that was started is always awaited: no final state while a turn may still run, except after the host gave up on it.
+ * I4 What the stage may not write is undone before its result counts.
+ */
+export interface StageInput {
+  readonly pipeline: Address;
+  readonly stage: Stage;
+  readonly item: Pick<WorkItem, "id" | "title" | "body" | "kind">;
+  readonly attempt: number;
+  readonly iteration: number;
+  readonly adapter: AdapterName;
+  readonly model: string | null;
+  readonly timeoutMs: number;
+  readonly workspace: WorkspaceRef;
+  readonly repository: string;
+  /** Head before the stage; what it changes is measured from here. */
+  readonly since: string;
+  readonly playbook: string | null;
+  readonly brief: TurnBrief;
+  readonly session: { readonly id: string | null; readonly costUsd: number };
+  readonly policy: Pick<Policy, "infraRetries" | "crashRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
+}
+
+export interface StageContext extends StageInput {
+  readonly tryNumber: number;
+  readonly infraFailures: number;
+  readonly crashes: number;
+  readonly reasks: number;
+  readonly question: string | null;
+  readonly retryAt: number | null;
+  readonly costUsd: number;
+  readonly verdict: Verdict | null;
+  readonly audit: Audit | null;
+  readonly text: string;
+  readonly undone: readonly string[];
+  readonly denials: readonly string[];
+  /** Why the stage did not do its work; empty while it may. */
+  readonly reason: string;
+  readonly failure: StageFailure | null;
+}
+
+/** What kind of trouble ended a stage: the pipeline decides by it. */
+export type StageFailure = "infra" | "crash" | "timeout" | "stalled" | "auth" | "model" | "noAnswer" | "environment";
+
+/** What a pipeline hears from its stage when it is over. */
+export interface StageEnded {
+  readonly type: "stage.ended";
+  readonly stage: Stage;
+  readonly iteration: number;
+  readonly outcome: "done" | "failed" | "cancelled" | "exhausted";
+  readonly failure: StageFailure | null;
+  readonly reason: string;
+  readonly verdict: Verdict | null;
+  readonly audit: Audit | null;
+  readonly text: string;
+  readonly undone: readonly string[];
+  readonly session: { readonly id: string | null; readonly costUsd: number };
+  readonly costUsd: number;
+}
+
+export type StageEvent = (
+  | { readonly type: "turn.ended"; readonly outcome: TurnOutcome }
+  | { readonly type: "workspace.enforced"; readonly undone: readonly string[] }
+  | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "cancel" }
+  | { readonly type: "alarm.retry" }
+  | EffectFailed
+) & Stamp;
+
+const failureOf = (event: StageEvent): AgentFailure | undefined =>
+  event.type === "turn.ended" && event.outcome.ended.how === "failed" ? event.outcome.ended.failure : undefined;
+
+const reasonOf = (failure: AgentFailure): string => {
+  switch (failure.kind) {
+    case "timeout": return `the turn took longer than ${Math.round(failure.afterMs / 1000)} s`;
+    case "stalled": return `no output and no CPU use for ${Math.round(failure.afterMs / 1000)} s`;
+    case "interrupted": return "the factory was stopped";
+    default: return failure.message;
+  }
+};
+
+const stageFailure: Readonly<Record<AgentFailure["kind"], StageFailure>> = {
+  rateLimited: "infra", overloaded: "infra", network: "infra", spawn: "infra", interrupted: "infra",
+  crashed: "crash", noResult: "crash", badSession: "crash",
+  auth: "auth", model: "model", timeout: "timeout", stalled: "stalled",
+};
+
+const crashKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["crashed", "noResult", "badSession"]);
+
+const completed = (event: StageEvent): boolean => event.type === "turn.ended" && event.outcome.ended.how === "completed";
+
+/** Critics owe a verdict, auditors an audit; the others owe only their work. */
+const lacksAnswer = (context: StageContext, event: StageEvent): boolean =>
+  event.type === "turn.ended" && ((context.stage === "critic" && event.outcome.verdict === null) || (context.stage === "auditor" && event.outcome.audit === null));
+
+const isInfra = (event: StageEvent): boolean => {
+  const failure = failureOf(event);
+  return failure !== undefined && infraKinds.has(failure.kind);
+};
+
+const isCrash = (event: StageEvent): boolean => {
+  const failure = failureOf(event);
+  return failure !== undefined && crashKinds.has(failure.kind);
+};
+
+const tellEnded = (outcome: StageEnded["outcome"]) => ({
+  type: "tell" as const,
+  params: ({ context: c }: { readonly context: StageContext }) => {
+    const event: StageEnded = {
+      type: "stage.ended", stage: c.stage, iteration: c.iteration, outcome, failure: c.failure, reason: c.reason,
+      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, session: c.session, costUsd: c.costUsd,
+    };
+    return { to: c.pipeline, event: { ...event } };
+  },
+});
+
+export const stageMachine = setup({
+  types: {} as { context: StageContext; events: StageEvent; input: StageInput },
+  actions: {
+    ...hostActions,
+    adoptTurn: assign(({ context, event }) => {
+      if (event.type !== "turn.ended") return {};
+      const { outcome } = event;
+      const failure = failureOf(event);
+      return {
+        costUsd: context.costUsd + outcome.costUsd,
+        session: failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
+        verdict: outcome.verdict ?? context.verdict,
+        audit: outcome.audit ?? context.audit,
+        denials: outcome.permissionDenials,
+        text: outcome.ended.how === "completed" ? outcome.ended.text : context.text,
+        question: outcome.ended.how === "question" ? outcome.ended.text : null,
+        brief: { ...context.brief, again: "" },
+        reason: "",
+        failure: null,
+      };
+    }),
+    nextTry: assign(({ context }) => ({ tryNumber: context.tryNumber + 1 })),
+    countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
+    countCrash: assign(({ context }) => ({ crashes: context.crashes + 1 })),
+    countReask: assign(({ context }) => ({
+      reasks: context.reasks + 1,
+      brief: { ...context.brief, again: `Your last answer carried no valid ${context.stage === "auditor" ? "audit" : "verdict"}. Give it now, in the form asked for.` },
+    })),
+    setRetry: assign(({ context, event }) => {
+      const failure = failureOf(event);
+      const named = failure?.kind === "rateLimited" ? failure.until : null;
+      return { retryAt: Math.max(event.at + backoffMs(context.policy, context.infraFailures), named ?? 0) };
+    }),
+    clearRetry: assign({ retryAt: null }),
+    takeAnswer: assign(({ context, event }) =>
+      event.type === "answer" && context.question !== null ? { question: null, brief: { ...context.brief, answer: { question: context.question, answer: event.text } } } : {}),
+    noteFailure: assign(({ event }) => {
+      const failure = failureOf(event);
+      if (failure) return { failure: stageFailure[failure.kind], reason: reasonOf(failure) };
+      if (event.type === "effect.failed") return { failure: event.class === "environment" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message };
+      return {};
+    }),
+    noteNoAnswer: assign(({ context }) => ({ failure: "noAnswer" as const, reason: `the ${context.stage} gave no valid ${context.stage === "auditor" ? "audit" : "verdict"}, twice` })),
+    noteEnforced: assign(({ event }) => (event.type === "workspace.enforced" ? { undone: event.undone } : {})),
+    noteCancelled: assign({ reason: "cancelled" }),
+  },
+  guards: {
+    completed: ({ event }) => completed(event),
+    completedFreely: ({ context, event }) => completed(event) && writeScope[context.stage] === "all",
+    owesAnswer: ({ context, event }) => completed(event) && lacksAnswer(context, event),
+    mayReask: ({ context, event }) => completed(event) && lacksAnswer(context, event) && context.reasks < 1,
+    asks: ({ event }) => event.type === "turn.ended" && event.outcome.ended.how === "question",
+    wasCancelled: ({ event }) => event.type === "turn.ended" && event.outcome.ended.how === "cancelled",
+    wasInterrupted: ({ event }) => failureOf(event)?.kind === "interrupted",
+    infraWithinCap: ({ context, event }) => isInfra(event) && context.infraFailures < context.policy.infraRetries,
+    isInfra: ({ event }) => isInfra(event),
+    crashWithinCap: ({ context, event }) => isCrash(event) && context.crashes < context.policy.crashRetries,
+    isCrash: ({ event }) => isCrash(event),
+  },
+}).createMachine({
+  id: "stage",
+  options: chartOptions,
+  context: ({ input }) => ({
+    ...input, tryNumber: 1, infraFailures: 0, crashes: 0, reasks: 0, question: null, retryAt: null, costUsd: 0,
+    verdict: null, audit: null, text: "", undone: [], denials: [], reason: "", failure: null,
+  }),
+  initial: "working",
+  states: {
+    working: {
+      entry: {
+        type: "effect",
+        params: ({ context: c }) => ({
+          kind: "turn", item: c.item, attempt: c.attempt, stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber,
+          adapter: c.adapter, model: c.model, workspace: c.workspace, repository: c.repository,
+          sessionId: c.session.id, sessionCostUsd: c.session.costUsd, timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
+          playbook: c.playbook, brief: c.brief,
+        }),
+      },
+      on: {
+        "turn.ended": [
+          { guard: "mayReask", target: "working", reenter: true, actions: ["adoptTurn", "countReask", "nextTry"] },
+          { guard: "owesAnswer", target: "failed", actions: ["adoptTurn", "noteNoAnswer"] },
+          { guard: "completedFreely", target: "done", actions: "adoptTurn" },
+          { guard: "completed", target: "enforcing", actions: "adoptTurn" },
+          { guard: "asks", target: "asking", actions: "adoptTurn" },
+          { guard: "wasCancelled", target: "cancelled", actions: ["adoptTurn", "noteCancelled"] },
+          { guard: "wasInterrupted", target: "working", reenter: true, actions: ["adoptTurn", "nextTry"] },
+          { guard: "infraWithinCap", target: "waiting", actions: ["adoptTurn", "countInfra", "setRetry", "noteFailure", "nextTry"] },
+          { guard: "isInfra", target: "exhausted", actions: ["adoptTurn", "noteFailure"] },
+          { guard: "crashWithinCap", target: "working", reenter: true, actions: ["adoptTurn", "countCrash", "nextTry"] },
+          { guard: "isCrash", target: "exhausted", actions: ["adoptTurn", "noteFailure"] },
+          { target: "failed", actions: ["adoptTurn", "noteFailure"] },
+        ],
+        "effect.failed": { target: "failed", actions: "noteFailure" },
+        cancel: "cancelling",
+      },
+    },
+    waiting: {
+      entry: { type: "alarm", params: ({ context }) => ({ name: "retry", at: context.retryAt }) },
+      exit: ["clearRetry", { type: "alarm", params: { name: "retry", at: null } }],
+      on: {
+        "alarm.retry": "working",
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    asking: {
+      entry: { type: "tell", params: ({ context }) => ({ to: context.pipeline, event: { type: "stage.asks", stage: context.stage, question: context.question } }) },
+      on: {
+        answer: { target: "working", actions: ["takeAnswer", "nextTry"] },
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    enforcing: {
+      entry: { type: "effect", params: ({ context }) => ({ kind: "workspace.enforce", item: context.item.id, workspace: context.workspace, since: context.since, stage: context.stage }) },
+      on: {
+        "workspace.enforced": { target: "done", actions: "noteEnforced" },
+        "effect.failed": { target: "failed", actions: "noteFailure" },
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    cancelling: {
+      entry: { type: "effect", params: { kind: "turn.cancel" } },
+      on: {
+        "turn.ended": { target: "cancelled", actions: ["adoptTurn", "noteCancelled"] },
+        "effect.failed": [
+          { guard: ({ event }) => event.kind === "turn", target: "cancelled", actions: "noteCancelled" },
+        ],
+      },
+    },
+    done: { type: "final", entry: tellEnded("done") },
+    failed: { type: "final", entry: tellEnded("failed") },
+    cancelled: { type: "final", entry: tellEnded("cancelled") },
+    exhausted: { type: "final", entry: tellEnded("exhausted") },
+  },
+});

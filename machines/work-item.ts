@@ -1,0 +1,258 @@
+import { assign, setup } from "xstate";
+import type { CheckReport } from "../src/domain/check.ts";
+import { passed } from "../src/domain/check.ts";
+import type { WorkspaceRef } from "../src/domain/effects.ts";
+import { type Address, pipelineAddress, itemAddress } from "../src/domain/ids.ts";
+import type { OperatorLane } from "../src/domain/lane.ts";
+import { backoffMs, type Policy } from "../src/domain/policy.ts";
+import type { BlockedReason, WorkItem } from "../src/domain/work-item.ts";
+import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
+import type { PipelineEnded } from "./pipeline.ts";
+
+/**
+ * One work item from discovery to its end. The lane decides who may claim it; the pipeline does the work; this chart keeps the
+ * promises around it: the final head is checked again, results are published once, nothing ends without its reason.
+ *
+ * I1 `failures` (the work was wrong) and `infraFailures` (provider, network, disk) are counted apart and have caps of their own.
+ * I2 Only a head whose last check had no new failures is published. I3 A `manual` item is claimed only by an explicit command.
+ * I4 A running pipeline is always awaited before the item ends. I5 Finals absorb everything.
+ */
+export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number }
+
+export interface WorkItemContext {
+  readonly item: WorkItem;
+  readonly policy: Policy;
+  readonly lineage: number;
+  readonly operatorLane: OperatorLane;
+  /** Number of the pipeline under way or last ended. */
+  readonly attempt: number;
+  readonly failures: number;
+  readonly infraFailures: number;
+  readonly iterations: number;
+  readonly retryAt: number | null;
+  readonly blocked: BlockedReason | null;
+  readonly question: string | null;
+  readonly reason: string;
+  readonly workspace: WorkspaceRef | null;
+  readonly head: string;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly failing: readonly string[];
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly costUsd: number;
+  readonly published: string;
+}
+
+export type WorkItemEvent = (
+  | { readonly type: "claim"; readonly explicit: boolean }
+  | { readonly type: "approve" }
+  | { readonly type: "reject"; readonly reason: string }
+  | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "retry" }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "cancel" }
+  | { readonly type: "lane"; readonly lane: OperatorLane }
+  | { readonly type: "reconcile"; readonly reason: string }
+  | PipelineEnded
+  | { readonly type: "pipeline.asks"; readonly question: string }
+  | { readonly type: "verify.done"; readonly report: CheckReport }
+  | { readonly type: "published"; readonly where: string }
+  | { readonly type: "alarm.retry" }
+  | EffectFailed
+) & Stamp;
+
+const pipeline = (context: WorkItemContext): Address => pipelineAddress(context.item.id, context.attempt);
+const tellPipeline = (event: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({
+  type: "tell" as const,
+  params: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => ({ to: pipeline(args.context), event: event(args) }),
+});
+
+const isInfraEnd = (event: WorkItemEvent): boolean => event.type === "pipeline.ended" && (event.outcome === "failed" || event.outcome === "exhausted") && event.failure === "infra";
+
+export const workItemMachine = setup({
+  types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
+  actions: {
+    ...hostActions,
+    nextAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, reason: "", blocked: null, question: null, retryAt: null })),
+    setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane } : {})),
+    takePipeline: assign(({ context, event }) =>
+      event.type === "pipeline.ended"
+        ? {
+            workspace: event.workspace ?? context.workspace, head: event.head || context.head, checks: event.checks ?? context.checks, summary: event.summary || context.summary,
+            warnings: [...new Set([...context.warnings, ...event.warnings])].slice(-20), costUsd: context.costUsd + event.costUsd, iterations: context.iterations + event.iterations,
+            reason: event.reason, question: null, blocked: null,
+          }
+        : {}),
+    takeChecks: assign(({ context, event }) =>
+      event.type === "verify.done"
+        ? { checks: { base: passed(event.report.base.results), head: passed(event.report.head.results) }, failing: event.report.newFailures.slice(0, 50), warnings: [...new Set([...context.warnings, ...event.report.warnings])].slice(-20) }
+        : {}),
+    noteRecheck: assign(({ context }) => ({ reason: `the final check found new failures: ${context.failing.slice(0, 3).join("; ")}` })),
+    countFailure: assign(({ context }) => ({ failures: context.failures + 1 })),
+    countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
+    setRetry: assign(({ context, event }) => ({ retryAt: event.at + backoffMs(context.policy, context.infraFailures) })),
+    clearRetry: assign({ retryAt: null }),
+    noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
+    block: assign((_, params: { readonly why: BlockedReason }) => ({ blocked: params.why })),
+    unblock: assign({ blocked: null, question: null, reason: "" }),
+    takeQuestion: assign(({ event }) => (event.type === "pipeline.asks" ? { question: event.question, reason: event.question } : {})),
+    noteReconcile: assign(({ event }) => (event.type === "reconcile" ? { reason: event.reason } : {})),
+    noteRejected: assign(({ event }) => (event.type === "reject" ? { reason: `rejected: ${event.reason}` } : {})),
+    noteCancelled: assign({ reason: "cancelled", blocked: null, question: null }),
+    notePublished: assign(({ event }) => (event.type === "published" ? { published: event.where, reason: "" } : {})),
+  },
+  guards: {
+    needsApproval: ({ context }) => context.policy.requireApproval,
+    /** I3. */
+    mayClaim: ({ context, event }) => event.type === "claim" && (event.explicit || context.operatorLane !== "manual"),
+    pipelineDone: ({ event }) => event.type === "pipeline.ended" && event.outcome === "done",
+    pipelineCancelled: ({ event }) => event.type === "pipeline.ended" && event.outcome === "cancelled",
+    needsEnvironment: ({ event }) => event.type === "pipeline.ended" && event.outcome === "failed" && (event.failure === "environment" || event.failure === "auth"),
+    infraWithinCap: ({ context, event }) => isInfraEnd(event) && context.infraFailures < context.policy.infraRetries,
+    infra: ({ event }) => isInfraEnd(event),
+    workWithinCap: ({ context, event }) => event.type === "pipeline.ended" && event.outcome === "failed" && event.failure === "work" && context.failures < context.policy.itemFailures,
+    pipelineExhausted: ({ event }) => event.type === "pipeline.ended" && event.outcome === "exhausted",
+    stalePipeline: ({ context, event }) => event.type === "pipeline.ended" && event.attempt !== context.attempt,
+    newFailuresWithinCap: ({ context, event }) => event.type === "verify.done" && event.report.newFailures.length > 0 && context.failures < context.policy.itemFailures,
+    newFailures: ({ event }) => event.type === "verify.done" && event.report.newFailures.length > 0,
+    effectIo: ({ context, event }) => event.type === "effect.failed" && event.class === "io" && context.infraFailures < context.policy.infraRetries,
+    needsHumanReview: ({ context }) => context.policy.review === "human",
+    pipelineAlive: ({ context }) => context.blocked === "needsHuman",
+  },
+}).createMachine({
+  id: "work-item",
+  options: chartOptions,
+  context: ({ input }) => ({
+    item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1,
+    failures: 0, infraFailures: 0, iterations: 0, retryAt: null, blocked: null, question: null, reason: "", workspace: null, head: "", checks: null,
+    failing: [], summary: "", warnings: [], costUsd: 0, published: "",
+  }),
+  initial: "discovered",
+  on: {
+    lane: { actions: "setLane" },
+    reconcile: { target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }] },
+  },
+  states: {
+    discovered: {
+      always: [{ guard: "needsApproval", target: "awaitingApproval" }, { target: "ready" }],
+    },
+    awaitingApproval: {
+      on: {
+        approve: "ready",
+        reject: { target: "cancelled", actions: "noteRejected" },
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    ready: {
+      on: {
+        claim: { guard: "mayClaim", target: "claimed", actions: "nextAttempt" },
+        pause: "paused",
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    claimed: {
+      entry: {
+        type: "spawn",
+        params: ({ context: c }) => ({ address: pipeline(c), chart: "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing } }),
+      },
+      always: "operating",
+    },
+    operating: {
+      on: {
+        "pipeline.ended": [
+          { guard: "stalePipeline" },
+          { guard: "pipelineDone", target: "verifying", actions: "takePipeline" },
+          { guard: "pipelineCancelled", target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
+          { guard: "needsEnvironment", target: "blocked", actions: ["takePipeline", { type: "block", params: { why: "needsEnvironment" } }] },
+          { guard: "infraWithinCap", target: "retryAt", actions: ["takePipeline", "countInfra", "setRetry"] },
+          { guard: "infra", target: "exhausted", actions: "takePipeline" },
+          { guard: "workWithinCap", target: "retryAt", actions: ["takePipeline", "countFailure", "setRetry"] },
+          { guard: "pipelineExhausted", target: "exhausted", actions: "takePipeline" },
+          { target: "failed", actions: ["takePipeline", "countFailure"] },
+        ],
+        "pipeline.asks": { target: "blocked", actions: ["takeQuestion", { type: "block", params: { why: "needsHuman" } }] },
+        cancel: { target: "cancelling", actions: tellPipeline(() => ({ type: "cancel" })) },
+      },
+    },
+    /** The pipeline's head, checked once more as a whole: what was approved is what is published (I2). */
+    verifying: {
+      entry: { type: "effect", params: ({ context: c }) => ({ kind: "verify", repository: c.item.repository, base: c.workspace?.base ?? "", head: c.head }) },
+      on: {
+        "verify.done": [
+          { guard: "newFailuresWithinCap", target: "retryAt", actions: ["takeChecks", "noteRecheck", "countFailure", "setRetry"] },
+          { guard: "newFailures", target: "failed", actions: ["takeChecks", "noteRecheck", "countFailure"] },
+          { guard: "needsHumanReview", target: "review", actions: "takeChecks" },
+          { target: "publishing", actions: "takeChecks" },
+        ],
+        "effect.failed": [
+          { guard: "effectIo", target: "retryAt", actions: ["noteEffect", "countInfra", "setRetry"] },
+          { target: "blocked", actions: ["noteEffect", { type: "block", params: { why: "needsEnvironment" } }] },
+        ],
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    review: {
+      on: {
+        approve: "publishing",
+        reject: { target: "failed", actions: ["noteRejected", "countFailure"] },
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    publishing: {
+      entry: {
+        type: "effect",
+        params: ({ context: c }) => ({ kind: "publish", item: c.item.id, attempt: c.attempt, repository: c.item.repository, branch: c.workspace?.branch ?? "", base: c.workspace?.base ?? "", head: c.head, summary: c.summary }),
+      },
+      on: {
+        published: { target: "done", actions: "notePublished" },
+        "effect.failed": { target: "blocked", actions: ["noteEffect", { type: "block", params: { why: "needsEnvironment" } }] },
+      },
+    },
+    retryAt: {
+      entry: { type: "alarm", params: ({ context }) => ({ name: "retry", at: context.retryAt }) },
+      exit: ["clearRetry", { type: "alarm", params: { name: "retry", at: null } }],
+      on: {
+        "alarm.retry": "ready",
+        retry: "ready",
+        pause: "paused",
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    /** Waits for a person; `blocked` says for what. With `needsHuman` the pipeline is alive and waits for the answer too. */
+    blocked: {
+      on: {
+        answer: { guard: "pipelineAlive", target: "operating", actions: ["unblock", tellPipeline(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" }))] },
+        "pipeline.ended": [
+          { guard: "stalePipeline" },
+          { guard: "pipelineAlive", target: "failed", actions: ["takePipeline", "countFailure"] },
+        ],
+        retry: { guard: ({ context }) => context.blocked !== "needsHuman", target: "ready", actions: "unblock" },
+        cancel: [
+          { guard: "pipelineAlive", target: "cancelling", actions: tellPipeline(() => ({ type: "cancel" })) },
+          { target: "cancelled", actions: "noteCancelled" },
+        ],
+      },
+    },
+    paused: {
+      on: {
+        resume: "ready",
+        cancel: { target: "cancelled", actions: "noteCancelled" },
+      },
+    },
+    /** I4. */
+    cancelling: {
+      on: {
+        "pipeline.ended": [
+          { guard: "stalePipeline" },
+          { target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
+        ],
+        reconcile: { target: "cancelled", actions: ["noteReconcile"] },
+      },
+    },
+    done: { type: "final" },
+    failed: { type: "final" },
+    cancelled: { type: "final" },
+    exhausted: { type: "final" },
+  },
+});

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { AdapterName } from "./agent.ts";
+import { Stage } from "./stage.ts";
+import { WorkItemId } from "./ids.ts";
+import { Finding } from "./verdict.ts";
+
+export const WorkspaceRef = z.object({ path: z.string(), branch: z.string(), base: z.string() });
+export type WorkspaceRef = z.infer<typeof WorkspaceRef>;
+
+/** What a turn is told beyond the item itself. */
+export const TurnBrief = z.object({
+  feedback: z.string(),
+  findings: z.array(Finding),
+  failingChecks: z.array(z.string()),
+  /** `3/4 → 4/4` evidence for the critic. */
+  checks: z.string(),
+  answer: z.object({ question: z.string(), answer: z.string() }).nullable(),
+  /** Why the stage is asked once more (no verdict in the last answer). */
+  again: z.string(),
+});
+export type TurnBrief = z.infer<typeof TurnBrief>;
+export const emptyBrief: TurnBrief = { feedback: "", findings: [], failingChecks: [], checks: "", answer: null, again: "" };
+
+/** Outward effects that durable charts ask for. Each is a row of the outbox; its result comes back as a journaled event. */
+export const EffectRequest = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("workspace.prepare"), item: WorkItemId, attempt: z.number(), repository: z.string(), baseRef: z.string().nullable() }),
+  z.object({ kind: z.literal("workspace.commit"), item: WorkItemId, workspace: WorkspaceRef, message: z.string() }),
+  z.object({ kind: z.literal("workspace.checkpoint"), item: WorkItemId, workspace: WorkspaceRef, why: z.string() }),
+  z.object({ kind: z.literal("workspace.enforce"), item: WorkItemId, workspace: WorkspaceRef, since: z.string(), stage: Stage }),
+  z.object({ kind: z.literal("verify"), repository: z.string(), base: z.string(), head: z.string() }),
+  z.object({
+    kind: z.literal("turn"),
+    item: z.object({ id: WorkItemId, title: z.string(), body: z.string(), kind: z.string() }),
+    attempt: z.number(), stage: Stage, iteration: z.number(), tryNumber: z.number(),
+    adapter: AdapterName, model: z.string().nullable(),
+    workspace: WorkspaceRef, repository: z.string(),
+    sessionId: z.string().nullable(), sessionCostUsd: z.number(),
+    timeoutMs: z.number(), stallMs: z.number(), playbook: z.string().nullable(),
+    brief: TurnBrief,
+  }),
+  z.object({ kind: z.literal("turn.cancel") }),
+  z.object({ kind: z.literal("publish"), item: WorkItemId, attempt: z.number(), repository: z.string(), branch: z.string(), base: z.string(), head: z.string(), summary: z.string() }),
+]);
+export type EffectRequest = z.infer<typeof EffectRequest>;
+export type TurnEffect = Extract<EffectRequest, { kind: "turn" }>;
+
+/** Why an effect could not be done, after its retries. */
+export type EffectFailureClass =
+  /** Disk, git, network: trying later may help. */
+  | "io"
+  /** A person has to mend something (repository, sandbox, configuration). */
+  | "environment"
+  /** The answer is final. */
+  | "refused"
+  /** A bug of ours. */
+  | "defect";

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { AdapterName } from "./agent.ts";
+import { Stage } from "./stage.ts";
+
+/** How one stage runs. */
+export const StagePlan = z.object({
+  adapter: AdapterName,
+  /** null: the CLI's own default. Passed on verbatim. */
+  model: z.string().nullable(),
+  escalateModel: z.string().nullable(),
+  /** Iterations 1..n use `model`, n+1 and later `escalateModel` (CONF-17). */
+  escalateAfterIteration: z.number().int().positive(),
+  timeoutMs: z.number().int().positive(),
+});
+export type StagePlan = z.infer<typeof StagePlan>;
+
+/** Thresholds of the progress chart; see docs/progress.md for why each can fire within the default caps. */
+export const ProgressLimits = z.object({
+  sameError: z.number().int().min(2),
+  /** This many feedbacks in a row, each near-equal to the one before. */
+  sameFeedback: z.number().int().min(2),
+  /** Jaccard similarity of the word sets, 0..1. */
+  feedbackSimilarity: z.number().min(0).max(1),
+  repeatedTool: z.number().int().min(2),
+  monologue: z.number().int().min(2),
+  /** The same diff after this many iterations in a row. */
+  sameDiff: z.number().int().min(2),
+  costWithoutChangeUsd: z.number().positive(),
+});
+export type ProgressLimits = z.infer<typeof ProgressLimits>;
+
+/** Everything the charts of one work item need from the configuration, fixed when the item is taken in. */
+export const Policy = z.object({
+  /** Enabled stages only; coder is always there. */
+  stages: z.partialRecord(Stage, StagePlan).refine((s) => s.coder !== undefined, "the coder stage cannot be turned off"),
+  baseRef: z.string().nullable(),
+  requireApproval: z.boolean(),
+  review: z.enum(["none", "human"]),
+  /** Turns of the coder before the item is exhausted. */
+  maxIterations: z.number().int().positive(),
+  /** New tries of the whole item after its work failed. */
+  itemFailures: z.number().int().nonnegative(),
+  /** Waits for a provider, the network or the disk before giving up, per stage and per item. */
+  infraRetries: z.number().int().nonnegative(),
+  crashRetries: z.number().int().nonnegative(),
+  /** Backoff of infra retries: base · 2^n, up to max; milliseconds. */
+  retryBaseMs: z.number().int().positive(),
+  retryMaxMs: z.number().int().positive(),
+  stallMs: z.number().int().positive(),
+  progress: ProgressLimits,
+});
+export type Policy = z.infer<typeof Policy>;
+
+/** The delay before infra retry number `failures` (1-based). A time the provider named wins when it is later. */
+export const backoffMs = (policy: Pick<Policy, "retryBaseMs" | "retryMaxMs">, failures: number): number =>
+  Math.min(policy.retryMaxMs, policy.retryBaseMs * 2 ** Math.min(failures - 1, 30));

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { WorkItemId } from "./ids.ts";
+import { OperatorLane } from "./lane.ts";
+import { Stage } from "./stage.ts";
+import { BlockedReason, WorkItemKind, WorkItemStatus } from "./work-item.ts";
+
+/** What clients see of a work item actor; the store keeps it beside the journal. Titles are cut for display here, whole in the journal. */
+export const WorkItemView = z.object({
+  id: WorkItemId,
+  source: z.string(),
+  sourceId: z.string(),
+  title: z.string(),
+  kind: WorkItemKind,
+  priority: z.number(),
+  createdAt: z.number(),
+  project: z.string(),
+  repository: z.string(),
+  operatorLane: OperatorLane,
+  status: WorkItemStatus,
+  lineage: z.number(),
+  attempt: z.number(),
+  iterations: z.number(),
+  failures: z.number(),
+  infraFailures: z.number(),
+  retryAt: z.number().nullable(),
+  blocked: BlockedReason.nullable(),
+  question: z.string().nullable(),
+  reason: z.string(),
+  branch: z.string().nullable(),
+  worktree: z.string().nullable(),
+  base: z.string().nullable(),
+  head: z.string().nullable(),
+  checks: z.object({ base: z.string(), head: z.string() }).nullable(),
+  summary: z.string(),
+  warnings: z.array(z.string()),
+  costUsd: z.number(),
+  published: z.string(),
+});
+export type WorkItemView = z.infer<typeof WorkItemView>;
+
+export const PipelineView = z.object({
+  state: z.string(),
+  stage: Stage,
+  stageAddress: z.string(),
+  iteration: z.number(),
+  maxIterations: z.number(),
+  branch: z.string().nullable(),
+  worktree: z.string().nullable(),
+  head: z.string().nullable(),
+  changeSummary: z.string(),
+  checks: z.object({ base: z.string(), head: z.string() }).nullable(),
+  newFailures: z.array(z.string()),
+  feedback: z.string(),
+  escalated: z.boolean(),
+  question: z.string().nullable(),
+  costUsd: z.number(),
+  rule: z.string(),
+  reason: z.string(),
+});
+export type PipelineView = z.infer<typeof PipelineView>;
+
+export const StageView = z.object({
+  state: z.string(),
+  stage: Stage,
+  iteration: z.number(),
+  tryNumber: z.number(),
+  adapter: z.string(),
+  model: z.string().nullable(),
+  infraFailures: z.number(),
+  infraRetries: z.number(),
+  crashes: z.number(),
+  crashRetries: z.number(),
+  retryAt: z.number().nullable(),
+  question: z.string().nullable(),
+  reason: z.string(),
+  costUsd: z.number(),
+});
+export type StageView = z.infer<typeof StageView>;
+
+export const ProgressView = z.object({ state: z.string(), rule: z.string(), says: z.string(), facts: z.record(z.string(), z.unknown()) });
+export type ProgressView = z.infer<typeof ProgressView>;
