@@ -1,0 +1,103 @@
+// Owns: the calling thread's side of the writer thread, and a read-only connection for reads.
+// Talks to: `writer.ts` in its thread; all writes go there, so that no fsync stalls this thread.
+// I1 Every request is answered: by the writer, or with `StoreUnavailable` when the writer dies first.
+// I2 After the writer is gone every write fails with `StoreFenced`. (While it lives, the generation in the database refuses us.)
+import { Worker } from "node:worker_threads";
+import Database from "better-sqlite3";
+import { Effect, type Scope } from "effect";
+import { type CommitError, type OpenError, type StoreShape, StoreUnavailable } from "../../ports/store.ts";
+import { commitError, openError } from "../error.ts";
+import { type CommitFailure, messageOf, Refusal } from "../failure.ts";
+import type { OpenOptions } from "../location.ts";
+import { makeReads } from "../reads.ts";
+import { busyTimeoutMs, databasePath, kyselyOver } from "./connect.ts";
+import { openFailure } from "./errors.ts";
+import type { WriterData, WriterMessage, WriterOperation, WriterRequest } from "./protocol.ts";
+
+type Answer = (failure: CommitFailure | undefined) => void;
+interface Writer {
+  readonly generation: number;
+  readonly send: (operation: WriterOperation, answer: Answer) => void;
+  readonly close: () => Promise<void>;
+}
+
+// From the sources the thread is a .ts file two folders up; in the bundle all files lie side by side.
+const entry = import.meta.url.endsWith(".ts") ? new URL("../sqlite-writer.ts", import.meta.url) : new URL("./sqlite-writer.js", import.meta.url);
+
+const startWriter = (data: WriterData): Promise<Writer> => new Promise((resolve, reject) => {
+  const worker = new Worker(entry, { workerData: data, env: {}, execArgv: [] });
+  const waiting = new Map<number, Answer>();
+  let next = 1;
+  let generation = 0;
+  let fenced: CommitFailure | undefined;
+  let why = "it ended";
+
+  worker.on("message", (message: WriterMessage) => {
+    switch (message.type) {
+      case "opened":
+        generation = message.generation;
+        return resolve({ generation, send, close });
+      case "refused":
+        return reject(new Refusal(message.failure));
+      case "done": {
+        const answer = waiting.get(message.id);
+        waiting.delete(message.id);
+        return answer?.(message.failure);
+      }
+    }
+  });
+  worker.on("error", (error) => {
+    why = messageOf(error);
+  });
+  const exited = new Promise<void>((resolveExit) => worker.once("exit", () => {
+    const message = `the writer thread is gone (${why})`;
+    fenced ??= { _tag: "StoreFenced", generation, message: `${message}; this process must stop` };
+    const left = [...waiting.values()];
+    waiting.clear();
+    for (const answer of left) answer({ _tag: "StoreUnavailable", message });
+    reject(new Refusal({ _tag: "StoreUnavailable", message }));
+    resolveExit();
+  }));
+
+  const send = (operation: WriterOperation, answer: Answer): void => {
+    if (fenced !== undefined) return answer(fenced);
+    const request: WriterRequest = { id: next++, operation };
+    waiting.set(request.id, answer);
+    worker.postMessage(request, []);
+  };
+  const close = (): Promise<void> => {
+    why = "the store was closed";
+    const request: WriterRequest = { id: next++, operation: { op: "close" } };
+    fenced ??= { _tag: "StoreFenced", generation, message: "the store is closed" };
+    worker.postMessage(request, []);
+    return exited;
+  };
+});
+
+/** Owns the state directory until the Scope ends. */
+export const openSqliteOwner = (directory: string, options: OpenOptions): Effect.Effect<StoreShape, OpenError, Scope.Scope> => Effect.gen(function* () {
+  const path = databasePath(directory);
+  const failed = (error: unknown): OpenError => openError(openFailure(error, path));
+  const writer = yield* Effect.acquireRelease(
+    Effect.tryPromise({ try: () => startWriter({ directory, takeOver: options.takeOver === true }), catch: failed }),
+    (started) => Effect.promise(started.close),
+  );
+  const reading = yield* Effect.acquireRelease(
+    Effect.try({ try: () => new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs }), catch: failed }),
+    (db) => Effect.sync(() => db.close()),
+  );
+  const reads = makeReads(kyselyOver(reading), (error) => new StoreUnavailable({ message: `cannot read ${path}: ${messageOf(error)}` }));
+  const ask = (operation: WriterOperation): Effect.Effect<void, CommitError> =>
+    Effect.callback((resume) => writer.send(operation, (failure) => resume(failure === undefined ? Effect.void : Effect.fail(commitError(failure)))));
+  return {
+    ...reads,
+    description: `sqlite ${path}`,
+    generation: writer.generation,
+    commit: (commits) => ask({ op: "commit", commits }),
+    enqueue: (to, event, at) => ask({ op: "enqueue", to, event, at }),
+    attempt: (key) => ask({ op: "attempt", key }),
+    deadLetter: (letter, cause) => ask({ op: "deadLetter", letter, cause }),
+    stillOwner: ask({ op: "stillOwner" }),
+    backup: (file) => ask({ op: "backup", file }).pipe(Effect.catchTag("StoreFenced", (error) => Effect.fail(new StoreUnavailable({ message: error.message })))),
+  };
+});
