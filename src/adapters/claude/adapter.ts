@@ -1,0 +1,13 @@
+import type { Adapter } from "../../ports/adapter.ts";
+import { claudePlan } from "./plan.ts";
+import { claudeProbe } from "./probe.ts";
+import { claudeReader } from "./reader.ts";
+
+/** Claude Code, the CLI, with its own login. What it was measured to do: docs/adapters/claude.md. */
+export const claude: Adapter = {
+  name: "claude",
+  capabilities: { readOnly: true, resume: true, mcp: true, cost: true },
+  plan: claudePlan,
+  reader: claudeReader,
+  probe: claudeProbe,
+};

@@ -1,0 +1,53 @@
+import { createHash } from "node:crypto";
+import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
+import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
+import { claudeEnvironment } from "./environment.ts";
+
+/** Short names of the configuration and the ids the CLI takes. Every other id is handed on as it is written. */
+export const shortNames: ReadonlyMap<string, string> = new Map([
+  ["sonnet-4", "claude-sonnet-4-20250514"],
+  ["haiku-4.5", "claude-haiku-4-5-20251001"],
+  ["opus-4", "claude-opus-4-20250514"],
+]);
+
+/** Tools of a turn that works. The CLI's scheduling, messaging and worktree tools are left out: nobody answers them, and a turn stays in its cwd. */
+const workingTools = ["Bash", "Read", "Edit", "Write", "NotebookEdit", "Glob", "Grep", "Task"];
+/** Tools of a turn that reads. What is not named here does not exist in the session, not even for its subagents. */
+const readingTools = ["Read", "Glob", "Grep"];
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The session id a run opens: always the same for the same run, so a run that is asked for twice never opens two sessions. */
+export const sessionIdOf = (runId: string): string => {
+  const hash = createHash("sha256").update("enact-factory claude session ").update(runId).digest();
+  // Version 8 (custom) and the RFC 9562 variant.
+  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x80;
+  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
+  const hex = hash.toString("hex", 0, 16);
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+};
+
+/** How one turn is launched. The prompt goes through standard input only: argv is readable by every process of the machine and is short. */
+export const claudePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan | AgentFailure => {
+  if (turn.sessionId !== null && !uuid.test(turn.sessionId)) return { kind: "badSession", message: `${JSON.stringify(turn.sessionId)} is no session id of claude (a UUID)` };
+  const model = turn.model === null ? undefined : shortNames.get(turn.model) ?? turn.model;
+  // Anything else could be read as an option.
+  if (model !== undefined && !/^[A-Za-z0-9]\S*$/.test(model)) return { kind: "model", message: `${JSON.stringify(model)} is no model id` };
+  return {
+    argv: [
+      "claude", "-p", "--output-format", "stream-json", "--verbose",
+      ...(model === undefined ? [] : ["--model", model]),
+      ...(turn.sessionId === null ? ["--session-id", sessionIdOf(turn.runId)] : ["--resume", turn.sessionId]),
+      "--permission-mode", turn.readOnly ? "dontAsk" : "acceptEdits",
+      "--permission-prompts", "none",
+      `--tools=${(turn.readOnly ? readingTools : workingTools).join(",")}`,
+      // File tools need no entry: acceptEdits grants them inside the cwd, and an entry would grant them everywhere.
+      ...(turn.readOnly ? [] : ["--allowedTools=Bash", `--add-dir=${turn.cwd}`]),
+      // A repository's own settings could point the CLI, with the user's key, at another server, or run a hook in a reading turn.
+      "--setting-sources=user", "--strict-mcp-config", "--disable-slash-commands",
+    ],
+    env: claudeEnvironment(host, turn),
+    stdin: turn.prompt,
+    stdinMode: "close",
+  };
+};

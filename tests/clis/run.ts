@@ -1,0 +1,34 @@
+/**
+ * `npm run test:clis`: the adapters against the real CLIs and a scripted model server on loopback.
+ * The CLIs are fetched once into the user's cache. Where the system allows a network namespace, everything then runs in one that has only a
+ * loopback device, so that a test that passes has proven that nothing else was needed. Exit 2: a CLI could not be fetched.
+ */
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { claudeCode, CliMissing, fetchCli } from "./fetch.ts";
+
+const root = dirname(dirname(import.meta.dirname));
+
+/** The argv prefix that leaves only loopback, or nothing where there is no such thing. */
+const loopbackOnly = async (): Promise<readonly string[]> => {
+  for (const unshare of [["unshare", "--net"], ["unshare", "--map-root-user", "--net"]]) {
+    // "$@" is the command: nothing is spliced into the shell's text.
+    const prefix = [...unshare, "/bin/sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+    const [program = "", ...args] = prefix;
+    if (!(await execa(program, [...args, "true"], { stdin: "ignore", reject: false, timeout: 10_000 })).failed) return prefix;
+  }
+  return [];
+};
+
+try {
+  const bin = await fetchCli(claudeCode);
+  const prefix = process.platform === "linux" ? await loopbackOnly() : [];
+  console.log(prefix.length > 0 ? "network: loopback only (namespace)" : "network: NOT isolated here (no network namespace); the CLIs are told to use loopback, which is not proven");
+  const [program = "", ...args] = [...prefix, process.execPath, join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--config", join(root, "tests", "clis", "vitest.config.ts"), "--root", root, ...process.argv.slice(2)];
+  const tests = await execa(program, args, { stdio: "inherit", reject: false, env: { ENACT_TEST_CLAUDE_BIN: bin } });
+  process.exitCode = tests.exitCode ?? 1;
+} catch (error) {
+  if (!(error instanceof CliMissing)) throw error;
+  console.error(`test:clis: ${error.message}`);
+  process.exitCode = 2;
+}
