@@ -1,0 +1,35 @@
+import { parseAddress, type WorkItemId } from "../domain/ids.ts";
+import { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
+import type { ViewRow } from "../ports/store.ts";
+import type { ItemState } from "./contract.ts";
+
+/** Puts the views of single actors together into what a client calls an item: its newest lineage, and who works on it now. */
+export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
+  const byAddress = new Map(rows.map((row) => [String(row.actor), row]));
+  const newest = new Map<WorkItemId, { readonly row: ViewRow; readonly lineage: number }>();
+  for (const row of rows) {
+    const address = parseAddress(row.actor);
+    if (address?.chart !== "item") continue;
+    const known = newest.get(address.item);
+    if (!known || known.lineage < address.attempt) newest.set(address.item, { row, lineage: address.attempt });
+  }
+  const read = <T>(schema: { safeParse: (value: unknown) => { readonly success: true; readonly data: T } | { readonly success: false } }, address: string): T | null => {
+    const row = byAddress.get(address);
+    if (!row) return null;
+    const parsed = schema.safeParse(JSON.parse(row.view));
+    return parsed.success ? parsed.data : null;
+  };
+  return [...newest.values()]
+    .flatMap(({ row }): ItemState[] => {
+      const item = read(WorkItemView, row.actor);
+      if (!item) return [];
+      const own = `${item.id}/${item.attempt}`;
+      const pipeline = read(PipelineView, `pipeline/${own}`);
+      const updatedAt = Math.max(row.updatedAt, byAddress.get(`pipeline/${own}`)?.updatedAt ?? 0, pipeline ? (byAddress.get(pipeline.stageAddress)?.updatedAt ?? 0) : 0);
+      return [{ item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), updatedAt }];
+    })
+    .sort((a, b) => compareIds(a.item.id, b.item.id));
+};
+
+/** LOC-2 before LOC-10. */
+export const compareIds = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });

@@ -1,0 +1,59 @@
+import type { TurnEffect } from "./effects.ts";
+import type { Stage } from "./stage.ts";
+
+/**
+ * What each stage is told. The item, the diff and earlier answers are quoted data of strangers: they stand between markers and are
+ * introduced as material, never as instructions to the factory. How an answer must look is said last, where models weigh it most.
+ */
+
+const task: Readonly<Record<Stage, string>> = {
+  coder: "You are the coder. Make the change that the work item asks for, in this worktree. Run the project's own tests before you finish. Do not commit; everything in the worktree is committed for you. Finish with a short summary of what you changed and why.",
+  critic: "You are the critic. Judge whether the change below does what the work item asks, completely and without harm. Change nothing. Look at the code around it where the diff is not enough. The check results are evidence; a green check is not yet a good change.",
+  tester: "You are the tester. Add or extend tests for the change below, in test files only; other files are put back. Run them. Finish with a short summary.",
+  documenter: "You are the documenter. Bring the documentation in line with the change below, in documentation files only; other files are put back. If nothing needs to change, change nothing. Finish with a short summary.",
+  auditor: "You are the auditor. Look for security holes, data loss and other risks that the change below brings. Change nothing.",
+  "stage-documenter": "You are the record keeper. Write a short report of this run: what was asked, what was done, what went wrong on the way, what to remember for the next time. Change nothing.",
+};
+
+const answerForm: Partial<Readonly<Record<Stage, string>>> = {
+  critic: [
+    "End your answer with exactly one block like this, and nothing after it:",
+    "```enact-verdict",
+    '{"decision": "approve" | "revise" | "reject", "feedback": "what to do differently", "findings": [{"severity": "info" | "minor" | "major" | "critical", "message": "…", "file": "path", "line": 1}]}',
+    "```",
+    "`revise` sends the feedback back to the coder; `reject` ends the work item; both need feedback or findings.",
+  ].join("\n"),
+  auditor: [
+    "End your answer with exactly one block like this, and nothing after it (an empty list when there is nothing):",
+    "```enact-audit",
+    '{"findings": [{"severity": "info" | "minor" | "major" | "critical", "message": "…", "file": "path", "line": 1}]}',
+    "```",
+  ].join("\n"),
+};
+
+const question = [
+  "If you cannot go on without a person's decision, stop and end your answer with:",
+  "```enact-question",
+  "your question",
+  "```",
+].join("\n");
+
+const quoted = (label: string, text: string): string => `<${label}>\n${text.replaceAll(`</${label}>`, `< /${label}>`)}\n</${label}>`;
+
+/** The whole prompt of one turn. `diff` is the change so far, already cut to size; empty when there is none. */
+export const promptFor = (turn: TurnEffect, diff: string): string => {
+  const { brief, stage, item } = turn;
+  const parts = [task[stage], quoted("work-item", `${item.id} (${item.kind}): ${item.title}\n\n${item.body}`)];
+  if (stage !== "coder" && diff !== "") parts.push(quoted("change", diff));
+  if (stage === "coder" && turn.iteration > 1) parts.push(`This is attempt ${turn.iteration}. Your earlier change is in the worktree; build on it.`);
+  if (brief.feedback !== "") parts.push(quoted("feedback", brief.feedback));
+  if (brief.findings.length > 0) parts.push(quoted("findings", brief.findings.map((f) => `- ${f.severity}: ${f.message}${f.file === undefined ? "" : ` (${f.file}${f.line === undefined ? "" : `:${f.line}`})`}`).join("\n")));
+  if (brief.failingChecks.length > 0) parts.push(quoted("failing-checks", brief.failingChecks.map((name) => `- ${name}`).join("\n")));
+  if (brief.checks !== "") parts.push(`Checks: ${brief.checks}.`);
+  if (brief.answer) parts.push(quoted("answer", `You asked: ${brief.answer.question}\nA person answered: ${brief.answer.answer}`));
+  if (brief.again !== "") parts.push(brief.again);
+  if (stage === "coder" || stage === "tester") parts.push(question);
+  const form = answerForm[stage];
+  if (form !== undefined) parts.push(form);
+  return parts.join("\n\n");
+};
