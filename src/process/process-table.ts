@@ -1,0 +1,114 @@
+/**
+ * Which living processes belong to a run. A run's processes carry its mark in the environment variable ENACT_RUN_ID, which a `setsid`
+ * grandchild inherits although it left the process group; a pid alone proves nothing.
+ * Known limit: a process that both left the group and emptied its environment is found only while its parent still belongs to the run.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync } from "node:fs";
+import { execa } from "execa";
+import type { RunId } from "../domain/ids.ts";
+
+export interface ProcessRow {
+  readonly pid: number; readonly ppid: number; readonly group: number;
+  /** CPU milliseconds of the process and of its children that ended and were waited for. */
+  readonly cpuMs: number;
+  /** Value of ENACT_RUN_ID at exec. */
+  readonly mark: string | undefined;
+  /** Clock ticks between boot and the start of the process; with the pid it names one process. `undefined` where unknown. */
+  readonly startedAt: number | undefined;
+}
+
+/** Value of ENACT_RUN_ID: run ids are unique in one state directory only, so the place of the runs is part of the mark. */
+export const runMark = (root: string, runId: RunId): string => `${runId}@${createHash("sha256").update(root).digest("hex").slice(0, 12)}`;
+
+/** /proc counts CPU in USER_HZ ticks, 100 a second on every Linux that Node runs on. */
+const msPerTick = 10;
+
+const variable = "ENACT_RUN_ID=";
+const markIn = (environ: Buffer): string | undefined => {
+  for (let at = environ.indexOf(variable); at >= 0; at = environ.indexOf(variable, at + 1)) {
+    if (at > 0 && environ[at - 1] !== 0) continue;
+    const end = environ.indexOf(0, at);
+    return environ.toString("utf8", at + variable.length, end < 0 ? environ.length : end);
+  }
+  return undefined;
+};
+
+const readRow = (pid: number): ProcessRow | undefined => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The program name in parentheses may hold anything, blanks and parentheses too.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    if (fields[0] === "Z" || fields[0] === "X") return undefined;
+    const field = (n: number): number => Number(fields[n]);
+    const cpuMs = (field(11) + field(12) + field(13) + field(14)) * msPerTick;
+    let mark: string | undefined;
+    try {
+      mark = markIn(readFileSync(`/proc/${pid}/environ`));
+    } catch {
+      // Another user's process: never ours.
+    }
+    return { pid, ppid: field(1), group: field(2), cpuMs, mark, startedAt: field(19) };
+  } catch {
+    return undefined; // Ended meanwhile.
+  }
+};
+
+const scanProc = async (): Promise<readonly ProcessRow[]> => {
+  const rows: ProcessRow[] = [];
+  let sinceBreak = 0;
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const row = readRow(Number(name));
+    if (row) rows.push(row);
+    // About a millisecond of reading, then others may run.
+    if (++sinceBreak % 50 === 0) await new Promise<void>((resume) => setImmediate(resume));
+  }
+  return rows;
+};
+
+/** `[[dd-]hh:]mm:ss[.cc]` in milliseconds. */
+const psTime = (text: string): number => {
+  const [clock = "", days = "0"] = text.split("-").reverse();
+  const seconds = clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
+  return Math.round((Number(days) * 86_400 + seconds) * 1_000);
+};
+
+/** Rows of `ps` as macOS and the BSDs document it: `-E` appends the environment to the command. Not run on macOS by us (docs/platforms.md). */
+export const parsePs = (text: string): readonly ProcessRow[] => text.split("\n").flatMap((line) => {
+  const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s(.*)$/.exec(line);
+  if (!match) return [];
+  const [, pid, ppid, group, state = "", time = "", rest = ""] = match;
+  if (state.startsWith("Z")) return [];
+  return [{ pid: Number(pid), ppid: Number(ppid), group: Number(group), cpuMs: psTime(time), mark: /(?:^|\s)ENACT_RUN_ID=(\S+)/.exec(rest)?.[1], startedAt: undefined }];
+});
+
+const scanPs = async (): Promise<readonly ProcessRow[]> => {
+  const { stdout } = await execa("/bin/ps", ["-A", "-E", "-ww", "-o", "pid=,ppid=,pgid=,state=,time=,command="], {
+    stdin: "ignore", extendEnv: false, env: { PATH: "/usr/bin:/bin", LC_ALL: "C" }, timeout: 10_000, maxBuffer: 64 * 1024 * 1024,
+  });
+  return parsePs(stdout);
+};
+
+/** Every living process this user may look at. Zombies are not alive. */
+export const scan: () => Promise<readonly ProcessRow[]> = process.platform === "linux" ? scanProc : scanPs;
+
+/** True while `row` still names the process it was read from. */
+export const isSame = (row: ProcessRow): boolean => row.startedAt === undefined || readRow(row.pid)?.startedAt === row.startedAt;
+
+export interface RunIdentity { readonly mark: string; readonly launcher: number | undefined; readonly launcherLives: boolean }
+
+/** True when the process group of the launcher is still the run's: its leader lives, or a member carries the mark. A pid used again is neither. */
+export const groupIsOurs = (rows: readonly ProcessRow[], run: RunIdentity): boolean =>
+  run.launcher !== undefined && (run.launcherLives || rows.some((row) => row.group === run.launcher && row.mark === run.mark));
+
+/** The run's processes but for its launcher: marked ones, members of its group, and descendants of either. */
+export const membersOf = (rows: readonly ProcessRow[], run: RunIdentity): readonly ProcessRow[] => {
+  const group = groupIsOurs(rows, run) ? run.launcher : undefined;
+  const ours = new Set(rows.filter((row) => row.mark === run.mark || (group !== undefined && row.group === group)).map((row) => row.pid));
+  for (let before = -1; before !== ours.size;) {
+    before = ours.size;
+    for (const row of rows) if (ours.has(row.ppid)) ours.add(row.pid);
+  }
+  return rows.filter((row) => ours.has(row.pid) && row.pid !== run.launcher && row.pid !== process.pid);
+};

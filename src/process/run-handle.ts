@@ -1,0 +1,176 @@
+/** One run as its owner holds it: reads its files, signals its group, sweeps what is left. Holds nothing that another owner would need (I5). */
+import { constants, openSync, closeSync, writeSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { Effect, Option, Stream } from "effect";
+import type { RunId } from "../domain/ids.ts";
+import { type OutputLine, type RunExit, type RunHandle, RunIo } from "../ports/agent-process.ts";
+import { lineCutter } from "./output-lines.ts";
+import { groupIsOurs, isSame, membersOf, scan, type ProcessRow, type RunIdentity } from "./process-table.ts";
+import { firstInputFed, launcherLives, launcherPid, readExit, readIfThere, readSpec, type RunPaths } from "./run-directory.ts";
+import type { RunWatch } from "./run-watch.ts";
+
+/** Bytes read from `out` at once: also the most that waits in memory for a slow reader, one long line aside. */
+const readBytes = 128 * 1024;
+/** Bytes of `err` that an error message may quote. */
+const errorTailBytes = 8 * 1024;
+/** A write of at most this size to a FIFO happens whole or not at all (POSIX's least PIPE_BUF is 512, Linux and macOS have 4096 and 512). */
+const atomicWrite = 512;
+/** An agent that reads nothing for this long will not get the message. */
+const writePatienceMs = 10_000;
+const writePauseMs = 20;
+/** A process in uninterruptible sleep outlives SIGKILL; after this many fruitless rounds the sweep reports and leaves it. */
+const sweepRounds = 100;
+const sweepPauseMs = 20;
+
+const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+const codeOf = (cause: unknown): string | undefined => (cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined);
+
+const kill = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal);
+  } catch (cause) {
+    // Gone already, or became another user's: nothing of ours is left there.
+    if (codeOf(cause) !== "ESRCH" && codeOf(cause) !== "EPERM") throw cause;
+  }
+};
+
+const openIfThere = async (file: string): Promise<FileHandle | undefined> => {
+  try {
+    return await open(file, "r");
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw cause;
+  }
+};
+
+export interface HandleParts { readonly runId: RunId; readonly paths: RunPaths; readonly mark: string; readonly watch: RunWatch; readonly adopted: boolean; readonly lineCap: number }
+
+export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: HandleParts): RunHandle => {
+  const io = <A>(what: () => Promise<A>): Effect.Effect<A, RunIo> =>
+    Effect.tryPromise({ try: what, catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
+  const identity = (): RunIdentity => ({ mark, launcher: launcherPid(paths), launcherLives: launcherLives(paths) });
+  const members = async (): Promise<readonly ProcessRow[]> => membersOf(await scan(), identity());
+
+  let ended: RunExit | undefined;
+  const look = Effect.try({ try: () => (ended ??= readExit(paths)), catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
+
+  const exit: Effect.Effect<RunExit, RunIo> = Effect.gen(function* () {
+    for (;;) {
+      const seen = watch.changes();
+      const found = yield* look;
+      if (found) return found;
+      yield* watch.changed(seen);
+    }
+  });
+
+  const lines = (from: number): Stream.Stream<OutputLine, RunIo> => Stream.unwrap(Effect.gen(function* () {
+    let file: FileHandle | undefined;
+    yield* Effect.addFinalizer(() => Effect.promise(async () => file?.close()));
+    const cutter = lineCutter(from, lineCap);
+    const buffer = Buffer.allocUnsafe(readBytes);
+    let position = from;
+    const read = io(async () => {
+      file ??= await openIfThere(paths.out);
+      const { bytesRead } = (await file?.read(buffer, 0, readBytes, position)) ?? { bytesRead: 0 };
+      position += bytesRead;
+      return bytesRead;
+    });
+    return Stream.paginate(undefined, () => Effect.gen(function* () {
+      for (;;) {
+        // The end is looked at before the bytes: what was written before it is then read for certain.
+        const seen = watch.changes();
+        const over = ended ?? (yield* look);
+        const bytes = yield* read;
+        if (bytes > 0) return [cutter.push(buffer.subarray(0, bytes)), Option.some(undefined)] as const;
+        if (over) return [cutter.flush(), Option.none<undefined>()] as const;
+        yield* watch.changed(seen);
+      }
+    }));
+  }));
+
+  const errorTail = io(async () => {
+    const file = await openIfThere(paths.err);
+    if (!file) return readIfThere(paths.launcherLog)?.slice(-errorTailBytes) ?? "";
+    try {
+      const { size } = await file.stat();
+      const start = Math.max(0, size - errorTailBytes);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(errorTailBytes), 0, errorTailBytes, start);
+      return buffer.toString("utf8", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  });
+
+  const signal = (name: "SIGINT" | "SIGTERM" | "SIGKILL"): Effect.Effect<void> => Effect.promise(async () => {
+    const run = identity();
+    if (run.launcher === undefined) return;
+    // A living launcher proves its group by itself; else a marked member must.
+    if (run.launcherLives || groupIsOurs(await scan(), run)) kill(-run.launcher, name);
+  });
+
+  let writing: Promise<void> = Promise.resolve();
+  const send = async (text: string, signal: AbortSignal): Promise<void> => {
+    if (readSpec(paths).stdinMode !== "open") throw new Error("the run's standard input is closed");
+    const bytes = Buffer.from(text, "utf8");
+    let sent = 0;
+    let patience = writePatienceMs;
+    let fd: number | undefined;
+    try {
+      while (sent < bytes.length) {
+        if (signal.aborted) return;
+        if (!launcherLives(paths)) throw new Error("the run has ended");
+        if (firstInputFed(paths)) fd ??= openSync(paths.in, constants.O_WRONLY | constants.O_NONBLOCK);
+        const before = sent;
+        if (fd !== undefined) {
+          try {
+            sent += writeSync(fd, bytes, sent, Math.min(atomicWrite, bytes.length - sent));
+          } catch (cause) {
+            if (codeOf(cause) !== "EAGAIN") throw cause;
+          }
+        }
+        if (sent > before) {
+          patience = writePatienceMs;
+          continue;
+        }
+        if ((patience -= writePauseMs) < 0) throw new Error("the agent does not read its input");
+        await new Promise<void>((resume) => setTimeout(resume, writePauseMs));
+      }
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  };
+  // One message after the other: longer ones are several writes.
+  const write = (text: string): Effect.Effect<void, RunIo> => Effect.tryPromise({
+    try: (abort) => {
+      const mine = writing.then(() => send(text, abort));
+      writing = mine.catch(() => undefined);
+      return mine;
+    },
+    catch: (cause) => new RunIo({ runId, message: reason(cause) }),
+  });
+
+  const activity = Effect.promise(async () => {
+    const rows = await members();
+    return { cpuMs: rows.reduce((sum, row) => sum + row.cpuMs, 0), processes: rows.length };
+  });
+
+  const sweep = Effect.promise(async () => {
+    const found = new Set<number>();
+    for (let round = 0; round < sweepRounds; round++) {
+      const run = identity();
+      const rows = await members();
+      // A launcher that has written its exit is on its way out by itself; one that has not would lose its run.
+      if (run.launcher !== undefined && run.launcherLives && readIfThere(paths.exit) === undefined) kill(run.launcher, "SIGKILL");
+      else if (rows.length === 0) break;
+      for (const row of rows) {
+        if (!isSame(row)) continue;
+        found.add(row.pid);
+        kill(row.pid, "SIGKILL");
+      }
+      if (round > 0) await new Promise<void>((resume) => setTimeout(resume, sweepPauseMs));
+    }
+    return found.size;
+  });
+
+  return { runId, directory: paths.directory, adopted, lines, errorTail, exit, signal, write, activity, sweep };
+};
