@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
+import { ProgressLimits } from "./policy.ts";
 import { Stage } from "./stage.ts";
 import { BlockedReason, WorkItemKind, WorkItemStatus } from "./work-item.ts";
 
@@ -20,8 +21,11 @@ export const WorkItemView = z.object({
   lineage: z.number(),
   attempt: z.number(),
   iterations: z.number(),
+  /** Each counter with its cap behind it. */
   failures: z.number(),
+  itemFailures: z.number(),
   infraFailures: z.number(),
+  infraRetries: z.number(),
   retryAt: z.number().nullable(),
   blocked: BlockedReason.nullable(),
   question: z.string().nullable(),
@@ -77,5 +81,5 @@ export const StageView = z.object({
 });
 export type StageView = z.infer<typeof StageView>;
 
-export const ProgressView = z.object({ state: z.string(), rule: z.string(), says: z.string(), facts: z.record(z.string(), z.unknown()) });
+export const ProgressView = z.object({ state: z.string(), rule: z.string(), says: z.string(), facts: z.record(z.string(), z.unknown()), limits: ProgressLimits });
 export type ProgressView = z.infer<typeof ProgressView>;
