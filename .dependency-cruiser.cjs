@@ -18,7 +18,10 @@ module.exports = {
     room("tmux-stands-alone", "^tmux/", [], "the terminal fabric knows nothing of ours"),
     room("ports-know-the-domain", ports, [domain], "narrow interfaces"),
     room("actors-run-charts", "^actors/", [domain, "^machines/", "^tmux/", ports], "what runs charts"),
-    ...["store", "process", "adapters", "workspaces", "verify", "sources", "config", "publish"].map((folder) => port(folder)),
+    ...["store", "process", "adapters", "sources", "config"].map((folder) => port(folder)),
+    // Three ports work on repositories that may be hostile; how git is run there has one owner.
+    room("git-stands-alone", "^src/git/", [], "the safe way to run git"),
+    ...["workspaces", "verify", "publish"].map((folder) => port(folder, "^src/git/")),
     room("client-knows-the-contract", client, [domain, ports], "the contract and its transports"),
     room("cli-knows-the-client", "^src/cli/", [domain, client], "commands are clients"),
     room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|verify|sources|config|publish|client)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
