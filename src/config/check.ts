@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { Config } from "../domain/config.ts";
 import type { Environment } from "./environment.ts";
 import { expand } from "./expand.ts";
-import { isSlip, nearest } from "./nearest.ts";
+import { isSlip, nearest } from "../domain/nearest.ts";
 import { byPlace, problemAt, type Problem } from "./problem.ts";
 import { renamedKey, renamedLane } from "./renamed.ts";
 import { everyKey, nodeAt, type SchemaNode } from "./schema-tree.ts";
@@ -40,6 +40,9 @@ const child = (value: unknown, step: string | number): unknown =>
   typeof step === "number" ? (Array.isArray(value) ? value[step] : undefined) : isTable(value) && Object.hasOwn(value, step) ? value[step] : undefined;
 const valueAt = (value: unknown, path: KeyPath): unknown => path.reduce(child, value);
 
+/** Stands for a TOML date: no key takes one, and an object of any class would pass for an empty table. */
+const date = Symbol("date");
+
 interface Finding { readonly path: KeyPath; readonly message: string; readonly write: string | null }
 
 /** Replaces old names and references in a copy of the value, and remembers what it replaced. */
@@ -71,6 +74,7 @@ class Preparation {
   private walk(value: unknown, path: KeyPath): unknown {
     if (typeof value === "string") return this.text(value, path);
     if (Array.isArray(value)) return value.map((item, index) => this.walk(item, [...path, index]));
+    if (value instanceof Date) return date;
     if (!isTable(value)) return value;
     const pairs = new Map<string, unknown>();
     for (const [key, inner] of Object.entries(value)) {
@@ -124,7 +128,7 @@ const unknownKey = (table: KeyPath, key: string, value: unknown): readonly [mess
 };
 
 const kinds: Readonly<Record<string, string>> = { string: "a text", number: "a number", int: "a whole number", boolean: "true or false", object: "a table", array: "an array" };
-const kindOf = (value: unknown): string => (Array.isArray(value) ? "an array" : value instanceof Date ? "a date" : isTable(value) ? "a table" : typeof value === "string" ? "a text" : typeof value === "number" ? (Number.isInteger(value) ? "a whole number" : "a fraction") : String(value));
+const kindOf = (value: unknown): string => (Array.isArray(value) ? "an array" : value === date ? "a date" : isTable(value) ? "a table" : typeof value === "string" ? "a text" : typeof value === "number" ? (Number.isInteger(value) ? "a whole number" : "a fraction") : String(value));
 
 const wrongValue = (issue: z.core.$ZodIssue, path: KeyPath, value: unknown): readonly [message: string, write: string | null] => {
   const node = nodeAt(path);

@@ -1,7 +1,7 @@
 /** Which configuration file is in use: `--config`, else config.toml walking up from the working directory, else ~/.enact/config.toml. */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { isSlip, nearest } from "./nearest.ts";
+import { isSlip, nearest } from "../domain/nearest.ts";
 import { schemaTree } from "./schema-tree.ts";
 import { readSyntax } from "./syntax.ts";
 import { readYaml } from "./yaml.ts";

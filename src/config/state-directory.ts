@@ -89,7 +89,14 @@ const textOf = (file: string): string => {
     throw error;
   }
 };
-const isLink = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+const isLink = (path: string): boolean => {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    // What cannot be looked at cannot be made either, and that says why.
+    return false;
+  }
+};
 const real = (path: string): string => {
   try {
     return realpathSync(path);

@@ -160,16 +160,16 @@ export const Config = z.strictObject({
   }).prefault({}).describe("Dashboard and API."),
 
   discord: z.strictObject({
-    token: text.meta({ description: "Bot token.", examples: ["${DISCORD_TOKEN:-}"], secret: true }),
+    token: text.meta({ description: "Token of the bot.", examples: ["${DISCORD_TOKEN:-}"], secret: true }),
     channelId: text.meta({ description: "Channel of reports and commands.", examples: ["${DISCORD_CHANNEL_ID:-}"] }),
     webhookUrl: text.meta({ description: "Enough by itself for reports.", examples: ["${DISCORD_WEBHOOK_URL:-}"], secret: true }),
   }).prefault({}).describe("Reports to, and commands from, Discord."),
 
   azdo: z.strictObject({
-    org: text.meta({ description: "Organisation.", examples: ["${AZDO_ORG:-}"] }),
-    project: text.meta({ description: "Project.", examples: ["${AZDO_PROJECT:-}"] }),
+    org: text.meta({ description: "Name of the organisation.", examples: ["${AZDO_ORG:-}"] }),
+    project: text.meta({ description: "Name of the project there.", examples: ["${AZDO_PROJECT:-}"] }),
     apiKey: text.meta({ description: "Personal access token; AZDO_API_KEY is its older name.", examples: ["${AZDO_PAT:-${AZDO_API_KEY:-}}"], secret: true }),
-    teamId: text.meta({ description: "Team.", examples: ["${AZDO_TEAM_ID:-}"] }),
+    teamId: text.meta({ description: "Id of the team.", examples: ["${AZDO_TEAM_ID:-}"] }),
   }).prefault({}).describe("Work items of Azure DevOps."),
 
   github: z.strictObject({

@@ -25,6 +25,8 @@ export const WorkItem = z.object({
   operatorLane: OperatorLane,
   /** Adapter-specific script for the `scripted` adapter, when the item brings its own. */
   playbook: z.string().optional(),
+  /** The item asks for a person's approval; absent or false never takes away what the configuration asks for. */
+  requireApproval: z.boolean().optional(),
 });
 export type WorkItem = z.infer<typeof WorkItem>;
 
