@@ -11,7 +11,8 @@ import type { OutboxRow, StoreShape } from "../src/ports/store.ts";
  *
  * I1 A row is attempted only after the generation was checked. I2 A row stays until the event with its result is journaled, so a
  * crash repeats the effect: handlers are idempotent by key. I3 After `drain` no new effect starts; rows wait for the next owner.
- * I4 Every row is answered: a failure or a defect becomes `effect.failed`, never silence.
+ * I4 Every row is answered: a failure or a defect becomes `effect.failed`, never silence. I5 `turn.cancel` is answered when no turn of its
+ * actor runs any more and what ended is journaled: a crash in between cancels again, so a cancel is never lost to a restart.
  */
 export class EffectTrouble extends Data.TaggedError("EffectTrouble")<{ readonly class: EffectFailureClass; readonly message: string; readonly mend?: string }> {}
 
@@ -100,7 +101,7 @@ export class EffectRunner<R> {
     const attempt = Effect.suspend(() => this.#dispatch(row, context));
     const result = store.attempt(row.key).pipe(
       // A full disk or a lost server passes; another owner does not.
-      Effect.retry({ while: (error) => error._tag !== "StoreFenced", schedule: Schedule.exponential(100).pipe(Schedule.either(Schedule.spaced(10_000))) }),
+      Effect.retry({ while: (error) => error._tag !== "StoreFenced", schedule: Schedule.min([Schedule.exponential(100), Schedule.spaced(10_000)]) }),
       Effect.andThen(attempt.pipe(
         Effect.retry({ while: (trouble: EffectTrouble) => trouble.class === "io", schedule: Schedule.exponential(this.#options.retryMs ?? 250), times: ioTries - 1 }),
         Effect.exit,
@@ -121,8 +122,9 @@ export class EffectRunner<R> {
     const { handlers } = this.#options;
     switch (request.kind) {
       case "turn.cancel": {
-        for (const running of this.#running.values()) if (running.actor === row.actor && running.kind === "turn") this.#end(running, "cancelled");
-        return Effect.succeed({ type: "turn.cancel.sent" });
+        const turns = [...this.#running.values()].filter((running) => running.actor === row.actor && running.kind === "turn");
+        for (const running of turns) this.#end(running, "cancelled");
+        return Effect.as(Effect.forEach(turns, (running) => Fiber.await(running.fiber)), { type: "turn.cancel.sent" });
       }
       case "workspace.prepare": return handlers[request.kind](request, context);
       case "workspace.commit": return handlers[request.kind](request, context);

@@ -39,6 +39,9 @@ export type AgentProcessEvent = (
 /** Less CPU than this share of the time since the last look is idling (a sleeping event loop), not work. */
 const busyShare = 0.02;
 
+/** I4. */
+const interruptAsNoted = { type: "interrupt" as const, params: ({ context }: { readonly context: AgentProcessContext }) => ({ reason: context.reason ?? ("cancelled" as const) }) };
+
 export const agentProcessMachine = setup({
   types: {} as { context: AgentProcessContext; events: AgentProcessEvent; input: AgentProcessInput },
   actions: {
@@ -53,9 +56,10 @@ export const agentProcessMachine = setup({
       const busy = burnt > 0 && burnt >= busyShare * (event.at - context.tickAt);
       return { cpuMs: event.cpuMs, tickAt: event.at, activeAt: busy ? Math.max(context.activeAt, event.at) : context.activeAt };
     }),
-    because: assign((_, params: { readonly reason: InterruptReason }) => ({ reason: params.reason })),
+    because: assign(({ context }, params: { readonly reason: InterruptReason }) => ({ reason: context.reason ?? params.reason })),
   },
   guards: {
+    unwanted: ({ context }) => context.reason !== null,
     overTime: ({ context, event }) => event.at - context.startedAt >= context.timeoutMs,
     stalled: ({ context, event }) => {
       if (event.type !== "tick") return false;
@@ -72,9 +76,18 @@ export const agentProcessMachine = setup({
   states: {
     spawning: {
       on: {
-        spawned: { target: "alive.initialising", actions: "noteStart" },
-        adopted: { target: "alive.adopted", actions: "noteStart" },
+        spawned: [
+          { guard: "unwanted", target: "interrupting", actions: ["noteStart", interruptAsNoted] },
+          { target: "alive.initialising", actions: "noteStart" },
+        ],
+        adopted: [
+          { guard: "unwanted", target: "interrupting", actions: ["noteStart", interruptAsNoted] },
+          { target: "alive.adopted", actions: "noteStart" },
+        ],
         spawnFailed: "ended",
+        // There is no process to signal yet; it is interrupted as soon as there is.
+        cancel: { actions: { type: "because", params: { reason: "cancelled" } } },
+        suspend: { actions: { type: "because", params: { reason: "suspended" } } },
       },
     },
     alive: {

@@ -1,5 +1,5 @@
-import type { EffectFailureClass, EffectRequest } from "../domain/effects.ts";
-import type { Address } from "../domain/ids.ts";
+import type { EffectFailureClass, EffectRequest } from "../src/domain/effects.ts";
+import type { Address } from "../src/domain/ids.ts";
 
 /**
  * The four things a durable chart may ask of its host, as named actions without an implementation: the host reads their

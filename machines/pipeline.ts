@@ -16,7 +16,8 @@ import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
  * I1 At most `maxIterations` coder turns are asked for. I2 Nothing is approved whose last checks had new failures.
  * I3 The last feedback and the failing checks are in the next brief. I4 Escalation happens once.
  * I5 At most one stage lives at a time, and a cancelled or stuck pipeline waits for it to end.
- * I6 `exhausted` names the cap; it never reads as done.
+ * I6 `exhausted` names the cap; it never reads as done. I7 Only trouble with the work uses up an iteration: never infrastructure, accounts
+ * or the environment. I8 After approval only the tester, new check failures and a critical audit can send the work back.
  */
 export interface PipelineInput {
   readonly owner: Address;
@@ -160,9 +161,16 @@ const rearm = { type: "tell" as const, params: ({ context }: { readonly context:
 const whileStage = {
   "stage.asks": { actions: ["noteQuestion", { type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: context.owner, event: { type: "pipeline.asks", question: event.type === "stage.asks" ? event.question : "" } }) }] },
   answer: { actions: [{ type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: context.stageAddress, event: { type: "answer", text: event.type === "answer" ? event.text : "" } }) }, "clearQuestion"] },
-  stuck: { target: "settling", actions: ["noteStuck", cancelStage] },
+  stuck: [
+    // Who waits for a person's answer is not going round in circles: the watch starts anew, so the rule is not lost.
+    { guard: "hasQuestion", actions: rearm },
+    { target: "settling", actions: ["noteStuck", cancelStage] },
+  ],
   cancel: { target: "cancelling", actions: cancelStage },
 } as const;
+
+/** A stage whose failure is only a warning must not cost the work that was approved: it is ended, the pipeline goes on. */
+const skipStuck = { stuck: [{ guard: "hasQuestion", actions: rearm }, { actions: ["warnStuck", cancelStage, rearm] }] } as const;
 
 const stale = { guard: "notCurrent" } as const;
 
@@ -226,6 +234,8 @@ export const pipelineMachine = setup({
     feedbackNoChange: assign({ feedback: "You reported success, but nothing in the repository changed. Make the change.", findings: [] }),
     feedbackChecks: assign({ feedback: "The project's checks have failures that were not there before your change.", findings: [] }),
     warnStage: assign(({ context, event }) => (event.type === "stage.ended" ? { warnings: [...context.warnings, `${event.stage}: ${event.reason}`].slice(-20) } : {})),
+    warnStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, warnings: [...context.warnings, `${context.stage}: stopped by rule ${event.rule}: ${event.says}`].slice(-20) } : {})),
+    warnUnsaved: assign(({ context, event }) => (event.type === "effect.failed" ? { warnings: [...context.warnings, `no checkpoint of the cancelled work: ${event.message}`].slice(-20) } : {})),
     noteStage: assign(({ event }) => {
       if (event.type !== "stage.ended") return {};
       const failure: PipelineFailure = event.failure === "environment" ? "environment" : event.failure === "auth" || event.failure === "model" ? "auth" : event.failure !== null && infraStage.has(event.failure) ? "infra" : "work";
@@ -244,17 +254,19 @@ export const pipelineMachine = setup({
     /** Late word of a stage that was replaced; it changes nothing. */
     notCurrent: ({ context, event }) => event.type === "stage.ended" && (event.stage !== context.stage || event.iteration !== context.iteration),
     hasWorkspace: ({ context }) => context.workspace !== null,
+    hasQuestion: ({ context }) => context.question !== null,
     stageDone: ({ event }) => event.type === "stage.ended" && event.outcome === "done",
     approves: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "approve",
     rejects: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "reject",
     stageTroubleIsWork: ({ event }) => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled"),
-    mayIterate: ({ context }) => context.iteration < context.policy.maxIterations,
     workTroubleMayIterate: ({ context, event }) => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled") && context.iteration < context.policy.maxIterations,
     revisesWithinCap: ({ context, event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "revise" && context.iteration < context.policy.maxIterations,
     revises: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "revise",
     exhaustedStage: ({ event }) => event.type === "stage.ended" && event.outcome === "exhausted",
     criticalWithinCap: ({ context, event }) => isCritical(event) && context.iteration < context.policy.maxIterations,
     critical: ({ event }) => isCritical(event),
+    /** Only the coder owes a new diff; a tester or documenter that finds nothing to do is not going round in circles. */
+    laterStage: ({ context }) => context.stage !== "coder",
     nothingChanged: ({ event }) => event.type === "workspace.committed" && event.empty,
     nothingChangedWithinCap: ({ context, event }) => event.type === "workspace.committed" && event.empty && context.iteration < context.policy.maxIterations,
     newFailuresWithinCap: ({ context, event }) => event.type === "verify.done" && event.report.newFailures.length > 0 && context.iteration < context.policy.maxIterations,
@@ -302,6 +314,7 @@ export const pipelineMachine = setup({
         "workspace.committed": [
           { guard: "nothingChangedWithinCap", target: "coding", actions: ["takeCommit", "feedbackNoChange", watch(() => ({ kind: "error", fingerprint: "no change" })), "nextIteration"] },
           { guard: "nothingChanged", target: "exhausted", actions: ["takeCommit", "feedbackNoChange", "noteCap"] },
+          { guard: "laterStage", target: "checking", actions: "takeCommit" },
           { target: "checking", actions: ["takeCommit", watch(({ event }) => ({ kind: "diff", hash: event.type === "workspace.committed" ? event.diffHash : "" }))] },
         ],
         "effect.failed": { target: "failed", actions: "noteEffect" },
@@ -355,9 +368,10 @@ export const pipelineMachine = setup({
         "stage.ended": [
           stale,
           { guard: "stageDone", target: "committing", actions: "takeStage" },
+          { guard: "workTroubleMayIterate", target: "coding", actions: ["takeStage", "takeFeedback", "nextIteration"] },
+          { guard: "stageTroubleIsWork", target: "exhausted", actions: ["takeStage", "takeFeedback", "noteCap"] },
           { guard: "exhaustedStage", target: "exhausted", actions: ["takeStage", "noteStage"] },
-          { guard: "mayIterate", target: "coding", actions: ["takeStage", "takeFeedback", "nextIteration"] },
-          { target: "exhausted", actions: ["takeStage", "takeFeedback", "noteCap"] },
+          { target: "failed", actions: ["takeStage", "noteStage"] },
         ],
       },
     },
@@ -365,6 +379,7 @@ export const pipelineMachine = setup({
       entry: [enterStage("documenter"), startStage],
       on: {
         ...whileStage,
+        ...skipStuck,
         "stage.ended": [
           stale,
           { guard: "stageDone", target: "committing", actions: "takeStage" },
@@ -390,6 +405,7 @@ export const pipelineMachine = setup({
       entry: [enterStage("stage-documenter"), startStage],
       on: {
         ...whileStage,
+        ...skipStuck,
         "stage.ended": [
           stale,
           { guard: "stageDone", target: "done", actions: "takeStage" },
@@ -431,7 +447,7 @@ export const pipelineMachine = setup({
       entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.checkpoint", item: c.item.id, workspace: required(c.workspace), why: "cancelled" }) },
       on: {
         "workspace.checkpointed": { target: "cancelled", actions: "noteCancelled" },
-        "effect.failed": { target: "cancelled", actions: "noteCancelled" },
+        "effect.failed": { target: "cancelled", actions: ["warnUnsaved", "noteCancelled"] },
       },
     },
     done: { type: "final", entry: [endWatch, tellEnded("done")] },

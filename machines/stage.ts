@@ -15,8 +15,8 @@ import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./dura
  *
  * I1 Infrastructure failures never count as crashes, crashes never as work failures; each has its own cap.
  * I2 A critic without a verdict is asked once more, then the stage fails; it never becomes a `revise`.
- * I3 A turn that was started is always awaited: no final state while a turn may still run, except after the host gave up on it.
- * I4 What the stage may not write is undone before its result counts.
+ * I3 A turn or an enforcement that was started is always awaited: no final state while one may still run, except after the host gave up on it.
+ * I4 What the stage may not write is undone before it ends, however it ends: the next stage works in the same worktree.
  */
 export interface StageInput {
   readonly pipeline: Address;
@@ -53,6 +53,9 @@ export interface StageContext extends StageInput {
   /** Why the stage did not do its work; empty while it may. */
   readonly reason: string;
   readonly failure: StageFailure | null;
+  /** How it ends, once that is decided. */
+  readonly ending: StageEnded["outcome"] | null;
+  readonly enforced: boolean;
 }
 
 /** What kind of trouble ended a stage: the pipeline decides by it. */
@@ -79,6 +82,8 @@ export type StageEvent = (
   | { readonly type: "workspace.enforced"; readonly undone: readonly string[] }
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "cancel" }
+  /** The answer to `turn.cancel`: no turn of this stage runs any more, and what ended was told before. */
+  | { readonly type: "turn.cancel.sent" }
   | { readonly type: "alarm.retry" }
   | EffectFailed
 ) & Stamp;
@@ -130,6 +135,8 @@ const tellEnded = (outcome: StageEnded["outcome"]) => ({
   },
 });
 
+const endAs = (outcome: StageEnded["outcome"]) => ({ type: "endAs" as const, params: { outcome } });
+
 export const stageMachine = setup({
   types: {} as { context: StageContext; events: StageEvent; input: StageInput },
   actions: {
@@ -173,28 +180,32 @@ export const stageMachine = setup({
       return {};
     }),
     noteNoAnswer: assign(({ context }) => ({ failure: "noAnswer" as const, reason: `the ${context.stage} gave no valid ${context.stage === "auditor" ? "audit" : "verdict"}, twice` })),
-    noteEnforced: assign(({ event }) => (event.type === "workspace.enforced" ? { undone: event.undone } : {})),
+    noteEnforced: assign(({ event }) => (event.type === "workspace.enforced" ? { undone: event.undone, enforced: true } : {})),
+    endAs: assign((_, params: { readonly outcome: StageEnded["outcome"] }) => ({ ending: params.outcome })),
     noteCancelled: assign({ reason: "cancelled" }),
   },
   guards: {
     completed: ({ event }) => completed(event),
-    completedFreely: ({ context, event }) => completed(event) && writeScope[context.stage] === "all",
     owesAnswer: ({ context, event }) => completed(event) && lacksAnswer(context, event),
     mayReask: ({ context, event }) => completed(event) && lacksAnswer(context, event) && context.reasks < 1,
     asks: ({ event }) => event.type === "turn.ended" && event.outcome.ended.how === "question",
     wasCancelled: ({ event }) => event.type === "turn.ended" && event.outcome.ended.how === "cancelled",
+    turnGaveUp: ({ event }) => event.type === "effect.failed" && event.kind === "turn",
     wasInterrupted: ({ event }) => failureOf(event)?.kind === "interrupted",
     infraWithinCap: ({ context, event }) => isInfra(event) && context.infraFailures < context.policy.infraRetries,
     isInfra: ({ event }) => isInfra(event),
     crashWithinCap: ({ context, event }) => isCrash(event) && context.crashes < context.policy.crashRetries,
     isCrash: ({ event }) => isCrash(event),
+    /** I4. */
+    mustEnforce: ({ context }) => writeScope[context.stage] !== "all" && !context.enforced,
+    ends: ({ context }, params: { readonly as: StageEnded["outcome"] }) => context.ending === params.as,
   },
 }).createMachine({
   id: "stage",
   options: chartOptions,
   context: ({ input }) => ({
     ...input, tryNumber: 1, infraFailures: 0, crashes: 0, reasks: 0, question: null, retryAt: null, costUsd: 0,
-    verdict: null, audit: null, text: "", undone: [], denials: [], reason: "", failure: null,
+    verdict: null, audit: null, text: "", undone: [], denials: [], reason: "", failure: null, ending: null, enforced: false,
   }),
   initial: "working",
   states: {
@@ -211,19 +222,18 @@ export const stageMachine = setup({
       on: {
         "turn.ended": [
           { guard: "mayReask", target: "working", reenter: true, actions: ["adoptTurn", "countReask", "nextTry"] },
-          { guard: "owesAnswer", target: "failed", actions: ["adoptTurn", "noteNoAnswer"] },
-          { guard: "completedFreely", target: "done", actions: "adoptTurn" },
-          { guard: "completed", target: "enforcing", actions: "adoptTurn" },
+          { guard: "owesAnswer", target: "leaving", actions: ["adoptTurn", "noteNoAnswer", endAs("failed")] },
+          { guard: "completed", target: "leaving", actions: ["adoptTurn", endAs("done")] },
           { guard: "asks", target: "asking", actions: "adoptTurn" },
-          { guard: "wasCancelled", target: "cancelled", actions: ["adoptTurn", "noteCancelled"] },
+          { guard: "wasCancelled", target: "leaving", actions: ["adoptTurn", "noteCancelled", endAs("cancelled")] },
           { guard: "wasInterrupted", target: "working", reenter: true, actions: ["adoptTurn", "nextTry"] },
           { guard: "infraWithinCap", target: "waiting", actions: ["adoptTurn", "countInfra", "setRetry", "noteFailure", "nextTry"] },
-          { guard: "isInfra", target: "exhausted", actions: ["adoptTurn", "noteFailure"] },
+          { guard: "isInfra", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
           { guard: "crashWithinCap", target: "working", reenter: true, actions: ["adoptTurn", "countCrash", "nextTry"] },
-          { guard: "isCrash", target: "exhausted", actions: ["adoptTurn", "noteFailure"] },
-          { target: "failed", actions: ["adoptTurn", "noteFailure"] },
+          { guard: "isCrash", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
+          { target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("failed")] },
         ],
-        "effect.failed": { target: "failed", actions: "noteFailure" },
+        "effect.failed": { target: "leaving", actions: ["noteFailure", endAs("failed")] },
         cancel: "cancelling",
       },
     },
@@ -232,31 +242,39 @@ export const stageMachine = setup({
       exit: ["clearRetry", { type: "alarm", params: { name: "retry", at: null } }],
       on: {
         "alarm.retry": "working",
-        cancel: { target: "cancelled", actions: "noteCancelled" },
+        cancel: { target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
       },
     },
     asking: {
       entry: { type: "tell", params: ({ context }) => ({ to: context.pipeline, event: { type: "stage.asks", stage: context.stage, question: context.question } }) },
       on: {
         answer: { target: "working", actions: ["takeAnswer", "nextTry"] },
-        cancel: { target: "cancelled", actions: "noteCancelled" },
+        cancel: { target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
       },
     },
+    leaving: {
+      always: [
+        { guard: "mustEnforce", target: "enforcing" },
+        { guard: { type: "ends", params: { as: "done" } }, target: "done" },
+        { guard: { type: "ends", params: { as: "cancelled" } }, target: "cancelled" },
+        { guard: { type: "ends", params: { as: "exhausted" } }, target: "exhausted" },
+        { target: "failed" },
+      ],
+    },
+    /** A cancel changes nothing here: the enforcement always answers, and must not undo what the next stage writes. */
     enforcing: {
       entry: { type: "effect", params: ({ context }) => ({ kind: "workspace.enforce", item: context.item.id, workspace: context.workspace, since: context.since, stage: context.stage }) },
       on: {
-        "workspace.enforced": { target: "done", actions: "noteEnforced" },
+        "workspace.enforced": { target: "leaving", actions: "noteEnforced" },
         "effect.failed": { target: "failed", actions: "noteFailure" },
-        cancel: { target: "cancelled", actions: "noteCancelled" },
       },
     },
     cancelling: {
       entry: { type: "effect", params: { kind: "turn.cancel" } },
       on: {
-        "turn.ended": { target: "cancelled", actions: ["adoptTurn", "noteCancelled"] },
-        "effect.failed": [
-          { guard: ({ event }) => event.kind === "turn", target: "cancelled", actions: "noteCancelled" },
-        ],
+        "turn.ended": { target: "leaving", actions: ["adoptTurn", "noteCancelled", endAs("cancelled")] },
+        "turn.cancel.sent": { target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
+        "effect.failed": { guard: "turnGaveUp", target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
       },
     },
     done: { type: "final", entry: tellEnded("done") },

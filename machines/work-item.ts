@@ -15,7 +15,9 @@ import type { PipelineEnded } from "./pipeline.ts";
  *
  * I1 `failures` (the work was wrong) and `infraFailures` (provider, network, disk) are counted apart and have caps of their own.
  * I2 Only a head whose last check had no new failures is published. I3 A `manual` item is claimed only by an explicit command.
- * I4 A running pipeline is always awaited before the item ends. I5 Finals absorb everything.
+ * I4 A running pipeline is always awaited before the item ends or another one starts, except after the host gave up on it (a second
+ * `reconcile`). I5 Finals absorb everything. I6 Publishing is never left without its answer: a cancel comes too late, a reconcile is a warning.
+ * I7 An item claimed by a command goes on by itself after a wait: automation might not be allowed to claim it again.
  */
 export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number }
 
@@ -26,6 +28,10 @@ export interface WorkItemContext {
   readonly operatorLane: OperatorLane;
   /** Number of the pipeline under way or last ended. */
   readonly attempt: number;
+  /** That pipeline has not told its end yet. */
+  readonly running: boolean;
+  /** The last claim was a command (I7). */
+  readonly byCommand: boolean;
   readonly failures: number;
   readonly infraFailures: number;
   readonly iterations: number;
@@ -68,20 +74,37 @@ const tellPipeline = (event: (args: { readonly context: WorkItemContext; readonl
   params: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => ({ to: pipeline(args.context), event: event(args) }),
 });
 
+/** I7. */
+const goOn = [{ guard: "byCommand", target: "claimed", actions: "nextAttempt" }, { target: "ready" }] as const;
+
+/** What the end of the current pipeline means for the item. */
+const afterPipeline = [
+  { guard: "pipelineDone", target: "verifying", actions: "takePipeline" },
+  { guard: "pipelineCancelled", target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
+  { guard: "needsEnvironment", target: "blocked", actions: ["takePipeline", { type: "block", params: { why: "needsEnvironment" } }] },
+  { guard: "infraWithinCap", target: "retryAt", actions: ["takePipeline", "countInfra", "setRetry"] },
+  { guard: "infra", target: "exhausted", actions: "takePipeline" },
+  { guard: "workWithinCap", target: "retryAt", actions: ["takePipeline", "countFailure", "setRetry"] },
+  { guard: "pipelineExhausted", target: "exhausted", actions: "takePipeline" },
+  { target: "failed", actions: ["takePipeline", "countFailure"] },
+] as const;
+
 const isInfraEnd = (event: WorkItemEvent): boolean => event.type === "pipeline.ended" && (event.outcome === "failed" || event.outcome === "exhausted") && event.failure === "infra";
 
 export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
   actions: {
     ...hostActions,
-    nextAttempt: assign(({ context }) => ({ attempt: context.attempt + 1, reason: "", blocked: null, question: null, retryAt: null })),
-    setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane } : {})),
+    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, running: true, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
+    setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane, byCommand: false } : {})),
     takePipeline: assign(({ context, event }) =>
       event.type === "pipeline.ended"
         ? {
             workspace: event.workspace ?? context.workspace, head: event.head || context.head, checks: event.checks ?? context.checks, summary: event.summary || context.summary,
             warnings: [...new Set([...context.warnings, ...event.warnings])].slice(-20), costUsd: context.costUsd + event.costUsd, iterations: context.iterations + event.iterations,
-            reason: event.reason, question: null, blocked: null,
+            running: false, question: null,
+            // What a person has to reconcile stays until they have.
+            ...(context.blocked === "needsReconcile" ? {} : { reason: event.reason, blocked: null }),
           }
         : {}),
     takeChecks: assign(({ context, event }) =>
@@ -91,13 +114,15 @@ export const workItemMachine = setup({
     noteRecheck: assign(({ context }) => ({ reason: `the final check found new failures: ${context.failing.slice(0, 3).join("; ")}` })),
     countFailure: assign(({ context }) => ({ failures: context.failures + 1 })),
     countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
-    setRetry: assign(({ context, event }) => ({ retryAt: event.at + backoffMs(context.policy, context.infraFailures) })),
+    setRetry: assign(({ context, event }) => ({ retryAt: event.at + backoffMs(context.policy, context.failures + context.infraFailures) })),
     clearRetry: assign({ retryAt: null }),
     noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
     block: assign((_, params: { readonly why: BlockedReason }) => ({ blocked: params.why })),
     unblock: assign({ blocked: null, question: null, reason: "" }),
     takeQuestion: assign(({ event }) => (event.type === "pipeline.asks" ? { question: event.question, reason: event.question } : {})),
     noteReconcile: assign(({ event }) => (event.type === "reconcile" ? { reason: event.reason } : {})),
+    warnReconcile: assign(({ context, event }) => (event.type === "reconcile" ? { warnings: [...context.warnings, event.reason].slice(-20) } : {})),
+    giveUpPipeline: assign({ running: false }),
     noteRejected: assign(({ event }) => (event.type === "reject" ? { reason: `rejected: ${event.reason}` } : {})),
     noteCancelled: assign({ reason: "cancelled", blocked: null, question: null }),
     notePublished: assign(({ event }) => (event.type === "published" ? { published: event.where, reason: "" } : {})),
@@ -118,20 +143,31 @@ export const workItemMachine = setup({
     newFailures: ({ event }) => event.type === "verify.done" && event.report.newFailures.length > 0,
     effectIo: ({ context, event }) => event.type === "effect.failed" && event.class === "io" && context.infraFailures < context.policy.infraRetries,
     needsHumanReview: ({ context }) => context.policy.review === "human",
-    pipelineAlive: ({ context }) => context.blocked === "needsHuman",
+    pipelineAsks: ({ context }) => context.blocked === "needsHuman",
+    pipelineRuns: ({ context }) => context.running,
+    /** The pipeline was told to stop because of an earlier poisoned event. */
+    pipelineWindsDown: ({ context }) => context.running && context.blocked === "needsReconcile",
+    neverClaimed: ({ context }) => context.attempt < context.lineage,
+    byCommand: ({ context }) => context.byCommand,
+    commandMayRetry: ({ context }) => context.byCommand && !context.running,
+    mayRetry: ({ context }) => !context.running,
   },
 }).createMachine({
   id: "work-item",
   options: chartOptions,
   context: ({ input }) => ({
-    item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1,
+    item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1, running: false, byCommand: false,
     failures: 0, infraFailures: 0, iterations: 0, retryAt: null, blocked: null, question: null, reason: "", workspace: null, head: "", checks: null,
     failing: [], summary: "", warnings: [], costUsd: 0, published: "",
   }),
   initial: "discovered",
   on: {
     lane: { actions: "setLane" },
-    reconcile: { target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }] },
+    // A pipeline that lost an event is not trusted to end by itself: it is told to stop, and its work is kept.
+    reconcile: [
+      { guard: "pipelineRuns", target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }, tellPipeline(() => ({ type: "cancel" }))] },
+      { target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }] },
+    ],
   },
   states: {
     discovered: {
@@ -160,17 +196,7 @@ export const workItemMachine = setup({
     },
     operating: {
       on: {
-        "pipeline.ended": [
-          { guard: "stalePipeline" },
-          { guard: "pipelineDone", target: "verifying", actions: "takePipeline" },
-          { guard: "pipelineCancelled", target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
-          { guard: "needsEnvironment", target: "blocked", actions: ["takePipeline", { type: "block", params: { why: "needsEnvironment" } }] },
-          { guard: "infraWithinCap", target: "retryAt", actions: ["takePipeline", "countInfra", "setRetry"] },
-          { guard: "infra", target: "exhausted", actions: "takePipeline" },
-          { guard: "workWithinCap", target: "retryAt", actions: ["takePipeline", "countFailure", "setRetry"] },
-          { guard: "pipelineExhausted", target: "exhausted", actions: "takePipeline" },
-          { target: "failed", actions: ["takePipeline", "countFailure"] },
-        ],
+        "pipeline.ended": [{ guard: "stalePipeline" }, ...afterPipeline],
         "pipeline.asks": { target: "blocked", actions: ["takeQuestion", { type: "block", params: { why: "needsHuman" } }] },
         cancel: { target: "cancelling", actions: tellPipeline(() => ({ type: "cancel" })) },
       },
@@ -206,6 +232,7 @@ export const workItemMachine = setup({
       },
       on: {
         published: { target: "done", actions: "notePublished" },
+        reconcile: { actions: "warnReconcile" },
         "effect.failed": { target: "blocked", actions: ["noteEffect", { type: "block", params: { why: "needsEnvironment" } }] },
       },
     },
@@ -213,30 +240,41 @@ export const workItemMachine = setup({
       entry: { type: "alarm", params: ({ context }) => ({ name: "retry", at: context.retryAt }) },
       exit: ["clearRetry", { type: "alarm", params: { name: "retry", at: null } }],
       on: {
-        "alarm.retry": "ready",
-        retry: "ready",
+        "alarm.retry": goOn,
+        retry: goOn,
         pause: "paused",
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
     },
-    /** Waits for a person; `blocked` says for what. With `needsHuman` the pipeline is alive and waits for the answer too. */
+    /**
+     * Waits for a person; `blocked` says for what. With `needsHuman` the pipeline is alive and waits for the answer too; with
+     * `needsReconcile` it may still be winding down, and a retry waits for its end.
+     */
     blocked: {
       on: {
-        answer: { guard: "pipelineAlive", target: "operating", actions: ["unblock", tellPipeline(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" }))] },
+        answer: { guard: "pipelineAsks", target: "operating", actions: ["unblock", tellPipeline(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" }))] },
         "pipeline.ended": [
           { guard: "stalePipeline" },
-          { guard: "pipelineAlive", target: "failed", actions: ["takePipeline", "countFailure"] },
+          { guard: "pipelineWindsDown", actions: "takePipeline" },
+          // It went on or ended without the answer.
+          ...afterPipeline,
         ],
-        retry: { guard: ({ context }) => context.blocked !== "needsHuman", target: "ready", actions: "unblock" },
+        "pipeline.asks": { guard: "pipelineAsks", actions: "takeQuestion" },
+        reconcile: { guard: "pipelineWindsDown", actions: ["noteReconcile", "giveUpPipeline"] },
+        retry: [
+          { guard: "neverClaimed", target: "discovered", actions: "unblock" },
+          { guard: "commandMayRetry", target: "claimed", actions: "nextAttempt" },
+          { guard: "mayRetry", target: "ready", actions: "unblock" },
+        ],
         cancel: [
-          { guard: "pipelineAlive", target: "cancelling", actions: tellPipeline(() => ({ type: "cancel" })) },
+          { guard: "pipelineRuns", target: "cancelling", actions: tellPipeline(() => ({ type: "cancel" })) },
           { target: "cancelled", actions: "noteCancelled" },
         ],
       },
     },
     paused: {
       on: {
-        resume: "ready",
+        resume: goOn,
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
     },
@@ -247,7 +285,7 @@ export const workItemMachine = setup({
           { guard: "stalePipeline" },
           { target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
         ],
-        reconcile: { target: "cancelled", actions: ["noteReconcile"] },
+        reconcile: { target: "cancelled", actions: ["noteReconcile", "giveUpPipeline"] },
       },
     },
     done: { type: "final" },
