@@ -47,7 +47,8 @@ export const claudePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan
       "--setting-sources=user", "--strict-mcp-config", "--disable-slash-commands",
     ],
     env: claudeEnvironment(host, turn),
-    stdin: turn.prompt,
+    // A first character `/` would be a command of the CLI (`/clear`), --disable-slash-commands or not; after a newline it is text.
+    stdin: turn.prompt.startsWith("/") ? `\n${turn.prompt}` : turn.prompt,
     stdinMode: "close",
   };
 };

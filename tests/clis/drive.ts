@@ -1,0 +1,66 @@
+/**
+ * Runs one turn of an adapter through the real launcher, as the factory's agent chart does: a wall-clock timer, a no-progress timer, and the
+ * interrupt ladder SIGINT → SIGTERM → SIGKILL followed by a sweep.
+ */
+import { Effect, Fiber, Stream } from "effect";
+import type { AgentEvent, AgentFailure, TurnRequest } from "../../src/domain/agent.ts";
+import type { Adapter, HostEnvironment } from "../../src/ports/adapter.ts";
+import type { AgentProcessShape, RunExit, RunHandle } from "../../src/ports/agent-process.ts";
+import type { ClockShape } from "../../src/ports/clock.ts";
+import { interruptLadder, type LadderEnd } from "../../src/process/interrupt-ladder.ts";
+
+export interface Turned {
+  readonly events: readonly AgentEvent[];
+  /** Standard output, line by line. */
+  readonly lines: readonly string[];
+  readonly exit: RunExit;
+  readonly errorTail: string;
+  readonly swept: number;
+  /** The rung of the ladder that ended it. */
+  readonly by: LadderEnd["by"];
+  /** The launch, to look at argv and environment. */
+  readonly argv: readonly string[];
+  /** The last failure; what the timers decided goes before what the stream said. */
+  readonly failure: AgentFailure | undefined;
+}
+
+export interface Driving {
+  /** Called beside the run; may signal it. */
+  readonly meanwhile?: (handle: RunHandle) => Promise<void>;
+}
+
+/** Real time: the timers are what is tested here. */
+const clock: ClockShape = {
+  now: () => Date.now(),
+  at: (at, fn) => { const timer = setTimeout(fn, Math.max(0, at - Date.now())); return () => clearTimeout(timer); },
+};
+
+export const drive = (processes: AgentProcessShape, adapter: Adapter, turn: TurnRequest, host: HostEnvironment, driving: Driving = {}): Promise<Turned> => Effect.runPromise(Effect.scoped(Effect.gen(function* () {
+  const plan = adapter.plan(turn, host);
+  if ("kind" in plan) return yield* Effect.die(new Error(`the adapter refuses the turn: ${JSON.stringify(plan)}`));
+  const handle = yield* processes.start({ runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: plan.env, stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { adapter: adapter.name } });
+  const reader = adapter.reader(turn);
+  const events: AgentEvent[] = [];
+  const lines: string[] = [];
+  const reading = yield* Effect.forkScoped(Stream.runForEach(handle.lines(0), (line) => Effect.sync(() => { lines.push(line.text); events.push(...reader.line(line.text)); })));
+
+  const wallClock = Effect.as(Effect.sleep(turn.timeoutMs), { kind: "timeout", afterMs: turn.timeoutMs } as const);
+  // Progress is a line of output, or work done by the run's processes (more than a tenth of a core).
+  const noProgress = Effect.gen(function* () {
+    for (;;) {
+      const before = { lines: lines.length, cpu: (yield* handle.activity).cpuMs };
+      yield* Effect.sleep(turn.stallMs);
+      const cpu = (yield* handle.activity).cpuMs - before.cpu;
+      if (lines.length === before.lines && cpu < turn.stallMs / 10) return { kind: "stalled", afterMs: turn.stallMs } as const;
+    }
+  });
+  const meanwhile = Effect.andThen(Effect.promise(() => driving.meanwhile?.(handle) ?? Promise.resolve()), Effect.never);
+  const ended = yield* Effect.raceFirst(handle.exit, Effect.raceFirst(Effect.raceFirst(wallClock, noProgress), meanwhile));
+  const stopped = "kind" in ended ? ended : undefined;
+  const { exit, swept, by } = yield* interruptLadder(handle, clock, { sigintMs: 5_000, sigtermMs: 5_000 });
+  yield* Fiber.join(reading);
+  const errorTail = yield* handle.errorTail;
+  events.push(...reader.end({ exit, errorTail }));
+  const said = events.findLast((event) => event.type === "failure");
+  return { events, lines, exit, errorTail, swept, by, argv: plan.argv, failure: stopped ?? (said?.type === "failure" ? said.failure : undefined) };
+})));

@@ -1,0 +1,93 @@
+/** One test's own world: a git repository, a home, a temporary directory, a scripted model, a run directory. Nothing of the user's is read. */
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { Effect } from "effect";
+import { execa } from "execa";
+import { claude } from "../../src/adapters/claude/adapter.ts";
+import { RunId, WorkItemId } from "../../src/domain/ids.ts";
+import type { TurnRequest } from "../../src/domain/agent.ts";
+import type { HostEnvironment } from "../../src/ports/adapter.ts";
+import { type ModelServer, type Scenario, startModelServer } from "../support/model-server.ts";
+import { drive, type Driving, type Turned } from "./drive.ts";
+import { keepCapture } from "./capture.ts";
+import { makeAgentProcess } from "../../src/process/agent-process.ts";
+
+export interface Room extends AsyncDisposable {
+  readonly repository: string;
+  readonly host: HostEnvironment;
+  readonly model: ModelServer;
+  readonly turn: (prompt: string, more?: Partial<TurnRequest>) => TurnRequest;
+  readonly run: (turn: TurnRequest, driving?: Driving) => Promise<Turned>;
+  /** `git diff` and untracked files against the first commit, as text. */
+  readonly changes: () => Promise<string>;
+  /** Keeps the stream of a run as a fixture, when captures are asked for. */
+  readonly keep: (name: string, turned: Turned) => Promise<void>;
+}
+
+const bin = process.env["ENACT_TEST_CLAUDE_BIN"];
+if (bin === undefined) throw new Error("run this suite with: npm run test:clis");
+
+/** Files of the repository every test starts from: a bug, and the test that shows it. */
+const files: Readonly<Record<string, string>> = {
+  "add.mjs": "export const add = (a, b) => a - b;\n",
+  "add.test.mjs": 'import test from "node:test";\nimport assert from "node:assert";\nimport { add } from "./add.mjs";\ntest("add", () => assert.equal(add(1, 2), 3));\n',
+};
+
+let count = 0;
+
+export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, more: { readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>> } = {}): Promise<Room> => {
+  const base = await realpath(await mkdtemp(join(tmpdir(), "enact-clis-")));
+  const repository = join(base, "repo");
+  const home = join(base, "home");
+  const temporary = join(base, "tmp");
+  for (const directory of [repository, home, temporary]) await mkdir(directory);
+  for (const [name, text] of Object.entries({ ...files, ...more.files })) {
+    await mkdir(dirname(join(repository, name)), { recursive: true });
+    await writeFile(join(repository, name), text);
+  }
+  const git = (...args: readonly string[]) => execa("git", ["-c", "user.name=test", "-c", "user.email=test@example.invalid", "-c", "core.excludesFile=", ...args], { cwd: repository, stdin: "ignore", env: { HOME: home, GIT_CONFIG_NOSYSTEM: "1" } });
+  await git("init", "-q", "-b", "main");
+  await git("add", "-A");
+  await git("commit", "-q", "-m", "start");
+
+  const model = await startModelServer(scenarios);
+  const host: HostEnvironment = {
+    home,
+    runDirectory: join(base, "runs"),
+    env: {
+      PATH: `${bin}:${process.env["PATH"] ?? "/usr/bin:/bin"}`, LANG: "C.UTF-8", TERM: "xterm-256color", TMPDIR: temporary,
+      CLAUDE_CONFIG_DIR: join(home, ".claude"), ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: "test-key",
+      // Short limits, so that a fault is answered for good within seconds.
+      CLAUDE_CODE_MAX_RETRIES: "1", API_TIMEOUT_MS: "8000",
+      ...more.env,
+    },
+  };
+  const processes = makeAgentProcess({ root: host.runDirectory });
+  // A test that failed half-way leaves a run behind.
+  const sweepAll = Effect.scoped(Effect.gen(function* () {
+    for (const { runId } of yield* processes.list) yield* Effect.flatMap(processes.adopt(runId), (handle) => handle.sweep).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(0)));
+  }));
+  return {
+    repository, host, model,
+    turn: (prompt, changed = {}) => {
+      count += 1;
+      return {
+        runId: RunId.parse(`clis.${process.pid}.${count}`), item: WorkItemId.parse("TST-1"), attempt: 1, stage: "coder", iteration: 1, tryNumber: 1,
+        adapter: "claude", model: "claude-sonnet-4-5", cwd: repository, prompt, sessionId: null, sessionCostUsd: 0, readOnly: false,
+        timeoutMs: 90_000, stallMs: 60_000, playbook: null, ...changed,
+      };
+    },
+    run: (turn, driving) => drive(processes, claude, turn, host, driving),
+    changes: async () => {
+      await git("add", "-A", "--intent-to-add");
+      return (await git("diff")).stdout;
+    },
+    keep: (name, turned) => keepCapture(name, turned.lines, { [repository]: "/repo", [base]: "/home/user", [model.url]: "http://127.0.0.1:1" }),
+    [Symbol.asyncDispose]: async () => {
+      await Effect.runPromise(sweepAll);
+      await model.close();
+      await rm(base, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+};
