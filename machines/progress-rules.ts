@@ -26,6 +26,8 @@ export type Observation =
   | { readonly kind: "feedback"; readonly words: readonly string[] }
   /** A check that failed before passes now. */
   | { readonly kind: "fixed" }
+  /** A turn changed something in the worktree. */
+  | { readonly kind: "changed" }
   /** `repeats`: the same tool call this many times in a row; 1 when it was a new one. */
   | { readonly kind: "tool"; readonly repeats: number }
   /** Messages in a row without a tool call. */
@@ -58,6 +60,8 @@ export const observe = (facts: ProgressFacts, seen: Observation, limits: Progres
     }
     case "fixed":
       return { ...facts, errorStreak: 0, error: "", costSinceChange: 0 };
+    case "changed":
+      return { ...facts, costSinceChange: 0 };
     case "tool":
       return { ...facts, toolStreak: seen.repeats, monologue: 0 };
     case "monologue":

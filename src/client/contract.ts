@@ -134,8 +134,10 @@ export interface Connection { readonly client: FactoryClient; readonly close: (h
 
 export interface ConnectOptions {
   readonly configFile?: string;
-  /** Where to look for config.toml from, and the repository when there is none. */
+  /** Where to look for config.toml from. */
   readonly directory: string;
+  /** The repository that is meant; the state directory is in it when there is no configuration. Default: `directory`. */
+  readonly repository?: string;
   /** `own`: become the owner, or a client when there is one already. `read`: never become the owner. */
   readonly as: "own" | "read";
   /** Run the scheduler and the sources too (false: only what is claimed explicitly). */
@@ -157,6 +159,6 @@ export interface LocalTools {
   readonly now: () => number;
 }
 
-export interface ConfigProblem { readonly file: string; readonly line: number; readonly column: number; readonly key: string; readonly message: string; /** TOML to write instead, when there is one. */ readonly write?: string }
+export interface ConfigProblem { readonly file: string; readonly line: number; readonly column: number; readonly key: string; readonly message: string; /** An error when absent; a warning keeps nothing from starting. */ readonly severity?: "error" | "warning"; /** TOML to write instead, when there is one. */ readonly write?: string }
 
 export interface DoctorCheck { readonly name: string; readonly state: "ok" | "warning" | "failed"; readonly detail: string; /** What does not work without it. */ readonly without: string; /** The command that mends it. */ readonly mend?: string }

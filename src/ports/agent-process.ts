@@ -33,6 +33,8 @@ export interface RunHandle {
   readonly adopted: boolean;
   /** Lines of `out` from byte `from`, following it until the run has ended and every byte was read. A last line without newline is given too. */
   readonly lines: (from: number) => Stream.Stream<OutputLine, RunIo>;
+  /** Bytes of `out` so far. */
+  readonly size: Effect.Effect<number, RunIo>;
   /** Bytes of `err`'s tail, for error messages. */
   readonly errorTail: Effect.Effect<string, RunIo>;
   /** Completes when the run has ended. */

@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto";
+import { Deferred, Effect, Fiber, type Scope, Stream } from "effect";
+import type { AnyActor, EventObject } from "xstate";
+import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, type InterruptReason } from "../machines/agent-process.ts";
+import type { Observation } from "../machines/progress-rules.ts";
+import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
+import type { TurnEffect } from "../src/domain/effects.ts";
+import { parseAddress, progressAddress, RunId } from "../src/domain/ids.ts";
+import { promptFor } from "../src/domain/prompt.ts";
+import { writeScope } from "../src/domain/stage.ts";
+import { collectOutcome } from "../src/domain/turn-outcome.ts";
+import { Adapters } from "../src/ports/adapter.ts";
+import { AgentProcess, type RunHandle } from "../src/ports/agent-process.ts";
+import { Clock } from "../src/ports/clock.ts";
+import { Workspaces } from "../src/ports/workspaces.ts";
+import { type EffectContext, type EffectHandler, EffectTrouble } from "./effect-runner.ts";
+import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
+import { liveActor } from "./live-actor.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/**
+ * One turn of an agent: the effect `turn`, carried out by a run that outlives this process.
+ *
+ * Owns: the live chart of the run and what it has heard so far. Talks to: the run (port AgentProcess), its adapter's reader,
+ * the progress watcher (observations), the stage (one outcome).
+ *
+ * I1 The run id is derived from the outbox key: carrying the effect out again adopts the run. I2 The agent works inside its worktree.
+ * I3 No output reaches a chart: only phases and counts do. I4 Nothing of the run lives on after its outcome was given, except when the
+ * factory left it to the next owner on purpose.
+ */
+export interface TurnOptions {
+  /** Supervises the live charts of runs. */
+  readonly agents: Supervisor;
+  /** Makes run ids unique among the factories of this machine. */
+  readonly factory: string;
+  /** The owner's environment; children get only what is listed. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly runsDirectory: string;
+  /** Names of variables this repository's agents may see besides the basic ones. */
+  readonly passEnvironment: (repository: string) => readonly string[];
+  readonly ladder: LadderSteps;
+  /** Every readable event, for live output; never journaled. */
+  readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
+}
+
+type TurnPorts = AgentProcess | Adapters | Workspaces | Clock;
+
+/** What every child may see. */
+const basicEnvironment = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "TMPDIR"] as const;
+
+/** Of the diff that a critic reads; longer ones are cut with a marker. */
+const diffBytes = 200_000;
+const slowestTickMs = 5_000;
+const fastestTickMs = 200;
+
+/** Filenames, tests and people read it: factory, item, attempt, stage, sequence. */
+export const runIdFor = (factory: string, key: string): RunId =>
+  RunId.parse(`${factory}.${key.replace(/^stage\//, "").replaceAll(":effect:", ".").replaceAll(/[^A-Za-z0-9.-]+/g, ".").toLowerCase()}`.slice(0, 100));
+
+const environmentFor = (options: TurnOptions, repository: string): Record<string, string> => {
+  const names = [...basicEnvironment, ...options.passEnvironment(repository)];
+  return Object.fromEntries(names.flatMap((name) => {
+    const value = options.env[name];
+    return value === undefined ? [] : [[name, value]];
+  }));
+};
+
+export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPorts> => (request, context) => Effect.scoped(Effect.gen(function* () {
+  const adapters = yield* Adapters;
+  const processes = yield* AgentProcess;
+  const workspaces = yield* Workspaces;
+  const clock = yield* Clock;
+
+  const adapter = adapters.get(request.adapter);
+  if (!adapter) return yield* new EffectTrouble({ class: "environment", message: `there is no adapter ${request.adapter} in this factory`, mend: `use one of ${adapters.all.map(({ name }) => name).join(", ")}` });
+
+  // I2: refuses a worktree that was swapped for a link out of its place.
+  const before = yield* workspaces.fingerprint(request.workspace).pipe(Effect.mapError((error) => new EffectTrouble({ class: error._tag === "WorkspaceIo" ? "io" : "refused", message: error.message })));
+  const diff = request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError((error) => new EffectTrouble({ class: "io", message: error.message })));
+  const turn = turnRequest(options, request, context, diff);
+  const outcome = collectOutcome(turn);
+
+  const plan = adapter.plan(turn, { env: options.env, home: options.home, runDirectory: options.runsDirectory });
+  if ("kind" in plan) return ended(outcome.fail(plan));
+  const started = yield* processes.start({
+    runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
+    stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
+  }).pipe(Effect.catchTag("SpawnFailed", ({ message }) => Effect.succeed({ kind: "spawn", message } satisfies AgentFailure)), Effect.mapError(asIo));
+  if ("kind" in started) return ended(outcome.fail(started));
+  const handle = started;
+
+  const interrupted = yield* Deferred.make<InterruptReason>();
+  const chart = yield* superviseRun(options, turn, (reason) => { Deferred.doneUnsafe(interrupted, Effect.succeed(reason)); });
+  const tell = (event: Unstamped): void => chart.send({ ...event, at: clock.now() });
+  tell({ type: handle.adopted ? "adopted" : "spawned", startedAt: clock.now() });
+  context.onEnd((reason) => tell({ type: reason === "cancelled" ? "cancel" : "suspend" }));
+
+  // The ladder waits beside the reader; the reader goes on until the last byte.
+  const ladder = yield* Effect.forkScoped(Deferred.await(interrupted).pipe(
+    Effect.andThen(interruptLadder(handle, clock, { ...options.ladder, ...(adapter.interrupt === undefined || options.ladder.polite === undefined ? {} : { polite: { ...options.ladder.polite, message: adapter.interrupt } }) })),
+    Effect.ignore,
+  ));
+  yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs), tell));
+
+  const watcher = progressAddress(turn.item, turn.attempt);
+  const observe = observer((seen) => context.tell(watcher, { type: "observe", seen } as EventObject));
+  const reader = adapter.reader(turn);
+  // What an earlier owner saw was observed then; the reader needs it all the same.
+  const seenBefore = handle.adopted ? yield* handle.size : 0;
+  let heardAt = 0;
+  yield* handle.lines(0).pipe(
+    Stream.runForEach((line) => Effect.sync(() => {
+      for (const event of reader.line(line.text)) {
+        outcome.push(event);
+        options.onEvent?.(turn, event);
+        if (line.end > seenBefore) observe(event);
+        phase(event, tell);
+      }
+      // Output counts as activity; once a second is enough for clocks of minutes.
+      if (clock.now() - heardAt >= 1_000) {
+        heardAt = clock.now();
+        tell({ type: "output" });
+      }
+    })),
+    Effect.mapError(asIo),
+  );
+  const exit = yield* handle.exit.pipe(Effect.mapError(asIo));
+  tell({ type: "exited" });
+  const errorTail = yield* handle.errorTail.pipe(Effect.catch(() => Effect.succeed("")));
+  for (const event of reader.end({ exit, errorTail })) {
+    outcome.push(event);
+    options.onEvent?.(turn, event);
+    observe(event);
+  }
+  const { reason } = contextOf(chart);
+  // A ladder under way sweeps by itself; without one, survivors of an agent that ended are swept here (I4).
+  if (reason !== null) yield* Fiber.await(ladder);
+  const swept = yield* handle.sweep;
+  tell({ type: "drained" });
+  yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
+
+  const result = outcome.finish({ exit, errorTail, swept, interrupted: reason });
+  if (result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } } as EventObject);
+  const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
+  if (after !== before) context.tell(watcher, { type: "observe", seen: { kind: "changed" } } as EventObject);
+  return ended(result);
+}));
+
+type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
+
+const ended = (outcome: TurnOutcome): EventObject => ({ type: "turn.ended", outcome }) as EventObject;
+
+const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });
+
+const turnRequest = (options: TurnOptions, request: TurnEffect, context: EffectContext, diff: string): TurnRequest => ({
+  runId: runIdFor(options.factory, context.key),
+  item: request.item.id, attempt: request.attempt, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
+  adapter: request.adapter, model: request.model, cwd: request.workspace.path, prompt: promptFor(request, diff),
+  sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, readOnly: writeScope[request.stage] === "nothing",
+  timeoutMs: request.timeoutMs, stallMs: request.stallMs, playbook: request.playbook,
+});
+
+const contextOf = (actor: AnyActor): AgentProcessContext => {
+  const { context }: { readonly context: AgentProcessContext } = actor.getSnapshot();
+  return context;
+};
+
+/** The run's live chart, under the supervisor of agents for as long as the turn's scope. */
+const superviseRun = (options: TurnOptions, turn: TurnRequest, interrupt: (reason: InterruptReason) => void): Effect.Effect<AnyActor, EffectTrouble, Clock | Scope.Scope> => Effect.gen(function* () {
+  const clock = yield* Clock;
+  const id = `run/${turn.runId}`;
+  const child = liveActor({
+    id, clock, restart: "temporary",
+    machine: agentProcessMachine.provide({ actions: { interrupt: (_, { reason }) => interrupt(reason) } }),
+    input: () => ({ at: clock.now(), timeoutMs: turn.timeoutMs, stallMs: turn.stallMs }),
+  });
+  yield* Effect.acquireRelease(Effect.sync(() => options.agents.add(child)), () => Effect.promise(() => options.agents.remove(id)));
+  const actor = child.current();
+  if (!actor) return yield* new EffectTrouble({ class: "defect", message: `the chart of run ${turn.runId} did not start` });
+  return actor;
+});
+
+/** Looks at the processes often enough for the shortest of the run's clocks. */
+const ticking = (handle: RunHandle, clock: { readonly now: () => number; readonly at: (at: number, fn: () => void) => () => void }, shortestMs: number, tell: (event: Unstamped) => void): Effect.Effect<never> => {
+  const every = Math.max(fastestTickMs, Math.min(slowestTickMs, shortestMs / 4));
+  const wait = Effect.callback<void>((resume) => {
+    const cancel = clock.at(clock.now() + every, () => resume(Effect.void));
+    return Effect.sync(cancel);
+  });
+  return wait.pipe(Effect.andThen(handle.activity), Effect.tap(({ cpuMs }) => Effect.sync(() => tell({ type: "tick", cpuMs }))), Effect.forever);
+};
+
+const phase = (event: AgentEvent, tell: (event: Unstamped) => void): void => {
+  if (event.type === "session") tell({ type: "session" });
+  else if (event.type === "rateLimit") tell({ type: "rateLimited", until: event.until });
+  else if (event.type === "question") tell({ type: "asked" });
+};
+
+/** Repetitions are reported at every fourth, so that a loop of thousands of calls costs the journal little. */
+const reportEvery = 4;
+
+/** Turns a run's events into observations for the progress watcher. */
+const observer = (send: (seen: Observation) => void): ((event: AgentEvent) => void) => {
+  let last = "";
+  let repeats = 0;
+  let messages = 0;
+  let reported = false;
+  return (event) => {
+    if (event.type === "tool" && event.phase === "start") {
+      const fingerprint = createHash("sha1").update(`${event.name}\0${event.summary}`).digest("hex");
+      repeats = fingerprint === last ? repeats + 1 : 1;
+      last = fingerprint;
+      messages = 0;
+      if (repeats % reportEvery === 0 || (repeats === 1 && reported)) {
+        send({ kind: "tool", repeats });
+        reported = repeats > 1;
+      }
+    } else if (event.type === "text") {
+      messages++;
+      if (messages % reportEvery === 0) {
+        send({ kind: "monologue", messages });
+        reported = true;
+      }
+    }
+  };
+};

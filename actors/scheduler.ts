@@ -1,0 +1,88 @@
+import type { Address } from "../src/domain/ids.ts";
+import type { WorkItemView } from "../src/domain/view.ts";
+import { isTerminal } from "../src/domain/work-item.ts";
+
+/**
+ * Decides which ready item is claimed next.
+ *
+ * Owns: what it knows of the items (derived from their views, so a restart re-derives it) and the claims it has sent.
+ * I1 Never more than `slots` items hold a slot, nor `slotsPerProject` of one project; a claim sent counts until it is answered.
+ * I2 `manual` is never claimed; `none` only while `claimUnassigned`. I3 Priority first, then age, then id: no item overtakes an equal.
+ */
+export interface SchedulerOptions {
+  readonly slots: number;
+  readonly slotsPerProject: number;
+  readonly claimUnassigned: boolean;
+  readonly claim: (item: Address) => void;
+}
+
+/** States in which an item uses a slot: agents or checks may run. Waiting for a person or an alarm uses none. */
+const working: ReadonlySet<WorkItemView["status"]> = new Set(["claimed", "operating", "verifying", "publishing", "cancelling"]);
+
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #items = new Map<Address, WorkItemView>();
+  readonly #claimed = new Set<Address>();
+  #paused = true;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  /** Until then nothing is claimed: recovery first. */
+  start(): void {
+    this.#paused = false;
+    this.#fill();
+  }
+
+  stop(): void {
+    this.#paused = true;
+  }
+
+  note(address: Address, view: WorkItemView): void {
+    if (view.status !== "ready") this.#claimed.delete(address);
+    if (isTerminal(view.status)) this.#items.delete(address);
+    else this.#items.set(address, view);
+    this.#fill();
+  }
+
+  /** Why nothing (more) is being claimed; for status and `why`. */
+  whyIdle(): string {
+    const ready = [...this.#items.values()].filter((item) => item.status === "ready");
+    const barred = ready.filter((item) => !this.#mayClaim(item));
+    const waiting = [...this.#items.values()].filter((item) => !working.has(item.status) && item.status !== "ready");
+    const parts = [
+      ...(ready.length > barred.length ? [`${ready.length - barred.length} ready, all slots taken`] : []),
+      ...(barred.length > 0 ? [`${barred.length} ready but not for automation (lane manual, or unassigned while claimUnassigned is off)`] : []),
+      ...(waiting.length > 0 ? [`${waiting.length} waiting (${[...new Set(waiting.map((item) => item.blocked ?? item.status))].join(", ")})`] : []),
+    ];
+    return parts.length === 0 ? "no work item is open" : parts.join("; ");
+  }
+
+  #mayClaim(item: WorkItemView): boolean {
+    return item.operatorLane !== "manual" && (item.operatorLane !== "none" || this.#options.claimUnassigned);
+  }
+
+  #fill(): void {
+    if (this.#paused) return;
+    let busy = 0;
+    const byProject = new Map<string, number>();
+    for (const [address, item] of this.#items) {
+      if (!working.has(item.status) && !this.#claimed.has(address)) continue;
+      busy++;
+      byProject.set(item.project, (byProject.get(item.project) ?? 0) + 1);
+    }
+    const candidates = [...this.#items]
+      .filter(([address, item]) => item.status === "ready" && !this.#claimed.has(address) && this.#mayClaim(item))
+      .sort(([, a], [, b]) => a.priority - b.priority || a.createdAt - b.createdAt || a.id.localeCompare(b.id, "en", { numeric: true }));
+    for (const [address, item] of candidates) {
+      if (busy >= this.#options.slots) return;
+      const inProject = byProject.get(item.project) ?? 0;
+      if (inProject >= this.#options.slotsPerProject) continue;
+      busy++;
+      byProject.set(item.project, inProject + 1);
+      this.#claimed.add(address);
+      this.#options.claim(address);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { Effect } from "effect";
+import type { EventJson, StoreReaderShape } from "../ports/store.ts";
+import { type Address, itemAddress, type WorkItemId } from "../domain/ids.ts";
+import type { Policy } from "../domain/policy.ts";
+import { isTerminal, WorkItem } from "../domain/work-item.ts";
+import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type ProcessNode, type Submission } from "./contract.ts";
+import { itemStates } from "./item-state.ts";
+
+/**
+ * The contract over a store: the same reads whoever owns it. Only how a message is delivered, what is live, and the tree differ, so
+ * the in-process client (owner) and the client beside a living owner or with none are this one.
+ */
+export interface StoreClientOptions {
+  readonly reader: StoreReaderShape;
+  /** `now`: processed when it resolves. `queued`: left in the store. */
+  readonly deliver: (to: Address, event: { readonly type: string } & Readonly<Record<string, unknown>>) => Promise<CommandReceipt>;
+  readonly describe: () => Promise<FactoryDescription>;
+  readonly watch: (onChange: (change: LiveChange) => void) => () => void;
+  readonly tree: () => Promise<readonly ProcessNode[]>;
+  readonly policy: (repository: string, request: Pick<Submission, "stages" | "adapter" | "model">) => Policy;
+  readonly projectOf: (repository: string) => string;
+  readonly now: () => number;
+  /** Resolves after the next change of the store, or soon enough; for waiting on an owner. */
+  readonly nextChange: () => Promise<void>;
+  readonly checkpoints: FactoryClient["checkpoints"];
+  readonly restore: FactoryClient["restore"];
+}
+
+const intake: Address = "intake/factory";
+
+/** An owner that takes longer than this to give an id is not there. Milliseconds. */
+const patienceMs = 30_000;
+
+export const storeClient = (options: StoreClientOptions): FactoryClient => {
+  const { reader } = options;
+  const items = async (): Promise<readonly ItemState[]> => itemStates(await Effect.runPromise(reader.views()));
+  const item = async (id: WorkItemId): Promise<ItemState | undefined> => (await items()).find((state) => state.item.id === id);
+
+  const journal = async (query: Parameters<StoreReaderShape["journal"]>[0]): Promise<readonly JournalLine[]> => (await Effect.runPromise(reader.journal(query))).map(journalLine);
+  /** The actors of one item, merged in commit order. */
+  const journalOf = async (id: WorkItemId, after: number, limit: number): Promise<readonly JournalLine[]> => {
+    const parts = await Promise.all(chartsOfItem.map((chart) => journal({ actorPrefix: `${chart}/${id}/`, after, limit })));
+    return parts.flat().sort((a, b) => a.position - b.position).slice(0, limit);
+  };
+
+  const wholeItem = async (state: ItemState): Promise<WorkItem> => {
+    const [start] = await Effect.runPromise(reader.journal({ actorPrefix: itemAddress(state.item.id, state.item.lineage), limit: 1 }));
+    const parsed = WorkItem.safeParse(start ? field(field(JSON.parse(start.event), "input"), "item") : undefined);
+    if (!parsed.success) throw new ClientProblem(`the journal of ${state.item.id} has no readable start`, "look at it with: enact-factory log " + state.item.id);
+    return { ...parsed.data, operatorLane: state.item.operatorLane };
+  };
+
+  return {
+    describe: options.describe,
+    items,
+    item,
+    watch: options.watch,
+    tree: options.tree,
+    checkpoints: options.checkpoints,
+    restore: options.restore,
+
+    submit: async (submission) => {
+      const { title, body, kind, priority, repository, sourceId, lane, claim, playbook } = submission;
+      const offered: Omit<WorkItem, "id"> = {
+        source: "command", sourceId, title, body, kind, priority, createdAt: options.now(), project: options.projectOf(repository), repository, operatorLane: lane,
+        ...(playbook === undefined ? {} : { playbook }),
+      };
+      await options.deliver(intake, { type: "offer", item: offered, policy: options.policy(repository, submission), claim });
+      const until = options.now() + patienceMs;
+      for (;;) {
+        const found = (await items()).find((state) => state.item.source === "command" && state.item.sourceId === sourceId);
+        if (found) return found.item.id;
+        if (options.now() > until) throw new ClientProblem("no running factory took the work item", "it waits in the store; the next `enact-factory run` or `resume` here takes it");
+        await options.nextChange();
+      }
+    },
+
+    command: async (id, command) => {
+      const state = await item(id);
+      if (!state) throw new ClientProblem(`there is no work item ${id}`, "list them with: enact-factory task list");
+      refuseSenseless(state, command);
+      if (command.type === "retry" && isTerminal(state.item.status)) {
+        const whole = await wholeItem(state);
+        return options.deliver(intake, { type: "again", item: whole, policy: options.policy(whole.repository, { stages: "configured" }), attempt: state.item.attempt + 1, claim: true });
+      }
+      const event = command.type === "claim" ? { type: "claim", explicit: true } : command;
+      return options.deliver(itemAddress(id, state.item.lineage), event);
+    },
+
+    journal: (query) => (query.id === undefined ? journal({ after: query.after ?? 0, limit: query.limit ?? Number.MAX_SAFE_INTEGER }) : journalOf(query.id, query.after ?? 0, query.limit ?? Number.MAX_SAFE_INTEGER)),
+
+    evidence: async (id) => {
+      const mine = <T extends { readonly actor: string }>(rows: readonly T[]): readonly T[] => rows.filter((row) => row.actor.split("/")[1] === id);
+      const [effects, alarms, deadLetters, lines] = await Promise.all([
+        Effect.runPromise(reader.outbox), Effect.runPromise(reader.alarms), Effect.runPromise(reader.deadLetters), journalOf(id, 0, Number.MAX_SAFE_INTEGER),
+      ]);
+      return {
+        effects: mine(effects).map(({ key, kind, attempts, at }) => ({ key, kind, attempts, at })),
+        alarms: mine(alarms),
+        deadLetters: mine(deadLetters).map(({ actor, error, at }) => ({ actor, error, at })),
+        last: lines.slice(-10),
+      };
+    },
+  };
+};
+
+const chartsOfItem = ["item", "pipeline", "stage", "progress"] as const;
+
+const field = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null && name in value ? Reflect.get(value, name) : undefined);
+
+const journalLine = (row: { readonly position: number; readonly actor: string; readonly seq: number; readonly at: number; readonly event: EventJson }): JournalLine => {
+  const event: unknown = JSON.parse(row.event);
+  const type = field(event, "type");
+  return { position: row.position, actor: row.actor, seq: row.seq, at: row.at, type: typeof type === "string" ? type : "?", event: typeof event === "object" && event !== null ? { ...event } : {} };
+};
+
+/** A command that could only be ignored is refused, with what would work. */
+const refuseSenseless = (state: ItemState, command: ItemCommand): void => {
+  const { id, status, blocked } = state.item;
+  const refuse = (why: string, next: string): never => { throw new ClientProblem(`${id} ${why}`, next); };
+  if (isTerminal(status) && command.type !== "retry") refuse(`is ${status} already`, `start it again with: enact-factory task retry ${id}`);
+  switch (command.type) {
+    case "answer": if (blocked !== "needsHuman") refuse("asks nothing", `see what it waits for with: enact-factory why ${id}`); break;
+    case "approve":
+    case "reject": if (status !== "awaitingApproval" && status !== "review") refuse(`does not wait for approval; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
+    case "resume": if (status !== "paused") refuse(`is not paused; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
+    case "pause": if (status !== "ready" && status !== "retryAt") refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
+    case "retry":
+      if (!isTerminal(status) && status !== "retryAt" && (status !== "blocked" || blocked === "needsHuman")) refuse(`is under way (${status})`, `see what it waits for with: enact-factory why ${id}`);
+      break;
+    case "claim": if (status !== "ready") refuse(`is not ready; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
+    case "cancel":
+    case "lane": break;
+  }
+};

@@ -1,0 +1,220 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { Effect } from "effect";
+import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange } from "../client/contract.ts";
+import { storeClient, type StoreClientOptions } from "../client/store-client.ts";
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { secretValues } from "../config/redact.ts";
+import { factoryHash, prepareStateDirectory, stateDirectory, worktreeRoot } from "../config/state-directory.ts";
+import { Config, settingsOfRepository } from "../domain/config.ts";
+import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts";
+import { type WorkspacesShape } from "../ports/workspaces.ts";
+import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
+import { type Owner, openScoped, startOwner } from "./owner.ts";
+import { policyFor } from "./policy.ts";
+import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
+import { redactor, secretsIn } from "./secrets.ts";
+import { systemClock } from "./system-clock.ts";
+
+/** What is in use for a directory: configuration, state, store. Makes nothing. */
+export interface Setting {
+  readonly loaded: LoadedConfig;
+  readonly config: Config;
+  readonly stateDirectory: string;
+  readonly location: StoreLocation;
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export const settingFor = async (options: Pick<ConnectOptions, "configFile" | "directory" | "repository" | "overrides">): Promise<Setting> => {
+  const home = homedir();
+  const loaded = await Effect.runPromise(loadConfig({ explicit: options.configFile, cwd: options.directory, home, env: process.env }))
+    .catch((error: unknown) => { throw asProblem(error, "mend it, then look again with: enact-factory validate"); });
+  const config = withOverrides(loaded.config, options.overrides ?? {});
+  const state = stateDirectory({ configFile: loaded.file, repository: options.repository ?? options.directory });
+  const location: StoreLocation = config.store.url === undefined ? { kind: "sqlite", directory: join(state, "state") } : { kind: "postgres", url: config.store.url };
+  return { loaded, config, stateDirectory: state, location, home, env: { ...process.env, ...loaded.env } };
+};
+
+/** Becomes the owner of the state directory, or a client of whoever is. */
+export const connect = async (options: ConnectOptions): Promise<Connection> => {
+  const setting = await settingFor(options);
+  if (options.as === "read") return connectAsReader(setting, "offline");
+  await Effect.runPromise(prepareStateDirectory(setting.stateDirectory)).catch((error: unknown) => { throw asProblem(error, "then try again"); });
+  const store = await openScoped(openOwner(setting.location)).catch((error: unknown) => {
+    if (isTagged(error, "StoreOwned")) return undefined;
+    throw asProblem(error, nextFor(error));
+  });
+  return store ? connectAsOwner(setting, store, options.automation ?? false) : connectAsReader(setting, "client");
+};
+
+const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, automation: boolean): Promise<Connection> => {
+  const { config } = setting;
+  const watchers = new Set<(change: LiveChange) => void>();
+  const emit = (change: LiveChange): void => { for (const watcher of watchers) watcher(change); };
+  let lost: string | undefined;
+  const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
+  const composed = await composePorts({ config, env: setting.env, stateDirectory: setting.stateDirectory, worktrees });
+  let owner: Owner;
+  try {
+    owner = await startOwner({
+      store: store.value, config, env: setting.env, home: setting.home,
+      factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
+      ports: composed.layer, sources: automation ? localSources(config) : [], automation,
+      redact: redactor(secretsIn(setting.env, secretValues(config))), emit,
+      onLost: (reason) => {
+        lost = reason;
+        emit({ type: "notice", level: "error", text: `this process stops working on items: ${reason}` });
+      },
+    });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config, env: setting.env, worktrees }), {
+    deliver: async (to, event) => {
+      if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
+      await owner.host.send(to, event);
+      await owner.host.idle();
+      return { delivered: "now" };
+    },
+    describe: async () => ({ ...describe(setting, store.value), role: "owner" as const, generation: store.value.generation, sandbox: composed.sandbox }),
+    watch: (onChange) => {
+      watchers.add(onChange);
+      return () => { watchers.delete(onChange); };
+    },
+    tree: async () => owner.tree().map((node) => ({ ...node })),
+    nextChange: () => nextOf(watchers),
+  });
+  return {
+    client,
+    close: async (how) => {
+      await owner.stop(how);
+      await store.close();
+    },
+  };
+};
+
+const connectAsReader = async (setting: Setting, role: "client" | "offline"): Promise<Connection> => {
+  const store = await openScoped(openReader(setting.location)).catch((error: unknown) => { throw asProblem(error, nextFor(error)); });
+  const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
+  const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
+  const stops = new Set<() => void>();
+  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, env: setting.env, worktrees }), {
+    deliver: async (to, event) => {
+      await Effect.runPromise(store.value.enqueue(to, redact(JSON.stringify(event)), systemClock.now()));
+      return { delivered: "queued" };
+    },
+    describe: async () => ({ ...describe(setting, store.value), role, generation: await Effect.runPromise(store.value.lastGeneration), sandbox: "" }),
+    watch: (onChange) => {
+      const stop = follow(store.value, onChange);
+      stops.add(stop);
+      return () => { stops.delete(stop); stop(); };
+    },
+    tree: async () => [],
+    nextChange: () => wait(readEveryMs),
+  });
+  return {
+    client,
+    close: async () => {
+      for (const stop of stops) stop();
+      await store.close();
+    },
+  };
+};
+
+const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange">): FactoryClient => {
+  const client: FactoryClient = storeClient({
+    ...live, reader, now: systemClock.now,
+    policy: (repository, request) => policyFor(setting.config, repository, request),
+    projectOf: (repository) => settingsOfRepository(setting.config, resolve(repository)).name,
+    checkpoints: async (id) => {
+      const found = await client.item(id);
+      return found ? Effect.runPromise(workspaces.checkpoints(id, found.item.repository)) : [];
+    },
+    restore: async (id, ref, to) => {
+      const found = await client.item(id);
+      if (!found) throw new ClientProblem(`there is no work item ${id}`, "list them with: enact-factory task list");
+      return Effect.runPromise(workspaces.restore(id, found.item.repository, ref, to)).catch((error: unknown) => { throw asProblem(error, `see its checkpoints with: enact-factory task restore ${id}`); });
+    },
+  });
+  return client;
+};
+
+/** A client beside a living owner looks this often; DESIGN §4. */
+const readEveryMs = 200;
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => { systemClock.at(systemClock.now() + ms, resolve); });
+
+const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => Promise.race([
+  wait(readEveryMs),
+  new Promise<void>((resolve) => {
+    const once = (): void => {
+      watchers.delete(once);
+      resolve();
+    };
+    watchers.add(once);
+  }),
+]);
+
+const follow = (reader: StoreReaderShape, onChange: (change: LiveChange) => void): (() => void) => {
+  let stopped = false;
+  let after: number | undefined;
+  const round = async (): Promise<void> => {
+    const rows = await Effect.runPromise(reader.journal({ ...(after === undefined ? {} : { after }), limit: 10_000 }));
+    // The first look only finds where the journal ends.
+    if (after !== undefined) for (const row of rows) onChange({ type: "journal", actor: row.actor, event: typeOf(row.event), at: row.at });
+    after = rows.at(-1)?.position ?? after ?? 0;
+  };
+  const loop = async (): Promise<void> => {
+    while (!stopped) {
+      await round().catch((error: unknown) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }));
+      await wait(readEveryMs);
+    }
+  };
+  void loop();
+  return () => { stopped = true; };
+};
+
+const typeOf = (json: string): string => {
+  const event: unknown = JSON.parse(json);
+  return typeof event === "object" && event !== null && "type" in event && typeof event.type === "string" ? event.type : "?";
+};
+
+const describe = (setting: Setting, reader: StoreReaderShape): Omit<FactoryDescription, "role" | "generation" | "sandbox"> => ({ store: reader.description, stateDirectory: setting.stateDirectory, configFile: setting.loaded.file });
+
+const withOverrides = (config: Config, overrides: Readonly<Record<string, unknown>>): Config => {
+  if (Object.keys(overrides).length === 0) return config;
+  const copy: Record<string, unknown> = structuredClone({ ...config });
+  for (const [dotted, value] of Object.entries(overrides)) {
+    const keys = dotted.split(".");
+    const last = keys.pop() ?? dotted;
+    let at: Record<string, unknown> = copy;
+    for (const key of keys) {
+      const inner = at[key];
+      const next: Record<string, unknown> = typeof inner === "object" && inner !== null ? { ...inner } : {};
+      at[key] = next;
+      at = next;
+    }
+    at[last] = value;
+  }
+  return Config.parse(copy);
+};
+
+const isTagged = (error: unknown, tag: OpenError["_tag"]): boolean => typeof error === "object" && error !== null && "_tag" in error && error._tag === tag;
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const nextFor = (error: unknown): string => {
+  if (isTagged(error, "StoreCorrupt")) return "nothing was changed; put a backup in its place with: enact-factory store restore FILE";
+  if (isTagged(error, "StoreNewer")) return "update enact-factory, or use another state directory";
+  if (isTagged(error, "StoreReadOnly")) return "make the directory writable, or use another configuration with --config";
+  if (isTagged(error, "StoreFull")) return "make room on the disk, then try again";
+  if (isTagged(error, "StoreUnavailable")) return "see what is wrong with: enact-factory doctor";
+  return "see what is wrong with: enact-factory doctor";
+};
+
+export const asProblem = (error: unknown, next: string): ClientProblem => {
+  if (error instanceof ClientProblem) return error;
+  const mend = typeof error === "object" && error !== null && "mend" in error && typeof error.mend === "string" ? error.mend : next;
+  return new ClientProblem(messageOf(error), mend);
+};

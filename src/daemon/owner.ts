@@ -1,0 +1,189 @@
+import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
+import type { EventObject } from "xstate";
+import { turnHandler } from "../../actors/agent-turn.ts";
+import { type Change, DurableHost } from "../../actors/durable-host.ts";
+import { workHandlers } from "../../actors/effect-handlers.ts";
+import { EffectRunner } from "../../actors/effect-runner.ts";
+import { poller } from "../../actors/poller.ts";
+import { Scheduler } from "../../actors/scheduler.ts";
+import { Supervisor } from "../../actors/supervisor.ts";
+import { catalog } from "../../machines/index.ts";
+import { intakeAddress } from "../../machines/intake.ts";
+import type { LiveChange } from "../client/contract.ts";
+import type { AgentEvent } from "../domain/agent.ts";
+import { type Config, settingsOfRepository } from "../domain/config.ts";
+import { type Address, parseAddress } from "../domain/ids.ts";
+import { WorkItemView } from "../domain/view.ts";
+import { Adapters } from "../ports/adapter.ts";
+import { AgentProcess } from "../ports/agent-process.ts";
+import { Clock } from "../ports/clock.ts";
+import { Publisher } from "../ports/publisher.ts";
+import type { SourceShape } from "../ports/source.ts";
+import type { StoreShape } from "../ports/store.ts";
+import { Verifier } from "../ports/verifier.ts";
+import { Workspaces } from "../ports/workspaces.ts";
+import { policyFor } from "./policy.ts";
+import { systemClock } from "./system-clock.ts";
+
+/**
+ * The one process that owns a state directory, put together and running.
+ *
+ * Owns: the tree of live actors, the durable host, the effect runner, the scheduler; their order of start and stop.
+ * Start: host recovers, effects under way are taken up again, then sources and scheduler. Stop is the reverse: nothing new is
+ * claimed, effects end or are left, the host lets its last commit finish.
+ */
+export interface OwnerOptions {
+  readonly store: StoreShape;
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  /** Unique among the factories of this machine. */
+  readonly factory: string;
+  readonly runsDirectory: string;
+  readonly ports: Layer.Layer<AgentProcess | Adapters | Workspaces | Verifier | Publisher>;
+  readonly sources: readonly { readonly source: SourceShape; readonly everyMs: number }[];
+  /** Sources and scheduler run; false: only what is claimed explicitly. */
+  readonly automation: boolean;
+  readonly redact: (json: string) => string;
+  readonly emit: (change: LiveChange) => void;
+  /** The store was lost for good, or the tree gave up: this process must end. */
+  readonly onLost: (reason: string) => void;
+}
+
+export interface Owner {
+  readonly host: DurableHost;
+  readonly scheduler: Scheduler;
+  readonly tree: Supervisor["tree"];
+  readonly stop: (how: "suspend" | "abandon") => Promise<void>;
+}
+
+/** Messages left by other processes are seen within this; DESIGN §4 allows 250 ms. */
+const mailEveryMs = 200;
+const patience = { strategy: "one_for_one", intensity: { max: 20, withinMs: 60_000 }, backoff: { baseMs: 500, maxMs: 30_000 } } as const;
+
+export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
+  const { store, config, emit } = options;
+  const clock = systemClock;
+  const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text });
+
+  const agents = new Supervisor({ id: "agents", clock, ...patience, onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
+  const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
+  const handlers = {
+    ...workHandlers,
+    turn: turnHandler({
+      agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
+      passEnvironment: (repository) => settingsOfRepository(config, repository).env,
+      ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
+      onEvent: (turn, event) => {
+        const line = readable(event);
+        if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line });
+      },
+    }),
+  };
+
+  const scheduler = new Scheduler({
+    slots: config.scheduler.slots, slotsPerProject: config.scheduler.slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned,
+    claim: (item) => { host.send(item, claimEvent).catch(() => undefined); },
+  });
+  const host: DurableHost = new DurableHost({
+    store, clock, catalog, redact: options.redact,
+    onEffect: (row) => runner.accept(row),
+    observer: {
+      committed: (change) => {
+        noteView(scheduler, change);
+        emit({ type: "journal", actor: change.actor, event: change.event.type, at: change.at });
+      },
+      deadLettered: (actor, event, error) => notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`),
+      storeTrouble: (error, retryInMs) => {
+        notice("error", retryInMs === null ? `this process no longer owns the store: ${error.message}` : `the store does not take writes: ${error.message}; trying again in ${retryInMs} ms`);
+        if (retryInMs === null) options.onLost(error.message);
+      },
+    },
+  });
+  const runner: EffectRunner<AgentProcess | Adapters | Workspaces | Verifier | Publisher | Clock> = new EffectRunner({
+    store, runtime, handlers,
+    send: (to, event, cause) => host.send(to, event, cause),
+    onDefect: (row, defect) => notice("error", `effect ${row.kind} of ${row.actor} crashed: ${defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)}`),
+  });
+
+  await host.recover();
+  if (!(await host.state(intakeAddress))) await host.send(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} } as EventObject);
+  for (const row of await Effect.runPromise(store.views("item"))) note(scheduler, row.actor, JSON.parse(row.view));
+
+  const root = new Supervisor({
+    id: "factory", clock, ...patience,
+    children: [
+      { id: "agents", restart: "temporary", start: () => ({ stop: () => agents.stop(), tree: () => agents.tree() }) },
+      poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }),
+      ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
+    ],
+    onEscalate: (error) => options.onLost(`the supervisor gave up: ${String(error)}`),
+    observe: (event) => { if (event.type === "crashed") notice("warning", `${event.path} crashed: ${event.reason}`); },
+  });
+  if (options.automation) scheduler.start();
+
+  return {
+    host, scheduler,
+    tree: () => root.tree(),
+    stop: async (how) => {
+      scheduler.stop();
+      await runner.drain(how);
+      await root.stop();
+      await host.stop();
+      await runtime.dispose();
+    },
+  };
+};
+
+const claimEvent = { type: "claim", explicit: false } as EventObject;
+
+const note = (scheduler: Scheduler, address: Address, view: unknown): void => {
+  const parsed = WorkItemView.safeParse(view);
+  if (parsed.success) scheduler.note(address, parsed.data);
+};
+
+const noteView = (scheduler: Scheduler, change: Change): void => {
+  if (change.view !== undefined && parseAddress(change.actor)?.chart === "item") note(scheduler, change.actor, change.view);
+};
+
+/** Everything the source has goes to the intake, which knows what it has seen before. What it cannot read is said once. */
+const toldMalformed = new WeakMap<SourceShape, Set<string>>();
+const offered = new WeakMap<SourceShape, Set<string>>();
+const offerAll = async (source: SourceShape, host: DurableHost, config: Config, notice: (level: "warning", text: string) => void): Promise<void> => {
+  const told = toldMalformed.get(source) ?? new Set<string>();
+  toldMalformed.set(source, told);
+  const known = offered.get(source) ?? new Set<string>();
+  offered.set(source, known);
+  const { items, malformed } = await Effect.runPromise(source.poll);
+  for (const { sourceId, problem } of malformed) {
+    if (told.has(`${sourceId}\0${problem}`)) continue;
+    told.add(`${sourceId}\0${problem}`);
+    notice("warning", `${source.name}: ${sourceId} is no work item: ${problem}`);
+  }
+  for (const item of items) {
+    if (known.has(item.sourceId)) continue;
+    await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured" }), claim: false } as EventObject);
+    known.add(item.sourceId);
+  }
+};
+
+/** One line of an agent's stream, for people. */
+const readable = (event: AgentEvent): string | undefined => {
+  switch (event.type) {
+    case "text": return event.text;
+    case "tool": return event.phase === "start" ? `${event.name} ${event.summary}` : event.ok === false ? `${event.name} failed` : undefined;
+    case "question": return `asks: ${event.text}`;
+    case "verdict": return `${event.verdict.decision}${event.verdict.feedback === "" ? "" : `: ${event.verdict.feedback}`}`;
+    case "rateLimit": return `waits for the provider: ${event.message}`;
+    case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
+    case "failure": return `failed: ${event.failure.kind}`;
+    case "session": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
+  }
+};
+
+/** Runs `use` in a scope that the caller closes. */
+export const openScoped = async <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<{ readonly value: A; readonly close: () => Promise<void> }> => {
+  const scope = await Effect.runPromise(Scope.make());
+  const value = await Effect.runPromise(Scope.provide(effect, scope));
+  return { value, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) };
+};

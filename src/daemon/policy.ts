@@ -1,0 +1,36 @@
+import { type Config, settingsOfRepository, stageSettings } from "../domain/config.ts";
+import type { AdapterName } from "../domain/agent.ts";
+import type { Policy, StagePlan } from "../domain/policy.ts";
+import { type Stage, stages } from "../domain/stage.ts";
+
+export interface PolicyRequest { readonly stages: "configured" | "coder" | "full"; readonly adapter?: AdapterName; readonly model?: string }
+
+/** EXEC-04: what `--pipeline` runs, whatever the configuration enables. */
+const full: ReadonlySet<Stage> = new Set(["coder", "critic", "tester", "documenter"]);
+
+/** What the charts of one item need from the configuration, with the options of the command that asked for it. */
+export const policyFor = (config: Config, repository: string, request: PolicyRequest): Policy => {
+  const { limits, progress } = config;
+  const plans = stages.map((name) => stageSettings(config, name)).flatMap((settings): [Stage, StagePlan][] => {
+    const on = request.stages === "coder" ? settings.stage === "coder" : request.stages === "full" ? full.has(settings.stage) || settings.enabled : settings.enabled;
+    if (!on) return [];
+    const { adapter, model, escalateModel, escalateAfterIteration, timeoutMs } = settings;
+    return [[settings.stage, {
+      adapter: request.adapter ?? adapter,
+      model: settings.stage === "coder" ? (request.model ?? model) : model,
+      escalateModel, escalateAfterIteration, timeoutMs,
+    }]];
+  });
+  return {
+    stages: Object.fromEntries(plans),
+    baseRef: settingsOfRepository(config, repository).baseRef,
+    requireApproval: config.autonomous.requireApproval,
+    review: config.review,
+    maxIterations: limits.maxIterations, itemFailures: limits.itemFailures, infraRetries: limits.infraRetries, crashRetries: limits.crashRetries,
+    retryBaseMs: limits.retryBaseMs, retryMaxMs: limits.retryMaxMs, stallMs: limits.stallMs,
+    progress: {
+      sameError: progress.sameError, sameFeedback: progress.sameFeedback, feedbackSimilarity: progress.feedbackSimilarity, repeatedTool: progress.repeatedTool,
+      monologue: progress.monologue, sameDiff: progress.sameDiff, costWithoutChangeUsd: progress.costWithoutChangeUsd,
+    },
+  };
+};
