@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
-import pg from "pg";
+import { Client, type QueryResult } from "pg";
 
 const debianFolders = (): string[] => {
   const root = "/usr/lib/postgresql";
@@ -66,7 +66,7 @@ export interface PostgresServer {
   /** A new, empty database; returns its URL. */
   readonly createDatabase: () => Promise<string>;
   /** Runs statements as the superuser. */
-  readonly query: (text: string) => Promise<pg.QueryResult>;
+  readonly query: (text: string) => Promise<QueryResult>;
   readonly stop: () => Promise<void>;
 }
 
@@ -93,8 +93,8 @@ export const startPostgres = async (bin: string): Promise<PostgresServer> => {
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const port = await ready(child);
   const url = (database: string): string => `postgres://postgres@127.0.0.1:${port}/${database}`;
-  const query = async (text: string): Promise<pg.QueryResult> => {
-    const client = new pg.Client({ connectionString: url("postgres") });
+  const query = async (text: string): Promise<QueryResult> => {
+    const client = new Client({ connectionString: url("postgres") });
     await client.connect();
     try {
       return await client.query(text);

@@ -2,7 +2,7 @@
 // I1 An open that fails has changed nothing: checks and migration are one transaction.
 // I2 Everything of ours is in the schema `enact_factory`; the rest of the database is not looked at.
 import { Kysely, PostgresDialect, sql } from "kysely";
-import pg from "pg";
+import { Client, type ClientConfig, Pool, types } from "pg";
 import { Refusal } from "../failure.ts";
 import { migrate, schemaVersion } from "../migrations.ts";
 import type { Schema } from "../schema.ts";
@@ -18,14 +18,14 @@ const keepAliveMs = 10_000;
 const int8 = 20;
 
 export interface Place {
-  readonly config: pg.ClientConfig;
+  readonly config: ClientConfig;
   /** `host:port/database`; no user, no password. */
   readonly name: string;
 }
 
 /** Reads a URL; throws without ever repeating it, for it may hold a password. */
 export const placeOf = (url: string): Place => {
-  const config: pg.ClientConfig = {
+  const config: ClientConfig = {
     connectionString: url,
     application_name: "enact-factory",
     connectionTimeoutMillis: connectTimeoutMs,
@@ -33,23 +33,23 @@ export const placeOf = (url: string): Place => {
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveMs,
     // Positions, ids and times stay far below 2^53; the driver would give them as text.
-    types: { getTypeParser: ((oid: number, format?: "text" | "binary") => (oid === int8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format === "binary" ? "binary" : "text"))) },
+    types: { getTypeParser: ((oid: number, format?: "text" | "binary") => (oid === int8 && format !== "binary" ? Number : types.getTypeParser(oid, format === "binary" ? "binary" : "text"))) },
   };
   try {
     const { protocol } = new URL(url);
     if (protocol !== "postgres:" && protocol !== "postgresql:") throw new TypeError("protocol");
-    const { host, port, database } = new pg.Client(config);
+    const { host, port, database } = new Client(config);
     return { config, name: `${host}:${port}/${database ?? ""}` };
   } catch {
     throw new Refusal({ _tag: "StoreUnavailable", message: "store.url is no PostgreSQL URL: write postgres://user:password@host:port/database" });
   }
 };
 
-export interface Reading { readonly db: Kysely<Schema>; readonly pool: pg.Pool }
+export interface Reading { readonly db: Kysely<Schema>; readonly pool: Pool }
 
 /** A few connections for everything but the owner's commits. */
 export const openPool = (place: Place): Reading => {
-  const pool = new pg.Pool({ ...place.config, max: 3 });
+  const pool = new Pool({ ...place.config, max: 3 });
   // An idle connection that breaks is replaced by the next query; that query reports what is wrong, if anything is.
   pool.on("error", () => undefined);
   return { db: new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) }).withSchema(schemaName), pool };

@@ -1,7 +1,7 @@
 // Owns: the advisory lock that says who owns the store in this database.
 // I1 The lock belongs to the session that also commits: a session that lost it cannot write, for it is gone.
 // I2 What the server knows of the holder is for messages; nothing but the lock decides.
-import type pg from "pg";
+import type { Client } from "pg";
 import { Refusal } from "../failure.ts";
 
 /** "enact" and "owner", "mail" as numbers: arbitrary, but never to be changed. */
@@ -20,7 +20,7 @@ const holders = `SELECT l.pid, a.client_addr::text AS address, a.backend_start::
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()`;
 
 /** Takes the lock for this session or throws `StoreOwned`. `takeOver` ends the session of the holder first. */
-export const acquireLock = async (client: pg.Client, place: string, takeOver: boolean): Promise<void> => {
+export const acquireLock = async (client: Client, place: string, takeOver: boolean): Promise<void> => {
   const attempt = await client.query<{ taken: boolean }>("SELECT pg_try_advisory_lock($1, $2) AS taken", [ours, ownerLock]);
   if (attempt.rows[0]?.taken === true) return;
   const { rows } = await client.query<{ pid: number; address: string | null; since: string | null }>(holders, [ours, ownerLock]);

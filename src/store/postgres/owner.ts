@@ -3,7 +3,7 @@
 // I2 A write whose outcome the server did not tell ends the session: nothing goes on from an unknown state.
 // I3 When that session ends for whatever reason, every write fails with `StoreFenced` from then on; the write under way with `StoreUnavailable`.
 import { Effect, type Scope } from "effect";
-import pg from "pg";
+import { Client } from "pg";
 import { type CommitError, type OpenError, StoreFenced, type StoreShape } from "../../ports/store.ts";
 import { commitError, openError } from "../error.ts";
 import { codeOf, messageOf, Refusal } from "../failure.ts";
@@ -14,14 +14,14 @@ import { commitFailure, openFailure } from "./errors.ts";
 import { acquireLock } from "./lock.ts";
 import { poolOf, readsOf } from "./reader.ts";
 
-interface Session { readonly client: pg.Client; readonly lost: () => string | undefined; readonly abandon: () => void }
+interface Session { readonly client: Client; readonly lost: () => string | undefined; readonly abandon: () => void }
 
-const end = (client: pg.Client): Promise<void> => client.end().catch(() => {
+const end = (client: Client): Promise<void> => client.end().catch(() => {
   // The session is gone already, and the lock with it.
 });
 
 const openSession = async (place: Place, takeOver: boolean): Promise<Session> => {
-  const client = new pg.Client({ ...place.config, application_name: "enact-factory owner" });
+  const client = new Client({ ...place.config, application_name: "enact-factory owner" });
   let why: string | undefined;
   client.on("error", (error) => {
     why ??= messageOf(error);

@@ -68,8 +68,15 @@ export const prepareDirectory = (directory: string): void => {
   if ((statSync(directory).mode & 0o777) !== 0o700) chmodSync(directory, 0o700);
 };
 
-/** A new, complete store of ours at `path` by way of a file beside it (I2). `fill` adds rows before it appears. */
-export const createDatabase = async (directory: string, path: string, fill: (db: Database.Database) => Promise<void> = async () => {}): Promise<void> => {
+interface Creation {
+  /** Adds rows before the file appears. */
+  readonly fill?: (db: Database.Database) => Promise<void>;
+  /** The file is complete and about to get its name. */
+  readonly beforeRename?: () => void;
+}
+
+/** A new, complete store of ours at `path` by way of a file beside it (I2). */
+export const createDatabase = async (directory: string, path: string, creation: Creation = {}): Promise<void> => {
   const fresh = `${path}.new`;
   for (const leftover of [fresh, `${fresh}-journal`, `${fresh}-wal`, `${fresh}-shm`]) rmSync(leftover, { force: true });
   touchPrivate(fresh);
@@ -78,12 +85,13 @@ export const createDatabase = async (directory: string, path: string, fill: (db:
     db.pragma("synchronous = FULL");
     db.exec("BEGIN IMMEDIATE");
     await migrate(kyselyOver(db), "sqlite", 0);
-    await fill(db);
+    await creation.fill?.(db);
     db.exec("COMMIT");
     db.pragma("journal_mode = WAL");
   } finally {
     db.close();
   }
+  creation.beforeRename?.();
   renameSync(fresh, path);
   syncDirectory(directory);
 };
