@@ -4,6 +4,7 @@
  *
  * I5 What is known of a run is read from its directory each time; nothing about it lives in memory only.
  */
+import { randomUUID } from "node:crypto";
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { constants as os } from "node:os";
@@ -38,7 +39,7 @@ export const readIfThere = (file: string): string | undefined => {
 };
 
 const replace = async (file: string, content: string): Promise<void> => {
-  const temporary = `${file}.${process.pid}.tmp`;
+  const temporary = `${file}.${randomUUID()}.tmp`;
   await writeFile(temporary, content, { mode: 0o600 });
   await rename(temporary, file);
 };

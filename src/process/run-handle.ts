@@ -1,5 +1,5 @@
 /** One run as its owner holds it: reads its files, signals its group, sweeps what is left. Holds nothing that another owner would need (I5). */
-import { constants, openSync, closeSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { Effect, Option, Stream } from "effect";
 import type { RunId } from "../domain/ids.ts";
@@ -64,14 +64,15 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
   });
 
   const lines = (from: number): Stream.Stream<OutputLine, RunIo> => Stream.unwrap(Effect.gen(function* () {
-    let file: FileHandle | undefined;
-    yield* Effect.addFinalizer(() => Effect.promise(async () => file?.close()));
+    let file: Promise<FileHandle | undefined> = Promise.resolve(undefined);
+    // Waits for an opening under way: a reader may be interrupted in the middle of it.
+    yield* Effect.addFinalizer(() => Effect.promise(async () => (await file.catch(() => undefined))?.close()));
     const cutter = lineCutter(from, lineCap);
     const buffer = Buffer.allocUnsafe(readBytes);
     let position = from;
     const read = io(async () => {
-      file ??= await openIfThere(paths.out);
-      const { bytesRead } = (await file?.read(buffer, 0, readBytes, position)) ?? { bytesRead: 0 };
+      if (!(await file)) file = openIfThere(paths.out);
+      const { bytesRead } = (await (await file)?.read(buffer, 0, readBytes, position)) ?? { bytesRead: 0 };
       position += bytesRead;
       return bytesRead;
     });
@@ -87,6 +88,11 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
       }
     }));
   }));
+
+  const size = Effect.try({
+    try: () => statSync(paths.out, { throwIfNoEntry: false })?.size ?? 0,
+    catch: (cause) => new RunIo({ runId, message: reason(cause) }),
+  });
 
   const errorTail = io(async () => {
     const file = await openIfThere(paths.err);
@@ -118,7 +124,7 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
     try {
       while (sent < bytes.length) {
         if (signal.aborted) return;
-        if (!launcherLives(paths)) throw new Error("the run has ended");
+        if (readExit(paths)) throw new Error("the run has ended");
         if (firstInputFed(paths)) fd ??= openSync(paths.in, constants.O_WRONLY | constants.O_NONBLOCK);
         const before = sent;
         if (fd !== undefined) {
@@ -172,5 +178,5 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
     return found.size;
   });
 
-  return { runId, directory: paths.directory, adopted, lines, errorTail, exit, signal, write, activity, sweep };
+  return { runId, directory: paths.directory, adopted, lines, size, errorTail, exit, signal, write, activity, sweep };
 };
