@@ -1,0 +1,86 @@
+/**
+ * Folds what an adapter read, and how the process ended, into the outcome of the turn. Pure and incremental: `begin`, `push` for each event, `finish`.
+ *
+ * Precedence, first match wins:
+ * 1. the owner cancelled the turn: `cancelled`, whatever the agent said;
+ * 2. a `failure` event: the first one, since later ones are its consequences. It beats a `result`;
+ * 3. the owner ended the turn for a reason of its own (timeout, stalled, interrupted): that failure, unless the agent had finished cleanly by itself meanwhile;
+ * 4. the process died: non-zero exit, signal or lost: `crashed`;
+ * 5. a `question`: the last one. It beats a `result`, and needs none;
+ * 6. a `result`: `completed` with the last text;
+ * 7. exit 0 and none of these: `noResult`.
+ *
+ * Of verdicts and audits the last one counts. `usage` and `cost` state the run's total so far, so the last one counts too and nothing is added up twice.
+ */
+import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest, Usage } from "../domain/agent.ts";
+import type { RunExit } from "../ports/agent-process.ts";
+
+export interface Tally {
+  readonly turn: Pick<TurnRequest, "runId" | "sessionId" | "sessionCostUsd">;
+  readonly sessionId: string | null;
+  readonly usage: Usage;
+  readonly costUsd: number;
+  readonly verdict: TurnOutcome["verdict"];
+  readonly audit: TurnOutcome["audit"];
+  readonly permissionDenials: readonly string[];
+  readonly failure: AgentFailure | null;
+  readonly question: string | null;
+  readonly result: string | null;
+}
+
+/** What the owner knows when the stream is over. `stopped`: the owner ended the turn, and why. */
+export interface TurnEnd {
+  readonly exit: RunExit;
+  readonly swept: number;
+  readonly stopped?: "cancelled" | AgentFailure;
+}
+
+export const begin = (turn: Tally["turn"]): Tally => ({
+  turn, sessionId: turn.sessionId, usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 }, costUsd: 0, verdict: null, audit: null,
+  permissionDenials: [], failure: null, question: null, result: null,
+});
+
+export const push = (tally: Tally, event: AgentEvent): Tally => {
+  switch (event.type) {
+    case "session": return { ...tally, sessionId: event.sessionId };
+    case "usage": return { ...tally, usage: event.usage };
+    case "cost": return { ...tally, costUsd: Math.max(0, event.usd) };
+    case "verdict": return { ...tally, verdict: event.verdict };
+    case "audit": return { ...tally, audit: event.audit };
+    case "permissionDenied": return { ...tally, permissionDenials: [...tally.permissionDenials, event.detail === "" ? event.tool : `${event.tool}: ${event.detail}`] };
+    case "failure": return { ...tally, failure: tally.failure ?? event.failure };
+    case "question": return { ...tally, question: event.text };
+    case "result": return { ...tally, result: event.text };
+    case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
+  }
+};
+
+/** One sentence on a process that did not end well; `undefined` for exit 0. */
+export const describeCrash = (exit: RunExit): string | undefined => {
+  if (exit.lost) return "the agent process vanished without an exit status";
+  if (exit.signal !== null) return `the agent process was ended by ${exit.signal}`;
+  return exit.code === 0 ? undefined : `the agent process exited with ${exit.code}`;
+};
+
+const ending = (tally: Tally, { exit, stopped }: TurnEnd): TurnOutcome["ended"] => {
+  const failed = (failure: AgentFailure): TurnOutcome["ended"] => ({ how: "failed", failure });
+  const crash = describeCrash(exit);
+  const answered = tally.question !== null || tally.result !== null;
+  if (stopped === "cancelled") return { how: "cancelled" };
+  if (tally.failure) return failed(tally.failure);
+  if (stopped && !(answered && crash === undefined)) return failed(stopped);
+  if (crash !== undefined) return failed({ kind: "crashed", exitCode: exit.code, signal: exit.signal, message: crash });
+  if (tally.question !== null) return { how: "question", text: tally.question };
+  if (tally.result !== null) return { how: "completed", text: tally.result };
+  return failed({ kind: "noResult", message: "the agent ended without a result" });
+};
+
+export const finish = (tally: Tally, end: TurnEnd): TurnOutcome => {
+  const { turn, sessionId, usage, costUsd, verdict, audit } = tally;
+  // A new session starts from nothing; only the one that was resumed carries what it had cost.
+  const before = turn.sessionId !== null && sessionId === turn.sessionId ? turn.sessionCostUsd : 0;
+  return {
+    runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage, verdict, audit,
+    permissionDenials: [...tally.permissionDenials], swept: end.swept,
+  };
+};
