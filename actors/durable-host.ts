@@ -58,6 +58,13 @@ interface Envelope { readonly event: EventObject; readonly cause: Cause | undefi
 interface Resident { readonly address: Address; readonly entry: Entry; readonly state: AnyMachineSnapshot; readonly seq: number; readonly snapshotSeq: number; readonly view: string }
 interface Entry { readonly catalog: CatalogEntry; readonly chart: Chart }
 
+/** What one step asked of the host; absent lists are empty. */
+interface Asked { readonly mail?: Commit["mail"]; readonly effects?: Commit["effects"]; readonly alarms?: readonly Alarm[] }
+interface Batch { readonly at: number; readonly commits: Commit[]; readonly changes: Change[]; readonly effects: OutboxRow[]; anyMail: boolean }
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const askedNothing: Asked = {};
+
 /** Journal entries between snapshots: replaying 64 costs about ten restores, and a restore is a third of a millisecond. */
 const snapshotEvery = 64;
 const batchLimit = 512;
@@ -157,58 +164,112 @@ export class DurableHost {
 
   async #batch(): Promise<void> {
     const at = this.#options.clock.now();
-    const commits: Commit[] = [];
-    const changes: Change[] = [];
-    const effects: OutboxRow[] = [];
+    const batch: Batch = { at, commits: [], changes: [], effects: [], anyMail: false };
     const taken: { readonly address: Address; readonly envelopes: Envelope[]; readonly after: Resident | undefined }[] = [];
-    let anyMail = false;
     try {
       for (const [address, box] of this.#mailboxes) {
-        if (commits.length >= batchLimit) break;
+        if (batch.commits.length >= batchLimit) break;
         const found = await this.#find(address);
-        let actor = "poison" in found ? undefined : found.actor;
-        const envelopes = box.splice(0, batchLimit);
-        if (box.length === 0) this.#mailboxes.delete(address);
-        taken.push({ address, envelopes, after: undefined });
-        for (const envelope of envelopes) {
-          const outcome = "poison" in found ? found : this.#step(address, actor, envelope, at);
-          if ("poison" in outcome) {
-            // What this actor did before in the batch must be durable first: then the poisoned event waits for the next batch.
-            const rest = envelopes.splice(envelopes.indexOf(envelope));
-            this.#putBack(address, rest);
-            if (envelopes.length === 0) {
-              await this.#bury(address, envelope, outcome.poison, at);
-              this.#takeBack(address, envelope);
-            }
-            break;
+        const envelopes = box.length <= batchLimit ? box : box.splice(0, batchLimit);
+        if (envelopes === box) this.#mailboxes.delete(address);
+        if (envelopes.length === 0) continue;
+        const run = "poison" in found ? { poison: found.poison, done: 0, after: undefined } : this.#run(address, found.actor, envelopes, batch);
+        if ("poison" in run) {
+          // What this actor did before in the batch must be durable first: then the poisoned event waits for the next batch.
+          const [poisoned, ...rest] = envelopes.splice(run.done);
+          if (run.done > 0 || !poisoned) this.#putBack(address, poisoned ? [poisoned, ...rest] : rest);
+          else {
+            this.#putBack(address, [poisoned, ...rest]);
+            await this.#bury(address, poisoned, run.poison, at);
+            this.#takeBack(address, poisoned);
           }
-          actor = outcome.actor;
-          commits.push(outcome.commit);
-          changes.push(outcome.change);
-          anyMail ||= outcome.commit.mail !== undefined;
-          outcome.commit.effects?.forEach((effect, n) => effects.push({ key: `${address}:${outcome.commit.seq}:effect:${n}`, actor: address, kind: effect.kind, payload: effect.payload, at, attempts: 0 }));
         }
-        taken[taken.length - 1] = { address, envelopes, after: actor };
+        taken.push({ address, envelopes, after: run.after });
       }
-      if (commits.length > 0) await Effect.runPromise(this.#options.store.commit(commits));
+      if (batch.commits.length > 0) await Effect.runPromise(this.#options.store.commit(batch.commits));
     } catch (error) {
       await this.#refused(error, taken);
       return;
     }
     this.#retryMs = firstRetryMs;
     for (const { address, envelopes, after } of taken) {
-      if (after && envelopes.length > 0) this.#adopt(after);
+      if (after) this.#adopt(after);
       for (const envelope of envelopes) {
         if (envelope.cause?.row === "mail") this.#mailInHand.delete(envelope.cause.id);
         envelope.done?.();
       }
-      if (after?.state.status !== "active") this.#resident.delete(address);
+      if (after && after.state.status !== "active") this.#resident.delete(address);
     }
-    for (const commit of commits) for (const alarm of commit.final ? [] : (commit.alarms ?? [])) this.#alarms.set(commit.actor, alarm.name, alarm.at);
-    for (const commit of commits) if (commit.final) this.#alarms.drop(commit.actor);
-    for (const change of changes) this.#options.observer?.committed?.(change);
-    for (const effect of effects) this.#options.onEffect(effect);
-    if (anyMail) this.#takeMailRows(await Effect.runPromise(this.#options.store.mail(this.#lastMail)));
+    for (const commit of batch.commits) {
+      if (commit.final) this.#alarms.drop(commit.actor);
+      else if (commit.alarms) for (const alarm of commit.alarms) this.#alarms.set(commit.actor, alarm.name, alarm.at);
+    }
+    for (const change of batch.changes) this.#options.observer?.committed?.(change);
+    for (const effect of batch.effects) this.#options.onEffect(effect);
+    if (batch.anyMail) this.#takeMailRows(await Effect.runPromise(this.#options.store.mail(this.#lastMail)));
+  }
+
+  /** Steps one actor through its events, adding to the batch. `done` counts the events that went well. */
+  #run(address: Address, before: Resident | undefined, envelopes: readonly Envelope[], batch: Batch): { readonly after: Resident | undefined } | { readonly poison: unknown; readonly done: number; readonly after: Resident | undefined } {
+    const { at } = batch;
+    const watched = this.#options.observer?.committed !== undefined;
+    let entry = before?.entry;
+    let state = before?.state;
+    let seq = before?.seq ?? 0;
+    let snapshotSeq = before?.snapshotSeq ?? 0;
+    let last: Writable<Commit> | undefined;
+    let poison: { readonly error: unknown } | undefined;
+    let done = 0;
+    for (const envelope of envelopes) {
+      let step: Step;
+      let asked: Asked;
+      const event = { ...envelope.event, at };
+      try {
+        if (!entry || !state) {
+          if (event.type !== startType) throw new Error(`there is no actor at ${address}`);
+          entry = this.#entryFor(event);
+          step = entry.chart.start(startInput(event));
+        } else step = event.type === startType ? { state, actions: [] } : entry.chart.step(state, event);
+        if (step.state.status === "error") throw step.state.error;
+        asked = step.actions.length === 0 ? askedNothing : this.#read(step.actions);
+      } catch (error) {
+        if (!state) entry = undefined;
+        poison = { error };
+        break;
+      }
+      const from: unknown = state?.value;
+      state = step.state;
+      seq++;
+      done++;
+      const final = state.status !== "active";
+      const commit: Writable<Commit> = { actor: address, seq, at, event: this.#json(event) };
+      if (envelope.cause) commit.cause = envelope.cause;
+      if (asked.mail) { commit.mail = asked.mail; batch.anyMail = true; }
+      if (asked.effects) {
+        commit.effects = asked.effects;
+        asked.effects.forEach(({ kind, payload }, n) => batch.effects.push({ key: `${address}:${seq}:effect:${n}`, actor: address, kind, payload, at, attempts: 0 }));
+      }
+      if (asked.alarms) commit.alarms = asked.alarms;
+      if (final) commit.final = true;
+      if (final || seq - snapshotSeq >= snapshotEvery) {
+        commit.snapshot = { machine: entry.catalog.id, version: entry.catalog.version, state: entry.chart.save(state) };
+        snapshotSeq = seq;
+      }
+      batch.commits.push(commit);
+      last = commit;
+      if (watched) batch.changes.push({ actor: address, chart: entry.catalog.id, seq, at, event, from, to: state.value, final, view: undefined });
+    }
+    if (!last || !entry || !state) return poison ? { poison: poison.error, done, after: undefined } : { after: undefined };
+    // The batch is one transaction, so only what its last event leaves can ever be seen.
+    const seen = entry.catalog.view(state);
+    const view = seen === null || seen === undefined ? "null" : JSON.stringify(seen);
+    if (view !== (before?.view ?? "null")) {
+      last.view = view;
+      const change = batch.changes.at(-1);
+      if (watched && change) batch.changes[batch.changes.length - 1] = { ...change, view: seen };
+    }
+    const after: Resident = { address, entry, state, seq, snapshotSeq, view };
+    return poison ? { poison: poison.error, done, after } : { after };
   }
 
   #takeMailRows(rows: readonly { readonly id: number; readonly to: Address; readonly event: string }[]): number {
@@ -223,68 +284,33 @@ export class DurableHost {
     return fresh;
   }
 
-  #step(address: Address, actor: Resident | undefined, envelope: Envelope, at: number): { readonly actor: Resident; readonly commit: Commit; readonly change: Change } | { readonly poison: unknown } {
-    try {
-      const event = { ...envelope.event, at };
-      const starting = actor === undefined;
-      if (starting && event.type !== startType) throw new Error(`there is no actor at ${address}`);
-      const entry = actor?.entry ?? this.#entryFor(event);
-      const step: Step = starting ? entry.chart.start(startInput(event)) : event.type === startType ? { state: actor.state, actions: [] } : entry.chart.step(actor.state, event);
-      if (step.state.status === "error") throw step.state.error;
-      const seq = (actor?.seq ?? 0) + 1;
-      const final = step.state.status !== "active";
-      const view = JSON.stringify(entry.catalog.view(step.state) ?? null);
-      const due = final || seq - (actor?.snapshotSeq ?? 0) >= snapshotEvery;
-      const asked = this.#read(step.actions);
-      const commit: Commit = {
-        actor: address, seq, at, event: this.#json(event),
-        ...(envelope.cause ? { cause: envelope.cause } : {}),
-        ...(asked.mail.length > 0 ? { mail: asked.mail } : {}),
-        ...(asked.effects.length > 0 ? { effects: asked.effects } : {}),
-        ...(asked.alarms.length > 0 ? { alarms: asked.alarms } : {}),
-        ...(due ? { snapshot: { machine: entry.catalog.id, version: entry.catalog.version, state: entry.chart.save(step.state) } } : {}),
-        ...(view !== (actor?.view ?? "null") ? { view } : {}),
-        ...(final ? { final } : {}),
-      };
-      return {
-        actor: { address, entry, state: step.state, seq, snapshotSeq: due ? seq : (actor?.snapshotSeq ?? 0), view },
-        commit,
-        change: { actor: address, chart: entry.catalog.id, seq, at, event, from: actor?.state.value, to: step.state.value, final, view: commit.view === undefined ? undefined : JSON.parse(view) },
-      };
-    } catch (error) {
-      return { poison: error };
-    }
-  }
-
-  #read(actions: readonly StepAction[]): { readonly mail: { readonly to: Address; readonly event: string }[]; readonly effects: { readonly kind: string; readonly payload: string }[]; readonly alarms: Alarm[] } {
-    const mail: { readonly to: Address; readonly event: string }[] = [];
-    const effects: { readonly kind: string; readonly payload: string }[] = [];
-    const alarms: Alarm[] = [];
+  #read(actions: readonly StepAction[]): Asked {
+    const asked: { mail?: { readonly to: Address; readonly event: string }[]; effects?: { readonly kind: string; readonly payload: string }[]; alarms?: Alarm[] } = {};
     for (const action of actions) {
       switch (action.type) {
         case "tell": {
           const { to, event } = action.params as Tell;
-          mail.push({ to, event: this.#json(event) });
+          (asked.mail ??= []).push({ to, event: this.#json(event) });
           break;
         }
         case "spawn": {
           const { address, chart, input } = action.params as Spawn;
-          mail.push({ to: address, event: this.#json({ type: startType, chart, version: this.#charts.get(chart)?.catalog.version ?? 0, input }) });
+          (asked.mail ??= []).push({ to: address, event: this.#json({ type: startType, chart, version: this.#charts.get(chart)?.catalog.version ?? 0, input }) });
           break;
         }
         case "effect": {
           const request = action.params as { readonly kind: string };
-          effects.push({ kind: request.kind, payload: this.#json(request) });
+          (asked.effects ??= []).push({ kind: request.kind, payload: this.#json(request) });
           break;
         }
         case "alarm":
-          alarms.push(action.params as Alarm);
+          (asked.alarms ??= []).push(action.params as Alarm);
           break;
         default:
           throw new Error(`a durable chart cannot do ${action.type}: only effect, tell, spawn and alarm`);
       }
     }
-    return { mail, effects, alarms };
+    return asked;
   }
 
   #json(value: unknown): string {
