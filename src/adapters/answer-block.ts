@@ -14,12 +14,12 @@
 import { z } from "zod";
 import { Audit, Verdict } from "../domain/verdict.ts";
 
-export type Answer =
+type Answer =
   | { readonly kind: "verdict"; readonly verdict: Verdict }
   | { readonly kind: "audit"; readonly audit: Audit }
   | { readonly kind: "question"; readonly text: string };
 
-export type AnswerBlock =
+type AnswerBlock =
   /** `before`: the message without the block. */
   | { readonly found: "answer"; readonly answer: Answer; readonly before: string }
   /** The message ends with a block of ours that cannot be used. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RunId, WorkItemId } from "./ids.ts";
-import { Stage, type WriteScope } from "./stage.ts";
+import { Stage } from "./stage.ts";
 import { Audit, Verdict } from "./verdict.ts";
 
 export const AdapterName = z.enum(["claude", "codex", "responses", "cursor", "hermes", "opencode", "scripted"]);
@@ -35,6 +35,7 @@ export type AgentEvent =
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "thinking"; readonly text: string }
   | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string }
+  /** Tokens of this run so far; cached input is part of the input. Of several such events of a run the last one holds. */
   | { readonly type: "usage"; readonly usage: Usage }
   /**
    * US dollars of this run alone so far (adapters subtract what a resumed session had cost before), and of the whole session when the CLI
@@ -50,6 +51,9 @@ export type AgentEvent =
   | { readonly type: "failure"; readonly failure: AgentFailure }
   /** A line that is no event of this CLI; kept visible, never fatal by itself. */
   | { readonly type: "garbage"; readonly line: string };
+
+/** How a run ended. `lost`: gone without an exit file (killed with its launcher, or the machine went down). */
+export interface RunExit { readonly code: number | null; readonly signal: string | null; readonly lost: boolean; readonly at: number }
 
 /** One turn asked of an agent; written to `spec.json` of the run, so JSON. */
 export const TurnRequest = z.object({
@@ -100,4 +104,3 @@ export const TurnOutcome = z.object({
 });
 export type TurnOutcome = z.infer<typeof TurnOutcome>;
 
-export type { WriteScope };

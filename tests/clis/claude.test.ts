@@ -47,6 +47,19 @@ describe("a turn that works", () => {
     expect(turned.swept).toBe(0);
   });
 
+  test("a subagent ends before its parent does, and its tokens and money count; its words do not", async () => {
+    await using room = await openRoom({
+      parent: [{ calls: [{ do: "call", tool: "Task", input: { description: "look", prompt: marker("child"), subagent_type: "general-purpose" } }], usage: { input: 100, output: 10 } }, { say: "The parent is done.", usage: { input: 100, output: 10 } }],
+      child: [{ calls: [{ do: "run", command: "echo child > child.txt" }], usage: { input: 1_000, output: 1 } }, { say: "The child is done.", usage: { input: 1_000, output: 1 } }],
+    });
+    const turned = await room.run(room.turn(marker("parent")));
+    await room.keep("subagent", turned);
+    expect(turned.events.filter(({ type }) => type === "result" || type === "text")).toEqual([{ type: "text", text: "The parent is done." }, { type: "result", text: "The parent is done." }]);
+    expect(only(turned.events, "tool").map(({ name, phase }) => `${name} ${phase}`)).toEqual(["Task start", "Bash start", "Bash end", "Task end"]);
+    expect(only(turned.events, "usage").map(({ usage }) => usage)).toEqual([{ inputTokens: 2_200, outputTokens: 22, cachedTokens: 0 }]);
+    expect(await room.changes()).toContain("+child");
+  });
+
   test("a resumed session keeps its id, remembers, and its cost is counted once", async () => {
     await using room = await openRoom({ hello });
     const first = await room.run(room.turn(`First. ${marker("hello")}`));
@@ -179,10 +192,11 @@ describe("an end from outside", () => {
     expect(await lives(pid)).toBe(false);
   });
 
-  test("SIGKILL leaves its tools running; the sweep ends them", async () => {
-    await using room = await openRoom({ long });
+  test("SIGKILL leaves its tools running; the sweep ends them; the session can be resumed", async () => {
+    await using room = await openRoom({ long, hello });
     let pid = 0;
-    const turned = await room.run(room.turn(marker("long")), { meanwhile: async (handle) => {
+    const turn = room.turn(`Begin here. ${marker("long")}`);
+    const turned = await room.run(turn, { meanwhile: async (handle) => {
       pid = await toolPid(room.repository);
       await Effect.runPromise(handle.signal("SIGKILL"));
       await Effect.runPromise(handle.exit);
@@ -193,13 +207,18 @@ describe("an end from outside", () => {
     expect(await lives(pid)).toBe(false);
     expect(turned.failure).toMatchObject({ kind: "crashed" });
     expect(only(turned.events, "result")).toEqual([]);
+
+    const resumed = await room.run(room.turn(`Go on. ${marker("hello")}`, { sessionId: sessionIdOf(turn.runId) }));
+    expect(resumed.events.at(-1)).toEqual({ type: "result", text: "Hello." });
+    expect(only(resumed.events, "session")[0]?.sessionId).toBe(sessionIdOf(turn.runId));
+    expect(room.model.requests.at(-1)?.body).toContain("Begin here.");
   });
 });
 
 test("PRE-02 the probe names version and login without a network, and says what mends their absence", async () => {
   await using room = await openRoom({ hello });
   const probe = (env: Readonly<Record<string, string | undefined>>) => Effect.runPromise(claude.probe({ ...room.host, env: { ...room.host.env, ...env } }));
-  expect(await probe({})).toEqual({ ok: true, detail: expect.stringMatching(/^claude 2\.1\.330 .*signed in \(api_key\)$/) });
+  expect(await probe({})).toEqual({ ok: true, detail: expect.stringMatching(/^claude 2\.1\.330; signed in \(api_key\)$/) });
   expect(await probe({ ANTHROPIC_API_KEY: undefined })).toMatchObject({ ok: false, mend: "claude auth login" });
   expect(await probe({ PATH: "/nonexistent" })).toMatchObject({ ok: false, detail: "claude is not on the PATH" });
   expect(room.model.requests).toEqual([]);

@@ -7,7 +7,7 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../src/domain/age
 import type { Adapter, HostEnvironment } from "../../src/ports/adapter.ts";
 import type { AgentProcessShape, RunExit, RunHandle } from "../../src/ports/agent-process.ts";
 import type { ClockShape } from "../../src/ports/clock.ts";
-import { interruptLadder, type LadderEnd } from "../../src/process/interrupt-ladder.ts";
+import { interruptLadder, type LadderEnd } from "../../actors/interrupt-ladder.ts";
 
 export interface Turned {
   readonly events: readonly AgentEvent[];

@@ -11,11 +11,11 @@ import { anthropicMessages } from "./model/anthropic.ts";
 import type { ModelProtocol, ModelRequest } from "./model/protocol.ts";
 import { choose, type Scenario, type ScriptedStep } from "./model/script.ts";
 
-export { marker, type Scenario, type ScriptedCall, type ScriptedFault, type ScriptedStep } from "./model/script.ts";
+export { marker, type Scenario, type ScriptedFault } from "./model/script.ts";
 
 const protocols: readonly ModelProtocol[] = [anthropicMessages];
 
-export interface RecordedRequest {
+interface RecordedRequest {
   readonly method: string;
   readonly path: string;
   /** The parsed request when it is one of a model protocol. */

@@ -50,6 +50,10 @@ const ResultLine = z.object({
     input_tokens: z.number().catch(0), output_tokens: z.number().catch(0),
     cache_creation_input_tokens: z.number().catch(0), cache_read_input_tokens: z.number().catch(0),
   }).optional(),
+  /** Per model, subagents included; absent in older versions. */
+  model_usage_since_last_result: z.record(z.string(), z.object({
+    inputTokens: z.number().catch(0), outputTokens: z.number().catch(0), cacheReadInputTokens: z.number().catch(0), cacheCreationInputTokens: z.number().catch(0),
+  })).optional(),
   permission_denials: z.array(z.object({ tool_name: z.string(), tool_use_id: z.string().optional() })).optional(),
 });
 

@@ -4,7 +4,7 @@ import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
 import { claudeEnvironment } from "./environment.ts";
 
 /** Short names of the configuration and the ids the CLI takes. Every other id is handed on as it is written. */
-export const shortNames: ReadonlyMap<string, string> = new Map([
+const shortNames: ReadonlyMap<string, string> = new Map([
   ["sonnet-4", "claude-sonnet-4-20250514"],
   ["haiku-4.5", "claude-haiku-4-5-20251001"],
   ["opus-4", "claude-opus-4-20250514"],

@@ -5,11 +5,11 @@
  * I1 The same lines give the same events.
  * I2 Nothing throws: a line that is no event is `garbage`, an event we have no use for gives nothing.
  * I3 A `result` comes only from a complete result line without `is_error`; its `subtype` decides nothing. A cut stream ends in a failure.
- * I4 Money and tokens come from the result line only: `total_cost_usd` counts the whole session, `usage` this run, and the usage on single
- *    assistant messages is a placeholder.
+ * I4 Money and tokens come from the result line only: `total_cost_usd` counts the whole session, the usage per model this run with its
+ *    subagents (`usage` leaves those out), and the usage on single assistant messages is a placeholder.
  * I5 A refused tool is reported once, whether the event or the result line or both tell of it.
  */
-import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
+import type { AgentEvent, AgentFailure, TurnRequest, Usage } from "../../domain/agent.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { answerBlock } from "../answer-block.ts";
 import { aboutLogin, aboutSession, apiFailure } from "./failure.ts";
@@ -21,11 +21,19 @@ type LineOf<T extends ClaudeLine["type"]> = Extract<ClaudeLine, { type: T }>;
 const epochMs = (seconds: number | undefined): number | null => seconds === undefined ? null : seconds * 1_000;
 const failed = (failure: AgentFailure): AgentEvent => ({ type: "failure", failure });
 
+/** What this result line adds to the run's usage. Cached input is part of the input. */
+const usageOf = ({ model_usage_since_last_result: models, usage }: LineOf<"result">): readonly Usage[] => {
+  if (models !== undefined) return Object.values(models).map((used) => ({ inputTokens: used.inputTokens + used.cacheCreationInputTokens + used.cacheReadInputTokens, outputTokens: used.outputTokens, cachedTokens: used.cacheReadInputTokens }));
+  if (usage === undefined) return [];
+  return [{ inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens, outputTokens: usage.output_tokens, cachedTokens: usage.cache_read_input_tokens }];
+};
+
 export const claudeReader = (turn: TurnRequest): StreamReader => {
   /** The stream has carried its closing event. */
   let closed = false;
   /** The CLI ended the turn because it was interrupted; the exit completes the story. */
   let interrupted: string | undefined;
+  let usage: Usage = { inputTokens: 0, outputTokens: 0, cachedTokens: 0 };
   let lastRetryMs: number | undefined;
   let limitEnds: number | null = null;
   let apiError: { readonly class: string | null; readonly at: number | undefined } | undefined;
@@ -112,10 +120,10 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
   const result = (line: LineOf<"result">): readonly AgentEvent[] => {
     const events: AgentEvent[] = [];
     for (const denial of line.permission_denials ?? []) events.push(...denied(denial.tool_name, denial.tool_use_id, ""));
-    if (line.usage !== undefined) {
-      const { input_tokens, output_tokens, cache_creation_input_tokens, cache_read_input_tokens } = line.usage;
-      events.push({ type: "usage", usage: { inputTokens: input_tokens + cache_creation_input_tokens + cache_read_input_tokens, outputTokens: output_tokens, cachedTokens: cache_read_input_tokens } });
+    for (const used of usageOf(line)) {
+      usage = { inputTokens: usage.inputTokens + used.inputTokens, outputTokens: usage.outputTokens + used.outputTokens, cachedTokens: usage.cachedTokens + used.cachedTokens };
     }
+    events.push({ type: "usage", usage });
     if (line.total_cost_usd !== undefined) {
       // Less than before: the CLI did not carry the session's cost over (it reports zero for a session it could not open), so this run stands alone.
       const { total_cost_usd: total } = line;

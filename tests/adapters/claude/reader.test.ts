@@ -10,6 +10,7 @@ describe("STRUCT-07 captured streams of the real CLI give typed events", () => {
   /** How each stream closes: the text of its result, or the kind of its failure. The exit is what the CLI really gave. */
   const closes: Readonly<Record<string, { readonly result: string } | { readonly failure: string; readonly exit: ReturnType<typeof ended> }>> = {
     "edit": { result: "add() adds now; its test passes." },
+    "subagent": { result: "The parent is done." },
     "first-of-session": { result: "Hello." },
     "resumed": { result: "Hello." },
     "permission-denied": { result: "I could not." },
@@ -83,6 +84,11 @@ describe("money and tokens", () => {
       { type: "usage", usage: { inputTokens: 4_500, outputTokens: 140, cachedTokens: 3_100 } },
       { type: "cost", usd: expect.any(Number), sessionUsd: expect.any(Number) },
     ]);
+  });
+  test("a subagent's tokens count, and the CLI's older summary without them serves where there is no newer one", () => {
+    const usage = (lines: readonly string[]) => read(lines).flatMap((event) => event.type === "usage" ? [event.usage] : []);
+    expect(usage(streamLines("subagent"))).toEqual([{ inputTokens: 2_200, outputTokens: 22, cachedTokens: 0 }]);
+    expect(usage(streamLines("subagent").map((line) => line.replace("model_usage_since_last_result", "not_there")))).toEqual([{ inputTokens: 200, outputTokens: 20, cachedTokens: 0 }]);
   });
   test("what a resumed session had cost before is subtracted", () => {
     const [first] = read(streamLines("first-of-session")).filter((event) => event.type === "cost");

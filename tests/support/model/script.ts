@@ -1,7 +1,7 @@
 /** What a scripted model says and does, independent of the wire protocol that carries it. */
 
 /** Tokens of one model turn; `cached` is the part of `input` that came from the cache. */
-export interface ScriptedUsage { readonly input: number; readonly output: number; readonly cached?: number }
+interface ScriptedUsage { readonly input: number; readonly output: number; readonly cached?: number }
 
 /** A tool call by meaning; each protocol maps it onto the tools that the CLI offers. `call` names a tool literally. */
 export type ScriptedCall =
