@@ -44,6 +44,8 @@ export const acquireLock = (directory: string, takeOver: boolean): Lock => {
   touchPrivate(path);
   const db = new Database(path, { timeout: 0 });
   try {
+    // The file never holds anything, so it needs no journal beside it.
+    db.pragma("journal_mode = MEMORY");
     db.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     db.close();
