@@ -19,10 +19,13 @@ export interface Child { readonly id: string; readonly start: (onExit: (exit: Ex
 /** permanent: started again after every exit. transient: after a crash. temporary: never. */
 export type Restart = "permanent" | "transient" | "temporary";
 
+/** How long a stop may take, milliseconds. As in OTP. */
+export const defaultShutdownMs = 5_000;
+
 export interface ChildSpec extends Child {
   /** Default permanent. */
   readonly restart?: Restart;
-  /** How long `stop` may take, milliseconds, before the shutdown goes on without it. Default 5 000, as in OTP; Infinity waits for as long as it takes. */
+  /** How long `stop` may take, milliseconds, before the shutdown goes on without it. Default 5 000; Infinity waits for as long as it takes. */
   readonly shutdownMs?: number;
 }
 

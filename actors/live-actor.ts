@@ -1,6 +1,6 @@
-import { createActor, type AnyActor, type AnyActorRef, type AnyActorScope, type AnyStateMachine } from "xstate";
+import { createActor, type AnyActor, type AnyActorRef, type AnyStateMachine } from "xstate";
 import type { ClockShape } from "../src/ports/clock.ts";
-import type { ChildSpec } from "./child.ts";
+import { defaultShutdownMs, type ChildSpec, type Exit, type Restart, type Running } from "./child.ts";
 import { settled } from "./effect-logic.ts";
 
 /**
@@ -11,7 +11,7 @@ import { settled } from "./effect-logic.ts";
  * I1 Every incarnation is a root of its own system: stopping it costs nothing to others, and timers are scanned among its own only.
  * I2 A root always has an error observer: XState would otherwise rethrow globally.
  * I3 A machine that throws takes its children with it. XState leaves them running and even `stop` does not reach them afterwards; so every
- *    machine below, by `reaping`, watches itself.
+ *    machine below, see `reaping`, watches itself.
  * I4 Only named actors: inline logic cannot be made to reap.
  * I5 `stop` resolves when the effects of the whole system have run their finalizers, after a crash as well.
  */
@@ -29,10 +29,13 @@ export interface LiveActor {
 
 const isMachine = (logic: unknown): logic is AnyStateMachine => typeof logic === "object" && logic !== null && "provide" in logic && "root" in logic;
 
-/** Stops the children of an actor whose machine threw, last one first. */
-const reap = (self: AnyActorRef, stopChild: AnyActorScope["stopChild"]): void => {
+/**
+ * Stops the children of an actor whose machine threw, last one first. XState's own stop of a child is this event; nobody but its parent
+ * may call it, and a parent in error no longer can.
+ */
+const reap = (self: AnyActorRef): void => {
   const { children }: { children?: Record<string, AnyActorRef> } = self.getSnapshot();
-  for (const child of Object.values(children ?? {}).reverse()) stopChild(child);
+  for (const child of Object.values(children ?? {}).reverse()) child.send({ type: "xstate.stop" });
 };
 
 const refuseInline = (node: AnyStateMachine["root"]): void => {
@@ -43,21 +46,26 @@ const refuseInline = (node: AnyStateMachine["root"]): void => {
 
 const reaped = new WeakMap<AnyStateMachine, AnyStateMachine>();
 
-/** The same machine, but its children stop when it throws; likewise every machine that it names as an actor. Made once a machine. */
-export const reaping = (machine: AnyStateMachine): AnyStateMachine => {
+/** The same machine, but every machine that it names as an actor, at any depth, stops its children when it throws. Made once a machine. */
+const reaping = (machine: AnyStateMachine): AnyStateMachine => {
   const known = reaped.get(machine);
   if (known) return known;
   refuseInline(machine.root);
   const named: Readonly<Record<string, unknown>> = machine.implementations.actors;
-  const machines = Object.entries(named).flatMap(([name, logic]) => (isMachine(logic) ? [[name, reaping(logic)] as const] : []));
-  const wrapped = machine.provide({ actors: Object.fromEntries(machines) });
-  const { getInitialSnapshot } = wrapped;
-  wrapped.getInitialSnapshot = (scope, input) => {
-    scope.self.subscribe({ error: () => reap(scope.self, scope.stopChild) });
+  const inner = Object.entries(named).flatMap(([name, logic]) => (isMachine(logic) ? [[name, watched(logic)] as const] : []));
+  const made = inner.length === 0 ? machine : machine.provide({ actors: Object.fromEntries(inner) });
+  reaped.set(machine, made);
+  return made;
+};
+
+/** An inner machine that watches itself. A root is watched by its life: one observer less in every supervised actor. */
+const watched = (machine: AnyStateMachine): AnyStateMachine => {
+  const own = reaping(machine).provide({}), { getInitialSnapshot } = own;
+  own.getInitialSnapshot = (scope, input) => {
+    scope.self.subscribe({ error: () => reap(scope.self) });
     return getInitialSnapshot(scope, input);
   };
-  reaped.set(machine, wrapped);
-  return wrapped;
+  return own;
 };
 
 const clocks = new WeakMap<ClockShape, { setTimeout: (fn: () => void, ms: number) => () => void; clearTimeout: (cancel: () => void) => void }>();
@@ -71,29 +79,61 @@ const xstateClock = (clock: ClockShape) => {
   return made;
 };
 
-/** A child for a supervisor. `current` is the living actor, to send to; undefined while there is none. */
-export const liveActor = (spec: LiveActor): ChildSpec & { readonly current: () => AnyActor | undefined } => {
-  const logic = reaping(spec.machine), clock = xstateClock(spec.clock);
-  let current: AnyActor | undefined;
-  return {
-    id: spec.id,
-    ...(spec.restart ? { restart: spec.restart } : {}),
-    ...(spec.shutdownMs === undefined ? {} : { shutdownMs: spec.shutdownMs }),
-    current: () => current,
-    start: (onExit) => {
-      const actor: AnyActor = createActor(logic, { id: spec.id, input: spec.input?.(), clock });
-      const gone = (): void => { if (current === actor) current = undefined; };
-      current = actor;
-      actor.subscribe({
-        error: (error: unknown) => { gone(); onExit({ kind: "crashed", error }); },
-        complete: () => { gone(); onExit({ kind: "done" }); },
-      });
-      spec.onStart?.(actor);
-      actor.start();
-      return {
-        stop: () => { gone(); actor.stop(); return settled(actor.system); },
-        describe: () => { const { value }: { value?: unknown } = actor.getSnapshot(); return typeof value === "string" ? value : JSON.stringify(value); },
-      };
-    },
-  };
-};
+/** One life of a live actor, and its observer. */
+class Life implements Running {
+  readonly actor: AnyActor;
+  readonly #onExit: (exit: Exit) => void;
+  constructor(actor: AnyActor, onExit: (exit: Exit) => void) {
+    this.actor = actor;
+    this.#onExit = onExit;
+  }
+  error(error: unknown): void {
+    reap(this.actor);
+    this.#onExit({ kind: "crashed", error });
+  }
+  complete(): void { this.#onExit({ kind: "done" }); }
+  stop(): Promise<void> {
+    this.actor.stop();
+    return settled(this.actor.system);
+  }
+  describe(): string {
+    const { value }: { value?: unknown } = this.actor.getSnapshot();
+    return typeof value === "string" ? value : JSON.stringify(value);
+  }
+}
+
+class LiveChild implements ChildSpec {
+  readonly id: string;
+  readonly restart: Restart;
+  readonly shutdownMs: number;
+  readonly #spec: LiveActor;
+  #life: Life | undefined;
+
+  constructor(spec: LiveActor) {
+    this.id = spec.id;
+    this.restart = spec.restart ?? "permanent";
+    this.shutdownMs = spec.shutdownMs ?? defaultShutdownMs;
+    this.#spec = spec;
+    reaping(spec.machine);
+  }
+
+  /** The living actor, to send to; undefined while there is none. */
+  current(): AnyActor | undefined {
+    const actor = this.#life?.actor;
+    return actor?.getSnapshot().status === "active" ? actor : undefined;
+  }
+
+  start(onExit: (exit: Exit) => void): Running {
+    const { id, machine, input, clock, onStart } = this.#spec;
+    const actor: AnyActor = createActor(reaping(machine), { id, input: input?.(), clock: xstateClock(clock) });
+    const life = new Life(actor, onExit);
+    this.#life = life;
+    actor.subscribe(life);
+    onStart?.(actor);
+    actor.start();
+    return life;
+  }
+}
+
+/** A child for a supervisor. */
+export const liveActor = (spec: LiveActor): ChildSpec & { readonly current: () => AnyActor | undefined } => new LiveChild(spec);

@@ -1,5 +1,5 @@
 import type { ClockShape } from "../src/ports/clock.ts";
-import type { ChildSpec, ChildState, Exit, Running, SupervisorEvent, TreeNode } from "./child.ts";
+import { defaultShutdownMs, type ChildSpec, type ChildState, type Exit, type Running, type SupervisorEvent, type TreeNode } from "./child.ts";
 
 /**
  * Supervisor: keeps children running as a policy says. It knows nothing of what they are.
@@ -54,7 +54,6 @@ interface Slot {
   lastCrash: string | undefined;
 }
 
-const defaultShutdownMs = 5_000;
 const reasonOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 
 export class Supervisor {
@@ -65,6 +64,8 @@ export class Supervisor {
   #crashes: number[] = [];
   #phase: "up" | "stopping" | "failed" | "stopped" = "up";
   #stopped: Promise<void> | undefined;
+  /** Passes on what nested supervisors tell. */
+  readonly #below = (event: SupervisorEvent): void => this.#observed({ ...event, path: `${this.#options.id}/${event.path}` });
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -181,7 +182,7 @@ export class Supervisor {
       slot.running = slot.spec.start((exit) => {
         if (!returned) early ??= exit;
         else if (incarnation === slot.incarnation && slot.state === "up") this.#exited(slot, exit);
-      }, (event) => this.#observed({ ...event, path: `${this.#options.id}/${event.path}` }));
+      }, this.#below);
       returned = true;
     } catch (error) {
       slot.running = undefined;

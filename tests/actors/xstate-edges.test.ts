@@ -126,7 +126,7 @@ describe("restarts", () => {
 describe("pure transitions", () => {
   const machine = setup({
     types: {} as { context: { n: number }; events: { type: "GO" | "NOTHING" | "THROW" | "END" | "LATE" } },
-    actions: { effect: (_, _params: { readonly n: number }) => boom(), count: assign({ n: ({ context }) => context.n + 1 }) },
+    actions: { effect: (_unused, _params: { readonly n: number }) => boom(), count: assign({ n: ({ context }) => context.n + 1 }) },
     guards: { broken: () => { throw new Error("guard"); } },
   }).createMachine({
     context: { n: 0 }, initial: "a", options: { maxIterations: 100 },
