@@ -118,7 +118,7 @@ const heading = (text: string): string | undefined => {
 };
 
 /** Control characters, line ends and direction overrides would let a title write over a screen or a log. */
-const oneLine = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ").replace(/\p{Surrogate}/gu, "\ufffd").trim();
+const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, " ").replace(/\p{Surrogate}/gu, "\ufffd").trim();
 
 /** At most `cap` units, marker included, never half of a surrogate pair. */
 const cut = (text: string, cap: number, marker: (left: number) => string): string => {
