@@ -5,10 +5,10 @@ import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, 
 import type { Observation } from "../machines/progress-rules.ts";
 import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
 import type { TurnEffect } from "../src/domain/effects.ts";
-import { parseAddress, progressAddress, RunId } from "../src/domain/ids.ts";
+import { progressAddress, RunId } from "../src/domain/ids.ts";
 import { promptFor } from "../src/domain/prompt.ts";
 import { writeScope } from "../src/domain/stage.ts";
-import { collectOutcome } from "../src/domain/turn-outcome.ts";
+import { begin, finish, push } from "../src/domain/turn-outcome.ts";
 import { Adapters } from "../src/ports/adapter.ts";
 import { AgentProcess, type RunHandle } from "../src/ports/agent-process.ts";
 import { Clock } from "../src/ports/clock.ts";
@@ -79,21 +79,27 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const before = yield* workspaces.fingerprint(request.workspace).pipe(Effect.mapError((error) => new EffectTrouble({ class: error._tag === "WorkspaceIo" ? "io" : "refused", message: error.message })));
   const diff = request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError((error) => new EffectTrouble({ class: "io", message: error.message })));
   const turn = turnRequest(options, request, context, diff);
-  const outcome = collectOutcome(turn);
+  let tally = begin(turn);
 
   const plan = adapter.plan(turn, { env: options.env, home: options.home, runDirectory: options.runsDirectory });
-  if ("kind" in plan) return ended(outcome.fail(plan));
+  if ("kind" in plan) return ended(withoutRun(turn, plan));
   const started = yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
     stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
-  }).pipe(Effect.catchTag("SpawnFailed", ({ message }) => Effect.succeed({ kind: "spawn", message } satisfies AgentFailure)), Effect.mapError(asIo));
-  if ("kind" in started) return ended(outcome.fail(started));
+  }).pipe(
+    Effect.catchTag("SpawnFailed", ({ message }): Effect.Effect<AgentFailure> => Effect.succeed({ kind: "spawn", message })),
+    Effect.mapError(asIo),
+  );
+  if ("kind" in started) return ended(withoutRun(turn, started));
   const handle = started;
 
   const interrupted = yield* Deferred.make<InterruptReason>();
   const chart = yield* superviseRun(options, turn, (reason) => { Deferred.doneUnsafe(interrupted, Effect.succeed(reason)); });
-  const tell = (event: Unstamped): void => chart.send({ ...event, at: clock.now() });
-  tell({ type: handle.adopted ? "adopted" : "spawned", startedAt: clock.now() });
+  const tell = (event: Unstamped): void => {
+    const stamped: AgentProcessEvent = { ...event, at: clock.now() };
+    chart.send(stamped);
+  };
+  tell({ type: handle.adopted ? "adopted" : "spawned", startedAt: Math.min(handle.startedAt, clock.now()) });
   context.onEnd((reason) => tell({ type: reason === "cancelled" ? "cancel" : "suspend" }));
 
   // The ladder waits beside the reader; the reader goes on until the last byte.
@@ -107,13 +113,17 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const observe = observer((seen) => context.tell(watcher, { type: "observe", seen } as EventObject));
   const reader = adapter.reader(turn);
   // What an earlier owner saw was observed then; the reader needs it all the same.
-  const seenBefore = handle.adopted ? yield* handle.size : 0;
+  const seenBefore = handle.adopted ? yield* handle.size.pipe(Effect.mapError(asIo)) : 0;
   let heardAt = 0;
+  const hear = (event: AgentEvent): void => {
+    // What an agent says of being interrupted is no failure of its own.
+    if (event.type !== "failure" || contextOf(chart).reason === null) tally = push(tally, event);
+    options.onEvent?.(turn, event);
+  };
   yield* handle.lines(0).pipe(
     Stream.runForEach((line) => Effect.sync(() => {
       for (const event of reader.line(line.text)) {
-        outcome.push(event);
-        options.onEvent?.(turn, event);
+        hear(event);
         if (line.end > seenBefore) observe(event);
         phase(event, tell);
       }
@@ -128,11 +138,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const exit = yield* handle.exit.pipe(Effect.mapError(asIo));
   tell({ type: "exited" });
   const errorTail = yield* handle.errorTail.pipe(Effect.catch(() => Effect.succeed("")));
-  for (const event of reader.end({ exit, errorTail })) {
-    outcome.push(event);
-    options.onEvent?.(turn, event);
-    observe(event);
-  }
+  for (const event of reader.end({ exit, errorTail })) hear(event);
   const { reason } = contextOf(chart);
   // A ladder under way sweeps by itself; without one, survivors of an agent that ended are swept here (I4).
   if (reason !== null) yield* Fiber.await(ladder);
@@ -140,7 +146,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   tell({ type: "drained" });
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
-  const result = outcome.finish({ exit, errorTail, swept, interrupted: reason });
+  const result = finish(tally, { exit, swept, ...stopped(reason, turn) });
   if (result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } } as EventObject);
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
   if (after !== before) context.tell(watcher, { type: "observe", seen: { kind: "changed" } } as EventObject);
@@ -150,6 +156,20 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
 type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 
 const ended = (outcome: TurnOutcome): EventObject => ({ type: "turn.ended", outcome }) as EventObject;
+
+/** The turn never got a process. */
+const withoutRun = (turn: TurnRequest, failure: AgentFailure): TurnOutcome =>
+  finish(push(begin(turn), { type: "failure", failure }), { exit: { code: null, signal: null, lost: true, at: 0 }, swept: 0 });
+
+const stopped = (reason: InterruptReason | null, turn: TurnRequest): { readonly stopped?: "cancelled" | AgentFailure } => {
+  switch (reason) {
+    case null: return {};
+    case "cancelled": return { stopped: "cancelled" };
+    case "suspended": return { stopped: { kind: "interrupted" } };
+    case "timeout": return { stopped: { kind: "timeout", afterMs: turn.timeoutMs } };
+    case "stalled": return { stopped: { kind: "stalled", afterMs: turn.stallMs } };
+  }
+};
 
 const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });
 

@@ -1,5 +1,8 @@
 import { Context, Data, type Effect, type Scope, type Stream } from "effect";
+import type { RunExit } from "../domain/agent.ts";
 import type { RunId } from "../domain/ids.ts";
+
+export type { RunExit } from "../domain/agent.ts";
 
 /** What to launch. Written to `spec.json` (0600) of the run's directory. */
 export interface RunSpec {
@@ -17,8 +20,6 @@ export interface RunSpec {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** How a run ended. `lost`: gone without an exit file (killed with its launcher, or the machine went down). */
-export interface RunExit { readonly code: number | null; readonly signal: string | null; readonly lost: boolean; readonly at: number }
 
 export class SpawnFailed extends Data.TaggedError("SpawnFailed")<{ readonly runId: RunId; readonly message: string }> {}
 export class RunMissing extends Data.TaggedError("RunMissing")<{ readonly runId: RunId }> {}
@@ -31,6 +32,8 @@ export interface RunHandle {
   readonly runId: RunId;
   readonly directory: string;
   readonly adopted: boolean;
+  /** When the run was first asked for, milliseconds since the epoch: its wall clock goes on over restarts of the owner. */
+  readonly startedAt: number;
   /** Lines of `out` from byte `from`, following it until the run has ended and every byte was read. A last line without newline is given too. */
   readonly lines: (from: number) => Stream.Stream<OutputLine, RunIo>;
   /** Bytes of `out` so far. */

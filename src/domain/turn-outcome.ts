@@ -12,8 +12,7 @@
  *
  * Of verdicts and audits the last one counts. `usage` and `cost` state the run's total so far, so the last one counts too and nothing is added up twice.
  */
-import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest, Usage } from "../domain/agent.ts";
-import type { RunExit } from "../ports/agent-process.ts";
+import type { AgentEvent, AgentFailure, RunExit, TurnOutcome, TurnRequest, Usage } from "./agent.ts";
 
 export interface Tally {
   readonly turn: Pick<TurnRequest, "runId" | "sessionId" | "sessionCostUsd">;

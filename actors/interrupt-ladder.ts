@@ -1,6 +1,6 @@
 import { Effect } from "effect";
-import type { RunExit, RunHandle, RunIo } from "../ports/agent-process.ts";
-import type { ClockShape } from "../ports/clock.ts";
+import type { RunExit, RunHandle, RunIo } from "../src/ports/agent-process.ts";
+import type { ClockShape } from "../src/ports/clock.ts";
 
 export interface LadderSteps {
   /** Written to the agent's standard input first; skipped when absent. */
