@@ -1,2 +1,13 @@
 #!/usr/bin/env node
-export {};
+// The bin. Nothing is imported before the Node version is known to be good enough to read the rest.
+import type { LocalTools } from "./client/contract.ts";
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 19)) {
+  process.stderr.write(`enact-factory needs Node 22.19 or newer; this is ${process.version} (${process.execPath}). Install a newer one from https://nodejs.org, or put it first on PATH.\n`);
+  process.exitCode = 2;
+} else {
+  // Heavy parts stay out of --help and usage errors: the composition is loaded when a command asks for it.
+  const tools = (): Promise<LocalTools> => import("./daemon/tools.ts").then(({ createLocalTools }) => createLocalTools());
+  void import("./cli/program.ts").then(({ main }) => main(tools));
+}

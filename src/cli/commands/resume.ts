@@ -1,0 +1,34 @@
+import type { FactoryClient, ItemState } from "../../client/contract.ts";
+import type { WorkItemId } from "../../domain/ids.ts";
+import { isTerminal } from "../../domain/work-item.ts";
+import { type Command, itemId, itemState } from "../context.ts";
+import { type Begun, drive } from "../drive.ts";
+import { CliProblem } from "../problem.ts";
+
+export interface ResumeOptions { readonly id?: string; readonly verbose?: boolean }
+
+/** Goes on with one item, or with all that were begun and have not ended. */
+export const resume: Command<ResumeOptions> = (context, options) => {
+  const id = options.id === undefined ? undefined : itemId(options.id);
+  return drive(context, {
+    verbose: options.verbose === true,
+    begin: async (client) => (id === undefined ? resumeAll(client) : resumeOne(client, id)),
+    json: (items) => ({ workItems: items }),
+  });
+};
+
+/** Somebody or something began it; what only waits in the queue is left to automation. */
+const wasBegun = ({ item }: ItemState): boolean => item.source === "command" || item.attempt >= item.lineage;
+
+const resumeAll = async (client: FactoryClient): Promise<readonly Begun[]> =>
+  (await client.items()).filter((state) => !isTerminal(state.item.status) && wasBegun(state)).map(({ item }) => ({ id: item.id }));
+
+/** Asking for one item by name means now: pauses, waits and mended surroundings included. */
+const resumeOne = async (client: FactoryClient, id: WorkItemId): Promise<readonly Begun[]> => {
+  const { item, updatedAt } = await itemState(client, id);
+  if (isTerminal(item.status)) throw new CliProblem(`${id} has ended: ${item.status}.`, `To start it again: enact-factory task retry ${id}`);
+  const wake = item.status === "paused" ? "resume" : item.status === "retryAt" || (item.status === "blocked" && item.blocked !== "needsHuman") ? "retry" : undefined;
+  if (wake === undefined) return [{ id }];
+  const { delivered } = await client.command(id, { type: wake });
+  return [delivered === "queued" ? { id, mailedAt: updatedAt } : { id }];
+};

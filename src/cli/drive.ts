@@ -1,0 +1,182 @@
+/**
+ * Runs items to their end with somebody watching: the body of `run`, `exec --local` and `resume`.
+ *
+ * I1 An interrupt never loses work: as the owner everything is suspended, as a client only these items are cancelled.
+ * I2 A timeout cancels only these items. I3 However it ends, the connection is closed and the screen is whole.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Connection, FactoryClient, ItemState } from "../client/contract.ts";
+import type { WorkItemId } from "../domain/ids.ts";
+import { isTerminal } from "../domain/work-item.ts";
+import type { CommandContext } from "./context.ts";
+import { follow, only } from "./follow.ts";
+import { codeOf, type Interrupts, listenForInterrupts } from "./interrupts.ts";
+import { itemJson, summaryText } from "./item-text.ts";
+import { again } from "./place.ts";
+import { exitCode } from "./problem.ts";
+import { progressView, type ProgressView } from "./progress-view.ts";
+import { asksPerson, questions } from "./questions.ts";
+import { oneLine } from "./safe-text.ts";
+import { paint } from "./screen.ts";
+
+export interface DriveOptions {
+  readonly timeoutSeconds?: number;
+  readonly verbose: boolean;
+  /** Hands in or wakes up the items; called once connected. */
+  readonly begin: (client: FactoryClient) => Promise<readonly Begun[]>;
+  /** The result as JSON. */
+  readonly json: (items: readonly Readonly<Record<string, unknown>>[]) => unknown;
+}
+
+/** An item to watch. `mailedAt`: its last change when a command for it was left in the store; until it changes again, it is not settled. */
+export interface Begun { readonly id: WorkItemId; readonly mailedAt?: number }
+
+type Ending = "settled" | "timeout" | { readonly signal: unknown };
+
+/** How long agents get to end after a cancel before the command leaves them to the owner; four steps of the interrupt ladder and some. */
+const cancelWaitMs = 60_000;
+
+/** Nothing more will happen here without another command. */
+const isSettled = (state: ItemState, unattended: boolean): boolean =>
+  isTerminal(state.item.status) || state.item.status === "paused" || (state.item.status === "blocked" && state.item.blocked !== "needsHuman") || (unattended && asksPerson(state));
+
+export const drive = async (context: CommandContext, options: DriveOptions): Promise<number> => {
+  using interrupts = listenForInterrupts();
+  const connection = await context.tools.connect({ ...context.place, as: "own", automation: false });
+  const view = progressView(context.terminal.err, context.tools.now);
+  let left = false;
+  try {
+    const { role, store, sandbox } = await connection.client.describe();
+    view.say(paint(context.terminal.err, "dim", oneLine(`${role === "client" ? "handed to the running factory" : "factory in this process"}; store ${store}; checks in ${sandbox}`)));
+    const begun = await options.begin(connection.client);
+    const ids = begun.map(({ id }) => id);
+    if (ids.length === 0) {
+      view.end();
+      if (context.json) context.terminal.out.write(`${JSON.stringify(options.json([]))}\n`);
+      else context.terminal.out.write("Nothing is unfinished.\n");
+      return exitCode.ok;
+    }
+    const ending = await watchItems(context, connection.client, begun, view, options, interrupts);
+    if (ending === "settled") return await finish(context, connection.client, ids, view, options, exitCode.ok);
+    if (ending === "timeout") {
+      view.say(`Not done after ${options.timeoutSeconds} s: cancelling ${ids.join(", ")}.`);
+      await cancelItems(connection.client, ids, view, interrupts.first);
+      return await finish(context, connection.client, ids, view, options, exitCode.notRun);
+    }
+    left = true;
+    return await leave(context, connection, role === "owner", ids, view, options, ending.signal, interrupts.second);
+  } finally {
+    view.end();
+    if (!left) await connection.close("suspend");
+  }
+};
+
+const watchItems = async (context: CommandContext, client: FactoryClient, begun: readonly Begun[], view: ProgressView, options: DriveOptions, interrupts: Interrupts): Promise<Ending> => {
+  const mailed = new Map(begun.map(({ id, mailedAt }) => [id, mailedAt]));
+  const claimed = new Set<string>();
+  /** Who runs an item wants it done now; the queue's order is for automation. */
+  const claimReady = async ({ item }: ItemState): Promise<void> => {
+    const key = `${item.id}/${item.attempt}`;
+    if (item.status !== "ready" || claimed.has(key)) return;
+    claimed.add(key);
+    await client.command(item.id, { type: "claim" });
+  };
+  const asking = questions(context, client, view);
+  const timeout = new AbortController();
+  const timer = options.timeoutSeconds === undefined ? undefined : setTimeout(() => timeout.abort("timeout"), options.timeoutSeconds * 1_000);
+  try {
+    return await follow<Ending>({
+      client,
+      pick: only([...mailed.keys()]),
+      stop: AbortSignal.any([interrupts.first, timeout.signal, asking.failed]),
+      onChange: (change) => {
+        if (change.type === "notice") view.say(`${paint(context.terminal.err, change.level === "info" ? "dim" : "yellow", change.level)} ${oneLine(change.text)}`);
+        if (change.type === "agent" && options.verbose) view.say(paint(context.terminal.err, "dim", `${change.item} ${oneLine(change.stage)} | ${oneLine(change.line)}`));
+      },
+      decide: async (states) => {
+        view.show(states);
+        for (const state of states) await claimReady(state);
+        if (states.length === begun.length && states.every((state) => mailed.get(state.item.id) !== state.updatedAt && isSettled(state, context.json))) return "settled";
+        await asking.consider(states);
+        return undefined;
+      },
+    });
+  } catch (error) {
+    if (interrupts.first.aborted) return { signal: interrupts.first.reason };
+    if (timeout.signal.aborted) return "timeout";
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    asking.stop();
+  }
+};
+
+const cancelItems = async (client: FactoryClient, ids: readonly WorkItemId[], view: ProgressView, stop: AbortSignal): Promise<void> => {
+  const open = (await client.items()).filter(({ item }) => ids.includes(item.id) && !isTerminal(item.status));
+  for (const { item } of open) await client.command(item.id, { type: "cancel" });
+  const limit = AbortSignal.any([stop, AbortSignal.timeout(cancelWaitMs)]);
+  await follow({
+    client,
+    pick: only(ids),
+    stop: limit,
+    decide: (states) => {
+      view.show(states);
+      return states.every(({ item }) => isTerminal(item.status)) ? true : undefined;
+    },
+  }).catch((error: unknown) => {
+    if (!limit.aborted) throw error;
+    view.say("Its agents have not ended yet; the factory goes on ending them.");
+  });
+};
+
+/** Prints the results. `otherwise` is the code when nothing failed but not everything is done. */
+const finish = async (context: CommandContext, client: FactoryClient, ids: readonly WorkItemId[], view: ProgressView, options: DriveOptions, cut: number): Promise<number> => {
+  const states = only(ids)(await client.items());
+  view.show(states);
+  view.end();
+  const items: Readonly<Record<string, unknown>>[] = [];
+  for (const state of states) {
+    const next = await nextSteps(context, state);
+    items.push({ ...itemJson(state), next });
+    if (!context.json) context.terminal.out.write(summaryText(context.terminal.out, state) + next.map((line) => `  ${paint(context.terminal.out, "dim", "next".padEnd(11))}${line}\n`).join(""));
+  }
+  if (context.json) context.terminal.out.write(`${JSON.stringify(options.json(items))}\n`);
+  if (states.length > 0 && states.every(({ item }) => item.status === "done")) return exitCode.ok;
+  return cut === exitCode.ok ? exitCode.failed : cut;
+};
+
+/** Commands that go on from here. */
+const nextSteps = async (context: CommandContext, state: ItemState): Promise<readonly string[]> => {
+  const { item } = state;
+  const words: string[][] = [];
+  if (item.status === "done") return item.branch === null ? [] : [`git -C ${quotedPath(item.repository)} log -p ${item.base ?? ""}..${item.branch}`];
+  if (asksPerson(state)) words.push(...(item.status === "blocked" ? [["task", "answer", item.id, "…"]] : [["task", "approve", item.id]]), ["resume", item.id]);
+  else if (!isTerminal(item.status)) words.push(["why", item.id], ["resume", item.id]);
+  else words.push(["why", item.id], ["task", "retry", item.id]);
+  return Promise.all(words.map((line) => again(context.place, context.terminal, context.tools, line)));
+};
+
+const quotedPath = (path: string): string => (/^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
+
+const leave = async (context: CommandContext, connection: Connection, owner: boolean, ids: readonly WorkItemId[], view: ProgressView, options: DriveOptions, signal: unknown, second: AbortSignal): Promise<number> => {
+  const { err, out } = context.terminal;
+  const resume = await again(context.place, context.terminal, context.tools, ids.length === 1 ? ["resume", ...ids] : ["resume"]);
+  const atOnce = new Promise<"atOnce">((resolve) => {
+    if (second.aborted) resolve("atOnce");
+    second.addEventListener("abort", () => resolve("atOnce"));
+  });
+  view.say(owner ? "Stopping: agents are asked to end, their work is kept. Once more leaves at once." : `Cancelling ${ids.join(", ")}; other items of the running factory go on. Once more leaves at once.`);
+  const polite = owner ? connection.close("suspend") : cancelItems(connection.client, ids, view, second).then(() => connection.close("abandon"));
+  const how = await Promise.race([polite.then(() => "polite" as const), atOnce]);
+  view.end();
+  if (how === "atOnce") {
+    err.write(owner ? "Left at once: agents may go on by themselves; the next command with this factory takes them over.\n" : "Left at once: the running factory may still be ending its agents.\n");
+    polite.catch(() => {});
+    // A close that hangs must not keep somebody who asked twice.
+    await Promise.race([connection.close("abandon").catch(() => {}), sleep(1_000)]);
+  }
+  if (owner) err.write(`Resume with: ${resume}\n`);
+  else err.write(`${ids.join(", ")} was cancelled; try again with: ${await again(context.place, context.terminal, context.tools, ["task", "retry", ...ids.slice(0, 1)])}\n`);
+  if (context.json) out.write(`${JSON.stringify(options.json(ids.map((id) => ({ id, status: "interrupted", next: [resume] }))))}\n`);
+  return codeOf(signal);
+};

@@ -1,0 +1,92 @@
+import type { ItemState } from "./contract.ts";
+
+/** What an item waits for, from its views alone: one truth for the progress line, `task list` and `why`. Pure. */
+export interface Waiting {
+  readonly on: "nothing" | "agent" | "checks" | "git" | "time" | "slot" | "person" | "factory";
+  /** Follows "waits for". */
+  readonly text: string;
+  /** When it goes on by itself, milliseconds since the epoch. */
+  readonly until: number | null;
+  /** Commands with which a person moves it on; arguments of `enact-factory`. */
+  readonly commands: readonly (readonly string[])[];
+}
+
+const waiting = (on: Waiting["on"], text: string, more: { readonly until?: number | null; readonly commands?: readonly (readonly string[])[] } = {}): Waiting => ({ on, text, until: more.until ?? null, commands: more.commands ?? [] });
+
+export const waitingFor = (state: ItemState): Waiting => {
+  const { item } = state;
+  const { id } = item;
+  switch (item.status) {
+    case "done":
+    case "failed":
+    case "cancelled":
+    case "exhausted":
+      return waiting("nothing", "nothing: it has ended", { commands: item.status === "done" ? [] : [["task", "retry", id]] });
+    case "discovered":
+    case "claimed":
+      return waiting("factory", "its next step");
+    case "awaitingApproval":
+      return waiting("person", "your approval", { commands: [["task", "approve", id], ["task", "reject", id, "--reason", "…"]] });
+    case "ready":
+      return item.operatorLane === "manual"
+        ? waiting("person", "a command: automation leaves manual items alone", { commands: [["resume", id]] })
+        : waiting("slot", "a free slot", { commands: [["resume", id]] });
+    case "operating":
+      return inPipeline(state);
+    case "verifying":
+      return waiting("checks", "the last checks of the finished work");
+    case "review":
+      return waiting("person", "your review", { commands: [["task", "approve", id], ["task", "reject", id, "--reason", "…"]] });
+    case "publishing":
+      return waiting("git", "its result to be published");
+    case "retryAt":
+      return waiting("time", "its next try", { until: item.retryAt, commands: [["task", "retry", id], ["task", "cancel", id]] });
+    case "paused":
+      return waiting("person", "you: it is paused", { commands: [["task", "resume", id]] });
+    case "cancelling":
+      return waiting("agent", "its agents to end");
+    case "blocked":
+      return blocked(state);
+  }
+};
+
+const blocked = ({ item }: ItemState): Waiting => {
+  const { id } = item;
+  switch (item.blocked) {
+    case "needsHuman": return waiting("person", "your answer", { commands: [["task", "answer", id, "…"]] });
+    case "needsSpec": return waiting("person", "a clearer task", { commands: [["task", "cancel", id]] });
+    case "needsReconcile": return waiting("person", "you to look: an event could not be processed", { commands: [["log", id], ["task", "retry", id]] });
+    case "needsEnvironment":
+    case null:
+      return waiting("person", "its surroundings to be mended", { commands: [["doctor"], ["task", "retry", id]] });
+  }
+};
+
+const inPipeline = ({ pipeline, stage }: ItemState): Waiting => {
+  switch (pipeline?.state) {
+    case undefined: return waiting("factory", "its pipeline to start");
+    case "preparing": return waiting("git", "its worktree");
+    case "committing": return waiting("git", "the change to be committed");
+    case "checking": return waiting("checks", "the checks on base and head");
+    case "saving": return waiting("git", "a checkpoint of the work");
+    case "cancelling": return waiting("agent", "the agent to end");
+    case "settling": return waiting("agent", `the ${pipeline?.stage ?? "stage"} to end, stopped by rule ${pipeline?.rule ?? ""}`);
+    case "coding":
+    case "criticising":
+    case "testing":
+    case "documenting":
+    case "auditing":
+    case "reporting":
+      break;
+    default: return waiting("factory", "its next step");
+  }
+  const name = pipeline?.stage ?? "agent";
+  switch (stage?.state) {
+    case "working": return waiting("agent", `the ${name} (${stage.adapter}${stage.model === null ? "" : ` ${stage.model}`}${stage.tryNumber > 1 ? `, try ${stage.tryNumber}` : ""})`);
+    case "waiting": return waiting("time", `the ${name}'s next try`, { until: stage.retryAt });
+    case "asking": return waiting("person", "your answer");
+    case "enforcing": return waiting("git", `what the ${name} may not change to be put back`);
+    case "cancelling": return waiting("agent", `the ${name} to end`);
+    default: return waiting("agent", `the ${name}`);
+  }
+};
