@@ -8,7 +8,8 @@ import type { StepAction } from "../machines/catalog.ts";
  * it is never started, so it has no timers, no children and no mailbox.
  *
  * I1 Nothing is executed here. I2 A throw leaves no trace: the caller's state is still the truth.
- * I3 Only JSON leaves: `save` and `load` round-trip through text.
+ * I3 Only JSON leaves: `save` and `load` round-trip through text. I4 A finished chart absorbs everything: XState itself lets handlers
+ * of the root move it on.
  */
 export interface Chart {
   readonly machine: AnyStateMachine;
@@ -53,6 +54,7 @@ export const createChart = (machine: AnyStateMachine): Chart => {
       return drain(machine.getInitialSnapshot(scope, input));
     },
     step: (state, event) => {
+      if (state.status !== "active") return { state, actions: none };
       taken = undefined;
       return drain(machine.transition(state, event, scope));
     },

@@ -435,10 +435,11 @@ export const pipelineMachine = setup({
     },
     cancelling: {
       on: {
-        "stage.ended": [stale, { target: "saving", actions: "takeStage" }],
+        // Without a workspace only its preparation can be under way.
+        "stage.ended": [stale, { guard: "hasWorkspace", target: "saving", actions: "takeStage" }],
         "workspace.ready": { target: "saving", actions: "takeWorkspace" },
-        "workspace.committed": { target: "saving", actions: "takeCommit" },
-        "verify.done": { target: "saving", actions: "takeChecks" },
+        "workspace.committed": { guard: "hasWorkspace", target: "saving", actions: "takeCommit" },
+        "verify.done": { guard: "hasWorkspace", target: "saving", actions: "takeChecks" },
         "effect.failed": [{ guard: "hasWorkspace", target: "saving" }, { target: "cancelled", actions: "noteCancelled" }],
       },
     },

@@ -120,7 +120,7 @@ export const workItemMachine = setup({
     block: assign((_, params: { readonly why: BlockedReason }) => ({ blocked: params.why })),
     unblock: assign({ blocked: null, question: null, reason: "" }),
     takeQuestion: assign(({ event }) => (event.type === "pipeline.asks" ? { question: event.question, reason: event.question } : {})),
-    noteReconcile: assign(({ event }) => (event.type === "reconcile" ? { reason: event.reason } : {})),
+    noteReconcile: assign(({ event }) => (event.type === "reconcile" ? { reason: event.reason, question: null } : {})),
     warnReconcile: assign(({ context, event }) => (event.type === "reconcile" ? { warnings: [...context.warnings, event.reason].slice(-20) } : {})),
     giveUpPipeline: assign({ running: false }),
     noteRejected: assign(({ event }) => (event.type === "reject" ? { reason: `rejected: ${event.reason}` } : {})),
@@ -138,7 +138,8 @@ export const workItemMachine = setup({
     infra: ({ event }) => isInfraEnd(event),
     workWithinCap: ({ context, event }) => event.type === "pipeline.ended" && event.outcome === "failed" && event.failure === "work" && context.failures < context.policy.itemFailures,
     pipelineExhausted: ({ event }) => event.type === "pipeline.ended" && event.outcome === "exhausted",
-    stalePipeline: ({ context, event }) => event.type === "pipeline.ended" && event.attempt !== context.attempt,
+    /** Of an earlier attempt, or told before. */
+    stalePipeline: ({ context, event }) => event.type === "pipeline.ended" && (event.attempt !== context.attempt || !context.running),
     newFailuresWithinCap: ({ context, event }) => event.type === "verify.done" && event.report.newFailures.length > 0 && context.failures < context.policy.itemFailures,
     newFailures: ({ event }) => event.type === "verify.done" && event.report.newFailures.length > 0,
     effectIo: ({ context, event }) => event.type === "effect.failed" && event.class === "io" && context.infraFailures < context.policy.infraRetries,

@@ -1,3 +1,191 @@
-import type { Exploration } from "../catalog.ts";
+import type { AnyMachineSnapshot } from "xstate";
+import { itemAddress, pipelineAddress } from "../../src/domain/ids.ts";
+import { backoffMs, type Policy } from "../../src/domain/policy.ts";
+import type { Edge, Exploration } from "../catalog.ts";
+import type { PipelineEnded } from "../pipeline.ts";
+import type { WorkItemContext, WorkItemEvent, WorkItemInput } from "../work-item.ts";
+import { id, item, policy, report, workspace } from "./fixtures.ts";
+import { alarm, asked, at, ignored, implies, now, same, spawned, stamped, told, when } from "./reading.ts";
 
-export const exploration: Exploration = { inputs: [], events: [], unattended: [], abstraction: (s) => s.value, restStates: [], states: [], edges: [] };
+const input = (more: Partial<Policy>, operatorLane: WorkItemInput["item"]["operatorLane"] = "none", attempt = 1): WorkItemInput => ({ item: { ...item, operatorLane }, attempt, policy: { ...policy, itemFailures: 0, infraRetries: 0, ...more } });
+
+type End = Pick<PipelineEnded, "outcome" | "failure">;
+const ends: readonly End[] = [
+  { outcome: "done", failure: null }, { outcome: "cancelled", failure: null },
+  { outcome: "failed", failure: "work" }, { outcome: "failed", failure: "infra" }, { outcome: "failed", failure: "environment" }, { outcome: "failed", failure: "auth" }, { outcome: "failed", failure: "rejected" },
+  { outcome: "exhausted", failure: "cap" }, { outcome: "exhausted", failure: "infra" }, { outcome: "exhausted", failure: "stuck" },
+];
+/** Enough pipelines for every path within the caps; each is stale for all items that are at another. */
+const attempts = [1, 2, 3, 4, 5, 6];
+const over = (end: End, attempt: number) => stamped({
+  type: "pipeline.ended" as const, attempt, ...end, reason: end.outcome === "done" ? "" : `it ended ${end.outcome}, ${end.failure}`, workspace, head: "head1", iterations: 1, checks: { base: "0/1", head: "1/1" },
+  summary: "the summary", warnings: ["a warning"], costUsd: 0.25,
+});
+
+const results = [
+  ...attempts.flatMap((attempt) => ends.map((end) => over(end, attempt))),
+  stamped({ type: "claim", explicit: false }),
+  stamped({ type: "verify.done", report: report([]) }),
+  stamped({ type: "verify.done", report: report(["test: a"]) }),
+  stamped({ type: "published", where: "branch enact/LOC-7" }),
+  stamped({ type: "alarm.retry" }),
+  ...(["io", "environment", "defect"] as const).map((klass) => stamped({ type: "effect.failed", kind: "verify" as const, class: klass, message: "it broke", mend: "mend it" })),
+] satisfies readonly WorkItemEvent[];
+
+const alphabet: readonly WorkItemEvent[] = [
+  ...results,
+  stamped({ type: "claim", explicit: true }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
+  stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }),
+  stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
+];
+
+const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
+const isEvent = (event: { readonly type: string }): event is WorkItemEvent => alphabet.some((each) => each === event);
+
+interface Reading { readonly state: string; readonly from: WorkItemContext; readonly to: WorkItemContext; readonly event: WorkItemEvent | undefined; /** The end of the current pipeline. */ readonly end: PipelineEnded | undefined }
+const read = (edge: Edge): Reading => {
+  const event = isEvent(edge.event) ? edge.event : undefined, from = contextOf(edge.from);
+  return { state: String(edge.from.value), from, to: contextOf(edge.to), event, end: event?.type === "pipeline.ended" && event.attempt === from.attempt && from.running ? event : undefined };
+};
+
+/** The pipeline's end decides what becomes of the item: at work, or while its question is open. */
+const decides = ({ state, from, end }: Reading): end is PipelineEnded => end !== undefined && (state === "operating" || (state === "blocked" && from.blocked === "needsHuman"));
+const isInfra = (end: End): boolean => end.failure === "infra";
+const afterPipeline = (from: WorkItemContext, end: End): string => {
+  if (end.outcome === "done") return "verifying";
+  if (end.outcome === "cancelled") return "cancelled";
+  if (isInfra(end)) return from.infraFailures < from.policy.infraRetries ? "retryAt" : "exhausted";
+  if (end.outcome === "exhausted") return "exhausted";
+  if (end.failure === "environment" || end.failure === "auth") return "blocked";
+  return end.failure === "work" && from.failures < from.policy.itemFailures ? "retryAt" : "failed";
+};
+
+const counts = (r: Reading): { readonly failures: 0 | 1; readonly infra: 0 | 1 } => {
+  const { state, event, from, end } = r;
+  if (decides(r) && end) {
+    const to = afterPipeline(from, end);
+    return { failures: to === "failed" || (to === "retryAt" && !isInfra(end)) ? 1 : 0, infra: to === "retryAt" && isInfra(end) ? 1 : 0 };
+  }
+  if (state === "verifying" && event?.type === "verify.done") return { failures: event.report.newFailures.length > 0 ? 1 : 0, infra: 0 };
+  if (state === "verifying" && event?.type === "effect.failed") return { failures: 0, infra: event.class === "io" && from.infraFailures < from.policy.infraRetries ? 1 : 0 };
+  return { failures: state === "review" && event?.type === "reject" ? 1 : 0, infra: 0 };
+};
+
+const hears: Readonly<Record<string, readonly WorkItemEvent["type"][]>> = {
+  awaitingApproval: ["approve", "reject", "cancel"], ready: ["claim", "pause", "cancel"], operating: ["pipeline.ended", "pipeline.asks", "cancel"], verifying: ["verify.done", "effect.failed", "cancel"],
+  review: ["approve", "reject", "cancel"], publishing: ["published", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "retry", "cancel"],
+  paused: ["resume", "cancel"], cancelling: ["pipeline.ended"],
+};
+
+export const exploration: Exploration = {
+  inputs: [
+    { name: "two chances", input: input({ itemFailures: 2, infraRetries: 2 }) },
+    { name: "approval and human review", input: input({ requireApproval: true, review: "human" }) },
+    { name: "manual lane", input: input({ infraRetries: 1 }, "manual") },
+    { name: "a later lineage, one more chance", input: input({ itemFailures: 1, requireApproval: true }, "none", 3) },
+  ],
+  events: [...alphabet],
+  unattended: [...results],
+  abstraction: (snapshot) => {
+    const c = contextOf(snapshot);
+    if (snapshot.status !== "active") return { trouble: c.reason !== "" };
+    if (snapshot.matches("cancelling")) return {};
+    return {
+      manual: c.operatorLane === "manual", begun: c.attempt >= c.lineage, running: c.running, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
+      blocked: c.blocked, asks: c.question !== null,
+    };
+  },
+  restStates: ["awaitingApproval", "ready", "review", "blocked", "paused", "done", "failed", "cancelled", "exhausted"],
+  states: [
+    { name: "I1 failures and infraFailures keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).failures <= contextOf(s).policy.itemFailures + (at(s, "failed") ? 1 : 0) },
+    { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
+    { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "blocked") && (contextOf(s).running ? contextOf(s).blocked !== "needsEnvironment" : contextOf(s).blocked !== "needsHuman")) },
+    { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
+    { name: "a time to retry is set exactly in retryAt", holds: (s) => at(s, "retryAt") === (contextOf(s).retryAt !== null) },
+    { name: "blocked says for what, and has its question exactly while a person is asked", holds: (s) => at(s, "blocked") === (contextOf(s).blocked !== null) && (contextOf(s).blocked === "needsHuman") === (contextOf(s).question !== null) && (!at(s, "blocked") || contextOf(s).reason !== "") },
+  ],
+  edges: [
+    { name: "I3 automation never claims a manual item; any other claim of a ready one counts", holds: (e) => { const { event, state, from } = read(e); return event?.type !== "claim" || state !== "ready" || (event.explicit || from.operatorLane !== "manual" ? at(e.to, "operating") : ignored(e)); } },
+    { name: "I7 an item claimed by a command goes on by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.byCommand ? "operating" : "ready"); } },
+    { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
+    { name: "the lane is set by its event alone", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; return to.operatorLane === (lane ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
+    { name: "I4 a new pipeline is the next attempt of this lineage, and only when none runs", holds: (e) => {
+      const { from, to } = read(e), started = spawned(e, "pipeline"), rises = at(e.to, "operating") && !from.running;
+      return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && address === pipelineAddress(id, to.attempt) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
+        && i["lineage"] === to.lineage && same(i["failing"], to.failing) && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
+    } },
+    { name: "each end of the current pipeline leads where it must", holds: (e) => { const r = read(e); return !decides(r) || !r.end || (at(e.to, afterPipeline(r.from, r.end)) && (!at(e.to, "blocked") || r.to.blocked === "needsEnvironment")); } },
+    { name: "I1 work failures and infrastructure failures are counted apart, once each", holds: (e) => { const r = read(e), { failures, infra } = counts(r); return r.to.failures === r.from.failures + failures && r.to.infraFailures === r.from.infraFailures + infra; } },
+    { name: "what a pipeline left is taken once, whatever became of it", holds: (e) => {
+      const r = read(e), { from, to, end } = r, takes = end !== undefined && (decides(r) || r.state === "cancelling" || (r.state === "blocked" && from.blocked === "needsReconcile" && from.running));
+      return takes ? !to.running && to.iterations === from.iterations + 1 && to.costUsd === from.costUsd + 0.25 && same(to.workspace, workspace) && to.head === "head1" && to.summary === end.summary && to.warnings.includes("a warning")
+        && (decides(r) ? end.outcome === "cancelled" || to.reason === end.reason : r.state === "cancelling" || (to.reason === from.reason && to.blocked === from.blocked && at(e.to, "blocked")))
+        : to.iterations === from.iterations && to.costUsd === from.costUsd && to.head === from.head;
+    } },
+    { name: "the end of another attempt changes nothing", holds: (e) => { const { event, end } = read(e); return event?.type !== "pipeline.ended" || end !== undefined || ignored(e); } },
+    { name: "I2 the final head is checked once more, exactly on entering verifying", holds: (e) => { const { to } = read(e), checks = asked(e, "verify"); return checks.length === (at(e.to, "verifying") && !at(e.from, "verifying") ? 1 : 0) && checks.every((f) => f["head"] === to.head && f["base"] === workspace.base && f["repository"] === item.repository); } },
+    { name: "I2 the final check decides: new failures are work, the rest is reviewed or published", holds: (e) => {
+      const { state, event, from, to } = read(e);
+      if (state !== "verifying" || event?.type !== "verify.done") return same(to.failing, from.failing);
+      const wrong = event.report.newFailures;
+      const must = wrong.length > 0 ? (from.failures < from.policy.itemFailures ? "retryAt" : "failed") : from.policy.review === "human" ? "review" : "publishing";
+      return at(e.to, must) && same(to.failing, wrong) && to.warnings.includes("a flaky check") && to.checks?.head === (wrong.length > 0 ? "0/1" : "1/1") && (wrong.length === 0 || to.reason.includes(wrong.join("; ")));
+    } },
+    { name: "a check that could not run is tried later within the cap, else a person mends it; so is a failed publication", holds: (e) => {
+      const { state, event, from, to } = read(e);
+      if (event?.type !== "effect.failed" || (state !== "verifying" && state !== "publishing")) return true;
+      const later = state === "verifying" && event.class === "io" && from.infraFailures < from.policy.infraRetries;
+      return at(e.to, later ? "retryAt" : "blocked") && to.blocked === (later ? null : "needsEnvironment") && to.reason === "it broke (mend it)";
+    } },
+    { name: "published once, exactly on entering publishing: the checked head", holds: (e) => {
+      const { to } = read(e), sent = asked(e, "publish");
+      return sent.length === (at(e.to, "publishing") && !at(e.from, "publishing") ? 1 : 0) && sent.every((f) => f["head"] === to.head && f["branch"] === workspace.branch && f["base"] === workspace.base && f["summary"] === to.summary && f["attempt"] === to.attempt);
+    } },
+    { name: "I6 publishing ends with its answer, and then only; a poisoned event is kept as a warning", holds: (e) => {
+      const { state, event, to } = read(e);
+      if (state !== "publishing") return !at(e.to, "done") || e.from.status !== "active";
+      if (event?.type === "published") return at(e.to, "done") && to.published === event.where;
+      return event?.type === "effect.failed" || (at(e.to, "publishing") && (event?.type !== "reconcile" || to.warnings.at(-1) === event.reason));
+    } },
+    { name: "the alarm is set on entering retryAt, later with every failure, and cleared on leaving it", holds: (e) => {
+      const { from, to } = read(e);
+      if (at(e.to, "retryAt") && !at(e.from, "retryAt")) return alarm(e, "retry") === to.retryAt && to.retryAt === now + backoffMs(from.policy, to.failures + to.infraFailures);
+      return alarm(e, "retry") === (at(e.from, "retryAt") && !at(e.to, "retryAt") ? null : undefined);
+    } },
+    { name: "a question blocks the item until it is answered, and a newer one replaces it", holds: (e) => { const { state, event, from, to } = read(e); return event?.type !== "pipeline.asks" || !(state === "operating" || (state === "blocked" && from.blocked === "needsHuman")) || (at(e.to, "blocked") && to.blocked === "needsHuman" && to.question === event.question && to.reason === event.question); } },
+    { name: "an answer goes to the pipeline that asked, and only there", holds: (e) => {
+      const { state, event, from, to } = read(e), said = told(e, "answer"), must = state === "blocked" && from.blocked === "needsHuman" && event?.type === "answer";
+      return said.length === (must ? 1 : 0) && said.every(({ to: whom, event: say }) => whom === pipelineAddress(id, from.attempt) && say["text"] === "the first") && (!must || (at(e.to, "operating") && to.question === null && to.blocked === null && to.reason === "")) && (event?.type !== "answer" || must || ignored(e));
+    } },
+    { name: "I4 a cancel stops the pipeline first when one runs, ends the item at once when none does, and comes too late for publishing", holds: (e) => {
+      const { state, event, from } = read(e), stops = told(e, "cancel"), poisoned = event?.type === "reconcile" && from.running && state !== "cancelling" && !(state === "blocked" && from.blocked === "needsReconcile");
+      const cancels = event?.type === "cancel" && e.from.status === "active" && state !== "publishing" && state !== "cancelling";
+      return stops.length === (poisoned || (cancels && from.running) ? 1 : 0) && stops.every(({ to }) => to === pipelineAddress(id, from.attempt)) && (!cancels || at(e.to, from.running ? "cancelling" : "cancelled")) && (event?.type !== "cancel" || cancels || ignored(e));
+    } },
+    { name: "I4 cancelling ends as cancelled when the pipeline has ended, or the host gave up on it", holds: (e) => { const { state, event, end } = read(e); return state !== "cancelling" || (end || event?.type === "reconcile" ? at(e.to, "cancelled") : at(e.to, "cancelling")); } },
+    { name: "cancelled says so, or why", holds: (e) => { const { event, to, from } = read(e); return !at(e.to, "cancelled") || e.from.status !== "active" || (to.blocked === null && to.reason === (event?.type === "reject" ? `rejected: ${event.reason}` : event?.type === "reconcile" ? event.reason : "cancelled") && from.published === ""); } },
+    { name: "a poisoned event blocks the item for a person; a second one gives up on the pipeline", holds: (e) => {
+      const { state, event, from, to } = read(e);
+      if (event?.type !== "reconcile" || e.from.status !== "active" || state === "publishing" || state === "cancelling") return true;
+      return at(e.to, "blocked") && to.blocked === "needsReconcile" && to.reason === event.reason && to.running === (from.running && from.blocked !== "needsReconcile");
+    } },
+    { name: "a retry of a blocked item waits for its pipeline, and leads back to where it may be claimed, or goes on when a command had claimed it", holds: (e) => {
+      const { state, event, from, to } = read(e);
+      if (event?.type !== "retry" || state !== "blocked") return true;
+      if (from.running) return ignored(e);
+      return at(e.to, from.attempt < from.lineage ? (from.policy.requireApproval ? "awaitingApproval" : "ready") : from.byCommand ? "operating" : "ready") && to.blocked === null && to.reason === "";
+    } },
+    { name: "people approve, reject, pause and resume", holds: (e) => {
+      const { state, event, to } = read(e);
+      switch (event?.type) {
+        case "approve": return state === "awaitingApproval" ? at(e.to, "ready") : state === "review" ? at(e.to, "publishing") : ignored(e);
+        case "reject": return state === "awaitingApproval" ? at(e.to, "cancelled") : state === "review" ? at(e.to, "failed") && to.reason.includes(event.reason) : ignored(e);
+        case "pause": return state === "ready" || state === "retryAt" ? at(e.to, "paused") : ignored(e);
+        case "resume": return state === "paused" || ignored(e);
+        default: return true;
+      }
+    } },
+    { name: "approval is never passed by", holds: (e) => { const { event, from } = read(e); return !(at(e.from, "awaitingApproval") || (from.attempt < from.lineage && at(e.from, "blocked") && from.policy.requireApproval)) || !at(e.to, "ready", "operating") || event?.type === "approve"; } },
+    { name: "misplaced events change nothing", holds: (e) => { const { state, event } = read(e); return e.from.status !== "active" || !event || event.type === "lane" || event.type === "reconcile" || (hears[state] ?? []).includes(event.type) || ignored(e); } },
+  ],
+};
