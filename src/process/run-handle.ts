@@ -178,5 +178,5 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
     return found.size;
   });
 
-  return { runId, directory: paths.directory, adopted, startedAt: Math.round(statSync(paths.spec).mtimeMs), lines, size, errorTail, exit, signal, write, activity, sweep };
+  return { runId, directory: paths.directory, adopted, startedAt: Math.round(statSync(paths.started).mtimeMs), lines, size, errorTail, exit, signal, write, activity, sweep };
 };

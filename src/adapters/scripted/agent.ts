@@ -1,0 +1,105 @@
+/**
+ * The scripted agent: a program of its own that plays a playbook as a coding-agent CLI would do its work, started and read like any other.
+ * Standard input: one AgentRequest line, then messages. Standard output: AgentLine JSON lines. See protocol.ts and docs/adapters/scripted.md.
+ */
+import { readFileSync, writeSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { parsePlaybook, showProblem, stepsFor } from "./playbook.ts";
+import { play, type PlayEnd } from "./player.ts";
+import { AgentMessage, type AgentLine, AgentRequest } from "./protocol.ts";
+import { loadSession, newSession, saveSession } from "./session-file.ts";
+
+const raw = (text: string): void => {
+  const bytes = Buffer.from(text, "utf8");
+  for (let sent = 0; sent < bytes.length;) sent += writeSync(1, bytes, sent);
+};
+const emit = (line: AgentLine): void => raw(`${JSON.stringify(line)}\n`);
+const refuse = (kind: "model" | "badSession", message: string): never => {
+  emit({ type: "error", kind, message, until: null });
+  process.exit(1);
+};
+
+const readPlaybook = (request: AgentRequest): { readonly text: string; readonly beside: string } => {
+  if (request.playbook.includes("\n")) return { text: request.playbook, beside: request.cwd };
+  const file = resolve(request.cwd, request.playbook);
+  try {
+    return { text: readFileSync(file, "utf8"), beside: dirname(file) };
+  } catch {
+    return refuse("model", `the playbook ${file} cannot be read`);
+  }
+};
+
+const input = createInterface({ input: process.stdin });
+const interruption = new AbortController();
+const messages: string[] = [];
+let wanted: ((text: string) => void) | undefined;
+const hear = (line: string): void => {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return; // Only a person's stray keystrokes arrive like this.
+  }
+  const message = AgentMessage.safeParse(value).data;
+  if (message?.type === "interrupt") interruption.abort();
+  if (message?.type !== "message") return;
+  if (wanted) wanted(message.text);
+  else messages.push(message.text);
+  wanted = undefined;
+};
+const nextMessage = (): Promise<string> => new Promise((heard, refused) => {
+  const waiting = messages.shift();
+  if (waiting !== undefined) return heard(waiting);
+  wanted = heard;
+  interruption.signal.addEventListener("abort", () => refused(new Error("interrupted")), { once: true });
+});
+
+const first = await new Promise<string>((line) => {
+  input.once("line", line);
+  input.once("close", () => line(""));
+});
+input.on("line", hear);
+
+const main = async (line: string): Promise<PlayEnd> => {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    value = undefined;
+  }
+  const parsed = AgentRequest.safeParse(value);
+  if (!parsed.success) return refuse("model", "the first line of standard input is no request");
+  const request = parsed.data;
+  const { text, beside } = readPlaybook(request);
+  const book = parsePlaybook(text);
+  if (!book.ok) return refuse("model", `the playbook is not valid: ${book.problems.map(showProblem).join("; ")}`);
+  const { pace, cumulative } = book.playbook;
+  const steps = stepsFor(book.playbook, { stage: request.stage, attempt: request.attempt, iteration: request.iteration, try: request.tryNumber });
+
+  const [opening] = steps;
+  if (request.sessionId !== null && !loadSession(request.sessions, request.sessionId)) return refuse("badSession", `there is no session ${request.sessionId}`);
+  const sessionId = opening?.verb === "session" ? opening.session : (request.sessionId ?? `scripted-${request.runId}`);
+  const before = loadSession(request.sessions, sessionId) ?? newSession;
+  const carried = { ...before, turns: before.turns + 1 };
+  saveSession(request.sessions, sessionId, carried);
+  emit({ type: "session", sessionId, carried: carried.usage, ...(request.model === null ? {} : { model: request.model }) });
+
+  return play(steps, {
+    cwd: request.cwd, readOnly: request.readOnly, beside, pace, cumulative, carried, emit, raw, nextMessage,
+    remember: (session) => saveSession(request.sessions, sessionId, session),
+    interrupted: interruption.signal,
+    deafen: () => void input.close(),
+  });
+};
+
+try {
+  const end = await main(first);
+  if (end.how === "result") emit({ type: "result", text: end.text });
+  if (end.how === "signal") process.kill(process.pid, end.signal);
+  else process.exit(end.how === "exit" ? end.code : 0);
+} catch (cause) {
+  if (!interruption.signal.aborted) throw cause;
+  emit({ type: "interrupted" });
+  process.exit(130);
+}
