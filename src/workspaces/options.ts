@@ -1,14 +1,10 @@
+import type { Hooks } from "../domain/config.ts";
 import type { ScopeRules } from "./scope.ts";
 
 /** What a project wants done around its worktrees. From the owner's configuration, so trusted; the repository cannot set it. */
 export interface ProjectWorkspace {
-  /** Exact argv each, run in the worktree. `afterCreate` must be safe to run again: a crash inside it runs it again. */
-  readonly hooks: {
-    readonly afterCreate?: readonly [string, ...string[]];
-    readonly beforeRun?: readonly [string, ...string[]];
-    readonly afterRun?: readonly [string, ...string[]];
-    readonly beforeRemove?: readonly [string, ...string[]];
-  };
+  /** Exact argv each, run in the worktree. `after_create` must be safe to run again: a crash inside it runs it again. */
+  readonly hooks: Hooks;
   /** Milliseconds for each hook. */
   readonly hookTimeoutMs: number;
   /** Files or directories of the repository's own checkout, relative to it, copied into a new worktree (e.g. `.env`). They are never committed. */

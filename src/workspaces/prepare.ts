@@ -173,15 +173,15 @@ export const prepare = (options: WorkspacesOptions, root: string) => Effect.fnUn
     record = { ...record, state: "ready" };
     yield* writeRecord(path, record);
   }
-  if (!record.running && project.hooks.beforeRun !== undefined) { record = { ...record, running: true }; yield* writeRecord(path, record); }
+  if (!record.running && project.hooks.before_run !== undefined) { record = { ...record, running: true }; yield* writeRecord(path, record); }
   yield* hook("before_run");
   return { path, branch, base: record.base };
 });
 
 /** Runs one of the project's hooks, when it has that hook. */
 export const runOwnHook = (project: ProjectWorkspace, path: string, item: string) => (name: "after_create" | "before_run" | "after_run" | "before_remove"): Effect.Effect<void, WorkspaceUnusable> => {
-  const argv = { after_create: project.hooks.afterCreate, before_run: project.hooks.beforeRun, after_run: project.hooks.afterRun, before_remove: project.hooks.beforeRemove }[name];
-  return argv === undefined ? Effect.void : runHook(name, argv, path, project.hookTimeoutMs, project.env, { ENACT_ITEM: item, ENACT_WORKSPACE: path });
+  const [program, ...args] = project.hooks[name] ?? [];
+  return program === undefined ? Effect.void : runHook(name, [program, ...args], path, project.hookTimeoutMs, project.env, { ENACT_ITEM: item, ENACT_WORKSPACE: path });
 };
 
 /** Working copies of our index that a killed owner left. */

@@ -6,7 +6,7 @@ import { makeWorkspaces } from "../../src/workspaces/service.ts";
 import { item, optionsFor, write } from "./fixture.ts";
 
 const [repository = "", root = "", progress = ""] = process.argv.slice(2);
-const workspaces = makeWorkspaces(optionsFor(root, { hooks: { afterCreate: ["sh", "-c", "mkdir -p dist && echo built > dist/out"], beforeRemove: ["sh", "-c", "echo bye > bye.txt"] }, copy: ["local.env"] }));
+const workspaces = makeWorkspaces(optionsFor(root, { hooks: { after_create: ["sh", "-c", "mkdir -p dist && echo built > dist/out"], before_remove: ["sh", "-c", "echo bye > bye.txt"] }, copy: ["local.env"] }));
 const done = new Set(existsSync(progress) ? readFileSync(progress, "utf8").split("\n") : []);
 const step = async <A>(name: string, run: () => Promise<A>): Promise<void> => {
   if (done.has(name)) return;

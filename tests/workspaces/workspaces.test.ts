@@ -137,7 +137,7 @@ describe("checkpoints", () => {
   });
 
   test("remove keeps everything, nested repositories included, and may be asked twice", async () => {
-    using s = start({ hooks: { beforeRemove: ["sh", "-c", "echo last words > from-hook.txt"] } });
+    using s = start({ hooks: { before_remove: ["sh", "-c", "echo last words > from-hook.txt"] } });
     const ws = await run(s.workspaces.prepare(s.request));
     write(ws.path, { "work.txt": "w" });
     repositoryAt(join(ws.path, "nested"), { "inner.txt": "inner" });
@@ -292,8 +292,8 @@ describe("escapes", () => {
 
 describe("hooks and files", () => {
   test("run in order with the named environment only, and copied files are never committed", async () => {
-    const log = ["sh", "-c", "echo $0 ${ENACT_ITEM} ${GIVEN-no} ${HIDDEN-no} $PWD >> ../hook.log"] as const;
-    using s = start({ hooks: { afterCreate: [...log, "after_create"], beforeRun: [...log, "before_run"], afterRun: [...log, "after_run"], beforeRemove: [...log, "before_remove"] }, env: ["GIVEN"], copy: ["local.env", "secrets", "absent"] });
+    const log = ["sh", "-c", "echo $0 ${ENACT_ITEM} ${GIVEN-no} ${HIDDEN-no} $PWD >> ../hook.log"];
+    using s = start({ hooks: { after_create: [...log, "after_create"], before_run: [...log, "before_run"], after_run: [...log, "after_run"], before_remove: [...log, "before_remove"] }, env: ["GIVEN"], copy: ["local.env", "secrets", "absent"] });
     write(s.repository, { "local.env": "KEY=1", "secrets/key.pem": "k" });
     process.env.GIVEN = "yes"; process.env.HIDDEN = "leak";
     try {
@@ -313,14 +313,14 @@ describe("hooks and files", () => {
   });
 
   test("a failing or hanging hook is a person's to mend, and leaves no process behind", async () => {
-    using s = start({ hooks: { afterCreate: ["sh", "-c", "echo what went wrong >&2; exit 3"] } });
+    using s = start({ hooks: { after_create: ["sh", "-c", "echo what went wrong >&2; exit 3"] } });
     expect(await failure(s.workspaces.prepare(s.request))).toMatchObject({ _tag: "WorkspaceUnusable", message: expect.stringMatching(/exit code 3\nwhat went wrong/) });
-    const hanging = makeWorkspaces(optionsFor(s.root, { hooks: { afterCreate: ["sh", "-c", "sleep 300 & echo $! > ../pid; wait"] }, hookTimeoutMs: 400 }));
+    const hanging = makeWorkspaces(optionsFor(s.root, { hooks: { after_create: ["sh", "-c", "sleep 300 & echo $! > ../pid; wait"] }, hookTimeoutMs: 400 }));
     expect(await failure(hanging.prepare(s.request))).toMatchObject({ _tag: "WorkspaceUnusable", message: expect.stringContaining("was killed after 400 ms") });
-    const ws = await run(makeWorkspaces(optionsFor(s.root, { hooks: { afterCreate: ["true"] } })).prepare(s.request));
+    const ws = await run(makeWorkspaces(optionsFor(s.root, { hooks: { after_create: ["true"] } })).prepare(s.request));
     const pid = Number(readFileSync(join(ws.path, "../pid"), "utf8"));
     await expect.poll(() => { try { return readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2]; } catch { return "gone"; } }).toMatch(/gone|Z/);
-    expect(await failure(makeWorkspaces(optionsFor(s.root, { hooks: { beforeRun: ["no-such-program-here"] } })).prepare(s.request))).toMatchObject({ _tag: "WorkspaceUnusable" });
+    expect(await failure(makeWorkspaces(optionsFor(s.root, { hooks: { before_run: ["no-such-program-here"] } })).prepare(s.request))).toMatchObject({ _tag: "WorkspaceUnusable" });
     for (const copy of ["../outside", "/etc/passwd", ".git/config"]) {
       expect(await failure(makeWorkspaces(optionsFor(s.root, { copy: [copy] })).prepare({ ...s.request, attempt: 7 }))).toBeInstanceOf(WorkspaceEscape);
     }
