@@ -18,7 +18,7 @@ if (ci && probed.some(({ ok }) => !ok)) {
 console.log(`System parts of the tests:\n${report(probed)}`);
 const missing = probed.filter(({ ok }) => !ok);
 if (ci && missing.length > 0) {
-  console.error(`CI=true, and ${missing.map(({ part }) => part.name).join(", ")} does not work: FAILED`);
+  console.error(`FAILED: CI=true, and these parts are missing: ${missing.map(({ part }) => part.name).join(", ")}`);
   process.exit(1);
 }
 if (missing.length > 0) console.log(`SKIPPED for want of ${missing.map(({ part }) => part.name).join(", ")}: ${missing.map(({ part }) => part.tests).join("; ")}`);

@@ -1,12 +1,13 @@
 /** A configuration's text against the schema: references expanded, old names explained, every problem with its place and its cure. */
 import type { z } from "zod";
+import { AdapterName } from "../domain/agent.ts";
 import { Config } from "../domain/config.ts";
 import type { Environment } from "./environment.ts";
 import { expand } from "./expand.ts";
 import { isSlip, nearest } from "../domain/nearest.ts";
 import { byPlace, problemAt, type Problem } from "./problem.ts";
-import { renamedKey, renamedLane } from "./renamed.ts";
-import { everyKey, nodeAt, type SchemaNode } from "./schema-tree.ts";
+import { modernised, renamedKey, renamedLane, stageNamed } from "./renamed.ts";
+import { everyKey, type Leaf, nodeAt, type SchemaNode } from "./schema-tree.ts";
 import { readSyntax } from "./syntax.ts";
 import { keyName, tomlHeader, tomlKey, tomlPair } from "./toml-text.ts";
 import { type KeyPath, type Locate, locateKeys } from "./toml-positions.ts";
@@ -106,10 +107,22 @@ class Preparation {
 }
 
 /** A key with its value as TOML at its place: a pair, or a table under its header. Secrets are not repeated. */
-const instead = (table: KeyPath, key: string, value: unknown): string => {
-  const node = nodeAt([...table, key]);
-  if (isTable(value)) return [tomlHeader([...table.filter((step) => typeof step === "string"), key], false), ...Object.entries(value).map(([name, inner]) => tomlPair(name, inner))].join("\n");
-  return tomlPair(key, node?.secret === true ? "…" : value);
+const instead = (table: KeyPath, key: string, written: unknown): string => {
+  const path = [...table.filter((step) => typeof step === "string"), key];
+  const value = modernised(written, path);
+  if (!isTable(value)) return tomlPair(key, nodeAt([...table, key])?.secret === true ? "…" : value);
+  const pairs = Object.entries(value).filter(([, inner]) => !isTable(inner)).map(([name, inner]) => tomlPair(name, inner));
+  const tables = Object.entries(value).filter(([, inner]) => isTable(inner)).map(([name, inner]) => instead(path, name, inner));
+  return [...(pairs.length > 0 || tables.length === 0 ? [[tomlHeader(path, false), ...pairs].join("\n")] : []), ...tables].join("\n\n");
+};
+
+/** Stages where the schema has none: under another name, or a table of them. */
+const misplacedStages = (key: string, value: unknown): string | undefined => {
+  const home = ["autonomous", "defaultStages"];
+  const stage = stageNamed(key);
+  if (stage !== undefined) return instead(home, stage, isTable(value) ? value : typeof value === "string" ? { [AdapterName.safeParse(value).success ? "adapter" : "model"]: value } : {});
+  if (!isTable(value) || Object.keys(value).length === 0 || !Object.entries(value).every(([name, inner]) => stageNamed(name) !== undefined && isTable(inner))) return undefined;
+  return Object.entries(value).map(([name, inner]) => misplacedStages(name, inner)).join("\n\n");
 };
 
 /** Message and cure of a key that the schema does not have. */
@@ -117,6 +130,8 @@ const unknownKey = (table: KeyPath, key: string, value: unknown): readonly [mess
   const node = nodeAt(table);
   const known = node?.kind === "table" ? [...node.keys.keys()] : [];
   const here = table.length === 0 ? "at the top" : `in ${keyName(table)}`;
+  const stages = misplacedStages(key, value);
+  if (stages !== undefined) return [`unknown key ${here}; stages belong in [autonomous.defaultStages]${stageNamed(key) === undefined || stageNamed(key) === key ? "" : `, and ${key} is now called ${stageNamed(key)}`}`, stages];
   const near = nearest(key, known);
   if (near !== undefined && isSlip(key, near.edits)) return [`unknown key; did you mean ${near.name}?`, instead(table, near.name, value)];
   const elsewhere = everyKey().find(({ path }) => path.at(-1) === key && path.length > 1 && !path.includes("projects"));
@@ -132,9 +147,11 @@ const kindOf = (value: unknown): string => (Array.isArray(value) ? "an array" : 
 
 const wrongValue = (issue: z.core.$ZodIssue, path: KeyPath, value: unknown): readonly [message: string, write: string | null] => {
   const node = nodeAt(path);
-  const key = path.at(-1);
-  const name = typeof key === "string" ? key : undefined;
-  const write = name === undefined || node === undefined ? null : cure(node, path, name, value);
+  // What is wrong with one place of an array is mended in the array.
+  const keyed = path.slice(0, path.findLastIndex((step) => typeof step === "string") + 1);
+  const key = keyed.at(-1);
+  const home = nodeAt(keyed);
+  const write = typeof key !== "string" || home === undefined ? null : cure(home, keyed, key, keyed.length === path.length ? value : undefined);
   if (value === undefined) return [issue.code === "custom" ? issue.message : "is missing", write];
   if (issue.code === "invalid_type") return [`must be ${kinds[issue.expected] ?? issue.expected}, not ${kindOf(value)}`, write];
   if (/^(Invalid|Too )/.test(issue.message)) {
@@ -149,16 +166,22 @@ const shown = (node: SchemaNode | undefined, value: unknown): string => (node?.s
 
 /** The value to write: the option that was meant, the default, or an example. */
 const cure = (node: SchemaNode, path: KeyPath, name: string, value: unknown): string | null => {
-  if (node.kind !== "leaf") {
-    const names = path.filter((step) => typeof step === "string");
-    return node.kind === "tables" ? tomlHeader(names, true) : tomlHeader(names, false);
-  }
+  const names = path.filter((step) => typeof step === "string");
+  if (node.kind === "table") return tomlHeader(names, false);
+  if (node.kind === "tables") return [tomlHeader(names, true), ...[...node.item.keys].flatMap(([key, leaf]) => (leaf.kind === "leaf" && leaf.required ? [tomlPair(key, leaf.examples[0])] : []))].join("\n");
   if (typeof value === "string" && node.options.length > 0) {
     const near = nearest(value, node.options);
     if (near !== undefined && isSlip(value, near.edits)) return tomlPair(name, near.name);
   }
-  const said = typeof node.fallback === "number" && typeof value === "string" && value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value)
-    : typeof node.fallback === "boolean" && (value === "true" || value === "false") ? value === "true"
-    : node.fallback ?? node.examples[0];
+  const said = meant(node, value) ?? node.fallback ?? node.examples[0];
   return said === undefined ? null : tomlPair(name, said);
+};
+
+/** A number, a switch or a command that was written as a text. */
+const meant = (node: Leaf, value: unknown): unknown => {
+  if (typeof value !== "string") return undefined;
+  const model = node.fallback ?? node.examples[0];
+  if (typeof model === "number") return value.trim() !== "" && Number.isFinite(Number(value)) ? Number(value) : undefined;
+  if (typeof model === "boolean") return value === "true" ? true : value === "false" ? false : undefined;
+  return Array.isArray(model) && /^[\w@%+=:,./ -]+$/.test(value) ? value.trim().split(/\s+/) : undefined;
 };

@@ -1,6 +1,6 @@
 /** Names of older configurations and what replaced them. */
 import { lanes } from "../domain/lane.ts";
-import { renamedStages } from "../domain/stage.ts";
+import { renamedStages, stages } from "../domain/stage.ts";
 import type { KeyPath } from "./toml-positions.ts";
 
 /** Lanes that never were, or no longer are. The plain pipeline is what an item of lane `none` gets. */
@@ -22,6 +22,9 @@ export const renamedKey = (path: KeyPath, key: string): string | undefined => {
   const names = renamedKeys[tableName(path)];
   return names !== undefined && Object.hasOwn(names, key) ? names[key] : undefined;
 };
+
+/** The stage that a key means, by its old name or its own. */
+export const stageNamed = (key: string): string | undefined => (Object.hasOwn(renamedStages, key) ? renamedStages[key] : stages.find((name) => name === key));
 
 export const renamedLane = (value: unknown): string | undefined =>
   typeof value === "string" && Object.hasOwn(renamedLanes, value) ? renamedLanes[value] : undefined;

@@ -42,7 +42,8 @@ const sentence = (error: TomlError): string => `no TOML: ${(error.message.split(
 /** `key = word` with the quotes that it lacks, when that makes it TOML. */
 const quoted = (line: string): string | null => {
   const match = /^\s*([A-Za-z0-9_.-]+)\s*=\s*(.+?)\s*(?:#.*)?$/.exec(line);
-  if (match === null) return null;
+  // A number, a list or a long text that went wrong is not mended by quotes.
+  if (match === null || /^([-+\d.[{=]|"""|'''|$)/.test(match[2] ?? "")) return null;
   const write = `${match[1]} = ${JSON.stringify((match[2] ?? "").replace(/^["']|["']$/g, ""))}`;
   try {
     parse(write);

@@ -23,7 +23,7 @@ const relativePath = z.string().regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$)).+$/, "a path
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable, without its value");
 
 /** `container` runs checks with the user's podman or docker in that image. */
-export const SandboxSetting = z.union([z.enum(["auto", "off"]), z.strictObject({ container: z.string().min(1) })], { error: 'write "auto", "off" or { container = "IMAGE" }' });
+export const SandboxSetting = z.union([z.enum(["auto", "off"]), z.strictObject({ container: z.string().min(1, "the name of an image") })], { error: 'write "auto", "off" or { container = "IMAGE" }' });
 export type SandboxSetting = z.infer<typeof SandboxSetting>;
 
 export const CheckSetting = z.strictObject({
