@@ -92,6 +92,17 @@ describe("time", () => {
     expect(child("a").lives).toBe(6);
   });
 
+  test("a stop during a backoff cancels it: no timer is left and nothing starts", async () => {
+    const { clock, child, supervisor } = supervised({ backoff: { baseMs: 500, maxMs: 500 } }, {}, {});
+    child("a").crash();
+    await settled();
+    expect(clock.pending).toBe(1);
+    await supervisor.stop();
+    expect(clock.pending).toBe(0);
+    await clock.settleTo(5_000);
+    expect([child("a").lives, child("b").lives]).toEqual([1, 1]);
+  });
+
   test("a stop that hangs is given up after its time; the shutdown goes on (I2)", async () => {
     const { clock, child, supervisor, events, log } = supervised({}, {}, { shutdownMs: 700 });
     child("b").slowStop = true;
