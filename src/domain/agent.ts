@@ -37,11 +37,8 @@ export type AgentEvent =
   | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string }
   /** Tokens of this run so far; cached input is part of the input. Of several such events of a run the last one holds. */
   | { readonly type: "usage"; readonly usage: Usage }
-  /**
-   * US dollars of this run alone so far (adapters subtract what a resumed session had cost before), and of the whole session when the CLI
-   * counts so. Of several such events of a run the last one holds; they are not added.
-   */
-  | { readonly type: "cost"; readonly usd: number; readonly sessionUsd?: number }
+  /** US dollars of this run alone so far (adapters subtract what a resumed session had cost before). Of several the last one holds. */
+  | { readonly type: "cost"; readonly usd: number }
   | { readonly type: "rateLimit"; readonly until: number | null; readonly message: string }
   | { readonly type: "permissionDenied"; readonly tool: string; readonly detail: string }
   | { readonly type: "question"; readonly text: string }

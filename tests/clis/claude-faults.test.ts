@@ -25,13 +25,13 @@ describe("a fault that stays", () => {
     await using room = await openRoom({ fault: failing(fault) });
     const turned = await room.run(room.turn(marker("fault")));
     await room.keep(`fault-${name}`, turned);
-    expect(turned.failure).toMatchObject(failure);
+    expect(turned.outcome.ended).toMatchObject({ how: "failed", failure });
     expect(turned.by).toBe("itself");
     expect(turned.events.filter(({ type }) => type === "result" || type === "failure").map(({ type }) => type)).toEqual(["failure"]);
     expect(turned.events.filter(({ type }) => type === "garbage")).toEqual([]);
     if (failure.kind === "rateLimited") {
       expect(turned.events.some(({ type }) => type === "rateLimit")).toBe(true);
-      const until = turned.failure?.kind === "rateLimited" ? turned.failure.until : null;
+      const until = turned.outcome.ended.how === "failed" && turned.outcome.ended.failure.kind === "rateLimited" ? turned.outcome.ended.failure.until : null;
       // Later than the refusal by what the server asked for.
       if (name === "429-retry-after") expect((until ?? 0) - turned.exit.at).toBeGreaterThan(1_000);
     }
@@ -44,7 +44,7 @@ describe("a fault that stays", () => {
     } }) }, { env: { ANTHROPIC_API_KEY: "", CLAUDE_CODE_OAUTH_TOKEN: "test-login" } });
     const turned = await room.run(room.turn(marker("fault")));
     await room.keep("fault-usage-limit", turned);
-    expect(turned.failure).toMatchObject({ kind: "rateLimited", until: ends * 1_000 });
+    expect(turned.outcome.ended).toMatchObject({ how: "failed", failure: { kind: "rateLimited", until: ends * 1_000 } });
     expect(turned.events).toContainEqual({ type: "rateLimit", until: ends * 1_000, message: expect.any(String) });
     expect(room.model.requests.filter((request) => request.model !== undefined)).toHaveLength(1);
   });
@@ -53,7 +53,7 @@ describe("a fault that stays", () => {
     await using room = await openRoom({ hello: [{ say: "Hello." }] }, { env: { ANTHROPIC_API_KEY: "" } });
     const turned = await room.run(room.turn(marker("hello")));
     await room.keep("fault-not-signed-in", turned);
-    expect(turned.failure).toMatchObject({ kind: "auth" });
+    expect(turned.outcome.ended).toMatchObject({ how: "failed", failure: { kind: "auth" } });
     expect(room.model.requests.filter((request) => request.model !== undefined)).toEqual([]);
   });
 
@@ -61,16 +61,16 @@ describe("a fault that stays", () => {
     await using room = await openRoom({ hello: [{ say: "Hello." }] });
     const unknown = await room.run(room.turn(marker("hello"), { sessionId: "34e69eb2-7f36-4878-8a1a-00cbbfb7ec77", sessionCostUsd: 0.5 }));
     await room.keep("fault-unknown-session", unknown);
-    expect(unknown.failure).toMatchObject({ kind: "badSession" });
+    expect(unknown.outcome.ended).toMatchObject({ how: "failed", failure: { kind: "badSession" } });
     // What the session had cost before stays spent.
-    expect(unknown.events).toContainEqual({ type: "cost", usd: 0, sessionUsd: 0.5 });
+    expect(unknown.outcome).toMatchObject({ costUsd: 0, sessionCostUsd: 0.5 });
   });
 
   test("a server that nobody listens on is network", async () => {
     await using room = await openRoom({ hello: [{ say: "Hello." }] }, { env: { ANTHROPIC_BASE_URL: "http://127.0.0.1:9" } });
     const turned = await room.run(room.turn(marker("hello")));
     await room.keep("fault-refused", turned);
-    expect(turned.failure).toMatchObject({ kind: "network" });
+    expect(turned.outcome.ended).toMatchObject({ how: "failed", failure: { kind: "network" } });
   });
 });
 
@@ -88,8 +88,7 @@ describe("a fault that passes is survived", () => {
     await using room = await openRoom({ fault: [{ say: "Said in the end.", fault }] });
     const turned = await room.run(room.turn(marker("fault")));
     await room.keep(`survived-${name}`, turned);
-    expect(turned.failure).toBeUndefined();
-    expect(turned.events.at(-1)).toEqual({ type: "result", text: "Said in the end." });
+    expect(turned.outcome.ended).toEqual({ how: "completed", text: "Said in the end." });
     expect(room.model.requests.filter((request) => request.scenario === "fault").length).toBeGreaterThan(1);
   });
 });
@@ -103,7 +102,7 @@ describe("a server that says nothing more is ended by our own timers", () => {
     await using room = await openRoom({ fault: failing(fault) }, patient);
     const turned = await room.run(room.turn(marker("fault"), { stallMs: 4_000 }));
     await room.keep(`fault-${name}`, turned);
-    expect(turned.failure).toEqual({ kind: "stalled", afterMs: 4_000 });
+    expect(turned.outcome.ended).toEqual({ how: "failed", failure: { kind: "stalled", afterMs: 4_000 } });
     expect(turned.by).not.toBe("itself");
     expect(turned.events.filter(({ type }) => type === "result")).toEqual([]);
   });
@@ -111,7 +110,7 @@ describe("a server that says nothing more is ended by our own timers", () => {
   test.each(hangs)("$name: the wall clock is timeout", async ({ fault }) => {
     await using room = await openRoom({ fault: failing(fault) }, patient);
     const turned = await room.run(room.turn(marker("fault"), { timeoutMs: 4_000 }));
-    expect(turned.failure).toEqual({ kind: "timeout", afterMs: 4_000 });
+    expect(turned.outcome.ended).toEqual({ how: "failed", failure: { kind: "timeout", afterMs: 4_000 } });
     expect(turned.events.filter(({ type }) => type === "result")).toEqual([]);
   });
 
@@ -119,7 +118,6 @@ describe("a server that says nothing more is ended by our own timers", () => {
     await using room = await openRoom({ fault: [{ say: "Said in the end.", fault: { fault: "hangMidStream", times: 1 } }] });
     const turned = await room.run(room.turn(marker("fault"), { stallMs: 15_000 }));
     await room.keep("survived-hang-mid-stream", turned);
-    expect(turned.failure).toBeUndefined();
-    expect(turned.events.at(-1)).toEqual({ type: "result", text: "Said in the end." });
+    expect(turned.outcome.ended).toEqual({ how: "completed", text: "Said in the end." });
   });
 });

@@ -1,6 +1,6 @@
 /** The claude adapter against the real CLI: what it does when all is well, and what it may not do. Faults: claude-faults.test.ts. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Effect } from "effect";
 import { execa } from "execa";
@@ -27,7 +27,7 @@ describe("a turn that works", () => {
     const turn = room.turn(`Fix add(). ${marker("edit")}`, { model: "haiku-4.5" });
     const turned = await room.run(turn);
     await room.keep("edit", turned);
-    expect(turned.failure).toBeUndefined();
+    expect(turned.outcome.ended).toEqual({ how: "completed", text: "add() adds now; its test passes." });
     expect(await room.changes()).toContain("-export const add = (a, b) => a - b;\n+export const add = (a, b) => a + b;");
     expect(turned.events.filter((event) => event.type === "garbage" || event.type === "permissionDenied")).toEqual([]);
     expect(only(turned.events, "session")).toEqual([{ type: "session", sessionId: sessionIdOf(turn.runId), model: "claude-haiku-4-5-20251001" }]);
@@ -39,9 +39,8 @@ describe("a turn that works", () => {
     expect(only(turned.events, "tool").at(-1)?.output).toMatch(/pass 1/);
     expect(only(turned.events, "thinking")).toEqual([{ type: "thinking", text: "The sign is wrong." }]);
     expect(only(turned.events, "usage")).toEqual([{ type: "usage", usage: { inputTokens: 4_500, outputTokens: 140, cachedTokens: 3_100 } }]);
-    const [cost] = only(turned.events, "cost");
-    expect(cost?.usd).toBeGreaterThan(0);
-    expect(cost?.sessionUsd).toBe(cost?.usd);
+    expect(turned.outcome.costUsd).toBeGreaterThan(0);
+    expect(turned.outcome.sessionCostUsd).toBe(turned.outcome.costUsd);
     expect(turned.events.at(-1)).toEqual({ type: "result", text: "add() adds now; its test passes." });
     expect(new Set(room.model.requests.flatMap((request) => request.model?.model ?? []))).toEqual(new Set(["claude-haiku-4-5-20251001"]));
     expect(turned.swept).toBe(0);
@@ -64,19 +63,16 @@ describe("a turn that works", () => {
     await using room = await openRoom({ hello });
     const first = await room.run(room.turn(`First. ${marker("hello")}`));
     await room.keep("first-of-session", first);
-    const [session] = only(first.events, "session");
-    const [spent] = only(first.events, "cost");
-    if (session === undefined || spent?.sessionUsd === undefined) throw new Error("the first turn did not say its session and cost");
-    const turn = room.turn(`Second. ${marker("hello")}`, { sessionId: session.sessionId, sessionCostUsd: spent.sessionUsd });
-    const second = await room.run(turn);
+    const { sessionId, sessionCostUsd, costUsd } = first.outcome;
+    expect(costUsd).toBeGreaterThan(0);
+    const second = await room.run(room.turn(`Second. ${marker("hello")}`, { sessionId, sessionCostUsd }));
     await room.keep("resumed", second);
-    expect(only(second.events, "session")[0]?.sessionId).toBe(session.sessionId);
+    expect(second.outcome.sessionId).toBe(sessionId);
     expect(room.model.requests.at(-1)?.body).toContain("First.");
-    const [again] = only(second.events, "cost");
-    expect(again?.usd).toBeCloseTo(spent.usd, 10);
-    expect(again?.sessionUsd).toBeCloseTo(2 * spent.usd, 10);
+    expect(second.outcome.costUsd).toBeCloseTo(costUsd, 10);
+    expect(second.outcome.sessionCostUsd).toBeCloseTo(2 * costUsd, 10);
     // Usage is this run's alone already.
-    expect(only(second.events, "usage")).toEqual(only(first.events, "usage"));
+    expect(second.outcome.usage).toEqual(first.outcome.usage);
   });
 
   test("a prompt of a megabyte that looks like options, commands and files arrives as it is, and in no argument", async () => {
@@ -93,15 +89,19 @@ describe("a turn that works", () => {
 });
 
 describe("what a turn may not do", () => {
-  test("a refused tool is reported, and the turn still ends well", async () => {
-    await using room = await openRoom({ out: [{ calls: [{ do: "write", path: "/var/enact-outside.txt", content: "x" }, { do: "write", path: ".git/hooks/pre-commit", content: "x" }] }, { say: "I could not." }] });
+  test("a file written outside the worktree, through a symbolic link too, is refused and reported, and the turn still ends well", async () => {
+    await using room = await openRoom({ out: [{ calls: [
+      { do: "write", path: "/var/enact-outside.txt", content: "x" }, { do: "write", path: ".git/hooks/pre-commit", content: "x" }, { do: "write", path: "link/outside.txt", content: "x" },
+    ] }, { say: "I could not." }] });
+    await symlink(room.host.home, join(room.repository, "link"));
     const turned = await room.run(room.turn(marker("out")));
     await room.keep("permission-denied", turned);
-    expect(only(turned.events, "permissionDenied").map(({ tool }) => tool)).toEqual(["Write", "Write"]);
+    expect(only(turned.events, "permissionDenied").map(({ tool }) => tool)).toEqual(["Write", "Write", "Write"]);
     expect(turned.events.at(-1)).toEqual({ type: "result", text: "I could not." });
     expect(turned.exit.code).toBe(0);
     expect(existsSync("/var/enact-outside.txt")).toBe(false);
     expect(existsSync(join(room.repository, ".git/hooks/pre-commit"))).toBe(false);
+    expect(existsSync(join(room.host.home, "outside.txt"))).toBe(false);
   });
 
   test("a read-only turn changes nothing, whatever its model calls, and can still read and search", async () => {
@@ -187,7 +187,7 @@ describe("an end from outside", () => {
     const turned = await room.run(room.turn(marker("long")), { meanwhile: async (handle) => { pid = await toolPid(room.repository); await Effect.runPromise(handle.signal("SIGINT")); await Effect.runPromise(handle.exit); } });
     await room.keep("interrupted", turned);
     expect(turned.exit.code).toBe(0);
-    expect(turned.failure).toMatchObject({ kind: "crashed", message: "interrupted (aborted_tools)" });
+    expect(turned.outcome.ended).toMatchObject({ how: "failed", failure: { kind: "crashed", message: "interrupted (aborted_tools)" } });
     expect(only(turned.events, "result")).toEqual([]);
     expect(await lives(pid)).toBe(false);
   });
@@ -205,7 +205,7 @@ describe("an end from outside", () => {
     await room.keep("killed", turned);
     expect(turned.swept).toBeGreaterThan(0);
     expect(await lives(pid)).toBe(false);
-    expect(turned.failure).toMatchObject({ kind: "crashed" });
+    expect(turned.outcome.ended).toMatchObject({ how: "failed", failure: { kind: "crashed" } });
     expect(only(turned.events, "result")).toEqual([]);
 
     const resumed = await room.run(room.turn(`Go on. ${marker("hello")}`, { sessionId: sessionIdOf(turn.runId) }));

@@ -3,7 +3,8 @@
  * interrupt ladder SIGINT → SIGTERM → SIGKILL followed by a sweep.
  */
 import { Effect, Fiber, Stream } from "effect";
-import type { AgentEvent, AgentFailure, TurnRequest } from "../../src/domain/agent.ts";
+import type { AgentEvent, TurnOutcome, TurnRequest } from "../../src/domain/agent.ts";
+import { begin, finish, push } from "../../src/domain/turn-outcome.ts";
 import type { Adapter, HostEnvironment } from "../../src/ports/adapter.ts";
 import type { AgentProcessShape, RunExit, RunHandle } from "../../src/ports/agent-process.ts";
 import type { ClockShape } from "../../src/ports/clock.ts";
@@ -20,8 +21,8 @@ export interface Turned {
   readonly by: LadderEnd["by"];
   /** The launch, to look at argv and environment. */
   readonly argv: readonly string[];
-  /** The last failure; what the timers decided goes before what the stream said. */
-  readonly failure: AgentFailure | undefined;
+  /** What the stage hears of the turn. */
+  readonly outcome: TurnOutcome;
 }
 
 export interface Driving {
@@ -61,6 +62,8 @@ export const drive = (processes: AgentProcessShape, adapter: Adapter, turn: Turn
   yield* Fiber.join(reading);
   const errorTail = yield* handle.errorTail;
   events.push(...reader.end({ exit, errorTail }));
-  const said = events.findLast((event) => event.type === "failure");
-  return { events, lines, exit, errorTail, swept, by, argv: plan.argv, failure: stopped ?? (said?.type === "failure" ? said.failure : undefined) };
+  // As in the factory: what an agent says of being interrupted by us is no failure of its own.
+  const heard = stopped === undefined ? events : events.filter(({ type }) => type !== "failure");
+  const outcome = finish(heard.reduce(push, begin(turn)), { exit, swept, ...(stopped === undefined ? {} : { stopped }) });
+  return { events, lines, exit, errorTail, swept, by, argv: plan.argv, outcome };
 })));

@@ -18,6 +18,9 @@ import { toolKind, toolOutput, toolSummary } from "./tool.ts";
 
 type LineOf<T extends ClaudeLine["type"]> = Extract<ClaudeLine, { type: T }>;
 
+/** Sums of dollars in binary fractions differ by less than this. */
+const roundingUsd = 1e-9;
+
 const epochMs = (seconds: number | undefined): number | null => seconds === undefined ? null : seconds * 1_000;
 const failed = (failure: AgentFailure): AgentEvent => ({ type: "failure", failure });
 
@@ -128,7 +131,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
       // Less than before: the CLI did not carry the session's cost over (it reports zero for a session it could not open), so this run stands alone.
       const { total_cost_usd: total } = line;
       const before = turn.sessionCostUsd;
-      events.push(total >= before ? { type: "cost", usd: total - before, sessionUsd: total } : { type: "cost", usd: total, sessionUsd: before + total });
+      events.push({ type: "cost", usd: total >= before - roundingUsd ? Math.max(0, total - before) : total });
     }
     interrupted = undefined;
     if (!line.is_error) { closed = true; return [...events, ...answer(line.result ?? "")]; }
