@@ -19,6 +19,7 @@ import { type Chart, createChart, type Step } from "./chart.ts";
  * I3 An event and the row that caused it (mail, outbox, alarm) go in one transaction, so it is processed once.
  * I4 A transition that throws commits nothing: its event goes to the dead letters and the item is blocked.
  * I5 After `StoreFenced` nothing is written and nothing is sent, ever again.
+ * I6 An outbox row is answered once: a second result for it is dropped, even when it comes late.
  */
 export interface HostObserver {
   /** After each durable batch, in journal order. */
@@ -83,6 +84,10 @@ export class DurableHost {
   readonly #resident = new Map<Address, Resident>();
   readonly #alarms: AlarmClock;
   readonly #mailInHand = new Set<number>();
+  /** Keys of durable outbox rows without an answer yet (I6). */
+  readonly #openEffects = new Set<string>();
+  readonly #mailDone = new Set<number>();
+  #mailReads = 0;
   #lastMail = 0;
   #working: Promise<void> | undefined;
   #stopped: unknown;
@@ -101,6 +106,7 @@ export class DurableHost {
     for (const alarm of alarms) this.#alarms.set(alarm.actor, alarm.name, alarm.at);
     const mail = await this.takeMail();
     const outbox = await Effect.runPromise(store.outbox);
+    for (const row of outbox) this.#openEffects.add(row.key);
     for (const row of outbox) this.#options.onEffect(row);
     return { effects: outbox.length, mail, alarms: alarms.length };
   }
@@ -112,8 +118,12 @@ export class DurableHost {
 
   /** Picks up mail left in the store by other processes. Returns how many messages were new. */
   async takeMail(): Promise<number> {
-    const rows = await Effect.runPromise(this.#options.store.mail(0));
-    return this.#takeMailRows(rows);
+    this.#mailReads++;
+    try {
+      return this.#takeMailRows(await Effect.runPromise(this.#options.store.mail(0)));
+    } finally {
+      if (--this.#mailReads === 0) this.#mailDone.clear();
+    }
   }
 
   /** The state of an actor as of its last durable event; `undefined` when there is none. */
@@ -149,6 +159,10 @@ export class DurableHost {
       fail?.(this.#stopped);
       return;
     }
+    if (cause?.row === "outbox" && !this.#openEffects.delete(cause.key)) {
+      done?.();
+      return;
+    }
     const box = this.#mailboxes.get(to);
     const envelope: Envelope = { event, cause, done, fail };
     if (box) box.push(envelope);
@@ -167,8 +181,10 @@ export class DurableHost {
     const batch: Batch = { at, commits: [], changes: [], effects: [], anyMail: false };
     const taken: { readonly address: Address; readonly envelopes: Envelope[]; readonly after: Resident | undefined }[] = [];
     try {
+      // What arrives from here on waits for the next batch: an actor must not be stepped twice from the same state.
+      let left = this.#mailboxes.size;
       for (const [address, box] of this.#mailboxes) {
-        if (batch.commits.length >= batchLimit) break;
+        if (left-- === 0 || batch.commits.length >= batchLimit) break;
         const found = await this.#find(address);
         const envelopes = box.length <= batchLimit ? box : box.splice(0, batchLimit);
         if (envelopes === box) this.#mailboxes.delete(address);
@@ -195,7 +211,7 @@ export class DurableHost {
     for (const { address, envelopes, after } of taken) {
       if (after) this.#adopt(after);
       for (const envelope of envelopes) {
-        if (envelope.cause?.row === "mail") this.#mailInHand.delete(envelope.cause.id);
+        if (envelope.cause?.row === "mail") this.#forgetMail(envelope.cause.id);
         envelope.done?.();
       }
       if (after && after.state.status !== "active") this.#resident.delete(address);
@@ -205,8 +221,19 @@ export class DurableHost {
       else if (commit.alarms) for (const alarm of commit.alarms) this.#alarms.set(commit.actor, alarm.name, alarm.at);
     }
     for (const change of batch.changes) this.#options.observer?.committed?.(change);
-    for (const effect of batch.effects) this.#options.onEffect(effect);
-    if (batch.anyMail) this.#takeMailRows(await Effect.runPromise(this.#options.store.mail(this.#lastMail)));
+    for (const effect of batch.effects) {
+      this.#openEffects.add(effect.key);
+      this.#options.onEffect(effect);
+    }
+    if (!batch.anyMail) return;
+    try {
+      this.#takeMailRows(await Effect.runPromise(this.#options.store.mail(this.#lastMail)));
+    } catch (error) {
+      // The mail is durable: the next `takeMail` finds it.
+      const trouble = asStoreError(error);
+      if (!trouble) throw error;
+      this.#options.observer?.storeTrouble?.(trouble, this.#retryMs);
+    }
   }
 
   /** Steps one actor through its events, adding to the batch. `done` counts the events that went well. */
@@ -272,10 +299,16 @@ export class DurableHost {
     return poison ? { poison: poison.error, done, after } : { after };
   }
 
+  /** A read that began before this row was processed may still show it. */
+  #forgetMail(id: number): void {
+    this.#mailInHand.delete(id);
+    if (this.#mailReads > 0) this.#mailDone.add(id);
+  }
+
   #takeMailRows(rows: readonly { readonly id: number; readonly to: Address; readonly event: string }[]): number {
     let fresh = 0;
     for (const row of rows) {
-      if (this.#mailInHand.has(row.id)) continue;
+      if (this.#mailInHand.has(row.id) || this.#mailDone.has(row.id)) continue;
       this.#mailInHand.add(row.id);
       this.#lastMail = Math.max(this.#lastMail, row.id);
       fresh++;
@@ -369,7 +402,7 @@ export class DurableHost {
   async #bury(address: Address, envelope: Envelope, error: unknown, at: number): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
     await Effect.runPromise(this.#options.store.deadLetter({ actor: address, event: this.#json(envelope.event), error: message, stack: error instanceof Error ? (error.stack ?? "") : "", at }, envelope.cause));
-    if (envelope.cause?.row === "mail") this.#mailInHand.delete(envelope.cause.id);
+    if (envelope.cause?.row === "mail") this.#forgetMail(envelope.cause.id);
     envelope.done?.();
     this.#options.observer?.deadLettered?.(address, envelope.event, error);
     const parts = parseAddress(address);

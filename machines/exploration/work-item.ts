@@ -36,7 +36,7 @@ const alphabet: readonly WorkItemEvent[] = [
   ...results,
   stamped({ type: "claim", explicit: true }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
   stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }),
-  stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
+  stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
@@ -101,6 +101,7 @@ export const exploration: Exploration = {
     { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
     { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "blocked") && (contextOf(s).running ? contextOf(s).blocked !== "needsEnvironment" : contextOf(s).blocked !== "needsHuman")) },
     { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
+    { name: "an item waits for approval only where the policy asks for it", holds: (s) => !at(s, "awaitingApproval") || contextOf(s).policy.requireApproval },
     { name: "a time to retry is set exactly in retryAt", holds: (s) => at(s, "retryAt") === (contextOf(s).retryAt !== null) },
     { name: "blocked says for what, and has its question exactly while a person is asked", holds: (s) => at(s, "blocked") === (contextOf(s).blocked !== null) && (contextOf(s).blocked === "needsHuman") === (contextOf(s).question !== null) && (!at(s, "blocked") || contextOf(s).reason !== "") },
   ],
