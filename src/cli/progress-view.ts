@@ -5,6 +5,7 @@
  * I2 After `end` the screen is left with whole lines and a visible cursor.
  */
 import type { ItemState } from "../client/contract.ts";
+import { waitingFor } from "../client/waiting.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import { stageText, statusText, waitText } from "./item-text.ts";
 import { oneLine } from "./safe-text.ts";
@@ -35,6 +36,8 @@ const plainLines = (screen: Screen, now: () => number): ProgressView => {
         const { item } = state;
         const stage = stageText(state);
         // The relative time would make every look a change.
+        // Steps of the factory itself are over before they are read.
+        if (waitingFor(state).on === "factory" && last.has(item.id)) continue;
         const text = `${item.id} ${item.status}${stage === "" ? "" : ` ${stage}`}: ${waitText(state, now()).replace(/ (in|now)( [\d.]+ \w+)? \(/, " (")}`;
         if (last.get(item.id) === text) continue;
         last.set(item.id, text);

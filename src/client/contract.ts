@@ -142,6 +142,8 @@ export interface ConnectOptions {
   readonly as: "own" | "read";
   /** Run the scheduler and the sources too (false: only what is claimed explicitly). */
   readonly automation?: boolean;
+  /** Take the state directory from an owner that hangs; its writes are refused from then on. */
+  readonly takeOver?: boolean;
   /** Overrides for `demo` and tests, as dotted config keys with TOML values. */
   readonly overrides?: Readonly<Record<string, unknown>>;
 }

@@ -87,6 +87,7 @@ const inPipeline = ({ pipeline, stage }: ItemState): Waiting => {
     case "asking": return waiting("person", "your answer");
     case "enforcing": return waiting("git", `what the ${name} may not change to be put back`);
     case "cancelling": return waiting("agent", `the ${name} to end`);
-    default: return waiting("agent", `the ${name}`);
+    // Between two stages: the one that ended is still the one in view.
+    default: return waiting("factory", "its next step");
   }
 };
