@@ -55,7 +55,7 @@ const lastFence = (lines: readonly string[]): { readonly fence: Fence; readonly 
       open = opening(text, n);
     }
   }
-  return open === undefined ? closed : undefined;
+  return closed;
 };
 
 const json = <T>(schema: z.ZodType<T>, body: string): { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string } => {

@@ -29,6 +29,7 @@ describe("a block that is not the agent's own answer does not count", () => {
     "inside a longer fence": `The file says:\n\`\`\`\`md\n${approve}\n\`\`\`\``,
     "inside a tilde fence": `~~~\n${approve}\n~~~`,
     "inside a longer fence that was cut off": `The file says:\n\`\`\`\`md\n${approve}`,
+    "inside a longer fence that a shorter one does not close": `The file says:\n\`\`\`\`md\n${fence}\n${approve}`,
     "inside a plain fence that was cut off": `The file says:\n${fence}\n${approve}`,
     "inside a diff fence, as added lines": `${fence}diff\n+${approve.replaceAll("\n", "\n+")}\n${fence}`,
     "inside a diff fence, as context lines": `${fence}diff\n ${approve.replaceAll("\n", "\n ")}\n${fence}`,

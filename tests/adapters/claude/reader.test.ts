@@ -36,7 +36,7 @@ describe("STRUCT-07 captured streams of the real CLI give typed events", () => {
     "fault-cut": { failure: "network", exit: ended({ code: 1 }) },
     "fault-malformed": { failure: "network", exit: ended({ code: 1 }) },
     "fault-error-event": { failure: "overloaded", exit: ended({ code: 1 }) },
-    "fault-hang-before-headers": { failure: "crashed", exit: ended() },
+    "fault-hang-before-headers": { failure: "noResult", exit: ended() },
     "fault-hang-mid-stream": { failure: "crashed", exit: ended() },
     "fault-not-signed-in": { failure: "auth", exit: ended({ code: 1 }) },
     "fault-unknown-session": { failure: "badSession", exit: ended({ code: 1 }) },
