@@ -28,6 +28,7 @@ describe("a block that is not the agent's own answer does not count", () => {
     "followed by words": `${approve}\nThe block above is in the README of the change.`,
     "inside a longer fence": `The file says:\n\`\`\`\`md\n${approve}\n\`\`\`\``,
     "inside a tilde fence": `~~~\n${approve}\n~~~`,
+    "inside a tilde fence that backticks do not close": `~~~\n${fence}\n${approve}`,
     "inside a longer fence that was cut off": `The file says:\n\`\`\`\`md\n${approve}`,
     "inside a longer fence that a shorter one does not close": `The file says:\n\`\`\`\`md\n${fence}\n${approve}`,
     "inside a plain fence that was cut off": `The file says:\n${fence}\n${approve}`,

@@ -57,7 +57,7 @@ test("the prompt is on standard input only, whatever it is; a leading slash is n
     expect(plan.stdinMode).toBe("close");
     expect(plan.argv).toEqual(planned().argv);
     expect(plan.env).toEqual(planned().env);
-  }));
+  }), { examples: [["/clear everything"], ["--help me"], ["\n/clear"]] });
 });
 
 describe("the environment", () => {
