@@ -20,7 +20,7 @@ describe.each(catalog.map((entry) => ({ id: entry.id, entry })))("$id", ({ entry
     console.log(`explored ${entry.id}: ${report.nodes} nodes, ${report.edges} edges, ${report.ms} ms`);
     expect(describeViolations(report)).toBe("");
     expect(report.nodesByInput).toEqual(countedByXState(entry));
-  });
+  }, 300_000);
 });
 
 describe("the explorer itself", () => {

@@ -20,11 +20,11 @@ const sample = (mutants: readonly Mutant[], size: number): readonly Mutant[] => 
 const listed = (mutants: readonly Mutant[]): readonly string[] => mutants.map(({ operator, where }) => `${operator}: ${where}`);
 
 describe("a sample of the mutants of every chart", () => {
-  // The whole set must reach 95 % (npm run test:mutants); a sample of 25 a chart may miss one more.
+  // The whole set must reach 95 % (npm run test:mutants); a sample of 10 a chart may miss one.
   test.each(catalog.map((entry) => ({ id: entry.id, entry })))("$id", ({ entry }) => {
-    const result = score(entry, sample(mutantsOf(entry), 25));
+    const result = score(entry, sample(mutantsOf(entry), 10));
     expect(shareCaught([result]), listed(result.survivors).join("\n")).toBeGreaterThanOrEqual(0.88);
-  });
+  }, 300_000);
 });
 
 describe("the mutants themselves", () => {
@@ -44,5 +44,5 @@ describe("the mutants themselves", () => {
     const result = score(naked, mutantsOf(naked));
     expect(shareCaught([result])).toBeLessThan(0.8);
     expect(listed(result.survivors)).toContain("action dropped: working entry 0 work");
-  });
+  }, 300_000);
 });

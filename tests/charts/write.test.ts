@@ -47,4 +47,4 @@ test("every chart gets a page; --check passes on fresh pages, and says what to r
   }
   await write();
   expect(await readdir(folder)).not.toContain("gone.md");
-});
+}, 300_000);
