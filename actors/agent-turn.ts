@@ -40,6 +40,8 @@ export interface TurnOptions {
   /** Names of variables this repository's agents may see besides the basic ones. */
   readonly passEnvironment: (repository: string) => readonly string[];
   readonly ladder: LadderSteps;
+  /** Fails when another owner has taken over: its agents are not ours to interrupt. */
+  readonly stillOwner: Effect.Effect<void, unknown>;
   /** Every readable event, for live output; never journaled. */
   readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
 }
@@ -104,6 +106,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
 
   // The ladder waits beside the reader; the reader goes on until the last byte.
   const ladder = yield* Effect.forkScoped(Deferred.await(interrupted).pipe(
+    Effect.tap(() => options.stillOwner),
     Effect.andThen(interruptLadder(handle, clock, { ...options.ladder, ...(adapter.interrupt === undefined || options.ladder.polite === undefined ? {} : { polite: { ...options.ladder.polite, message: adapter.interrupt } }) })),
     Effect.ignore,
   ));

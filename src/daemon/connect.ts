@@ -41,7 +41,7 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
   const setting = await settingFor(options);
   if (options.as === "read") return connectAsReader(setting, "offline");
   await Effect.runPromise(prepareStateDirectory(setting.stateDirectory)).catch((error: unknown) => { throw asProblem(error, "then try again"); });
-  const store = await openScoped(openOwner(setting.location)).catch((error: unknown) => {
+  const store = await openScoped(openOwner(setting.location, { takeOver: options.takeOver ?? false })).catch((error: unknown) => {
     if (isTagged(error, "StoreOwned")) return undefined;
     throw asProblem(error, nextFor(error));
   });
@@ -71,7 +71,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     await store.close();
     throw error;
   }
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config, env: setting.env, worktrees }), {
+  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
     deliver: async (to, event) => {
       if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
       await owner.host.send(to, event);
@@ -100,7 +100,7 @@ const connectAsReader = async (setting: Setting, role: "client" | "offline"): Pr
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
   const stops = new Set<() => void>();
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, env: setting.env, worktrees }), {
+  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
       await Effect.runPromise(store.value.enqueue(to, redact(JSON.stringify(event)), systemClock.now()));
       return { delivered: "queued" };

@@ -74,6 +74,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
+      stillOwner: store.stillOwner,
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line });
@@ -96,7 +97,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       deadLettered: (actor, event, error) => notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`),
       storeTrouble: (error, retryInMs) => {
         notice("error", retryInMs === null ? `this process no longer owns the store: ${error.message}` : `the store does not take writes: ${error.message}; trying again in ${retryInMs} ms`);
-        if (retryInMs === null) options.onLost(error.message);
+        if (retryInMs === null) lost(error.message);
       },
     },
   });
@@ -105,6 +106,13 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     send: (to, event, cause) => host.send(to, event, cause),
     onDefect: (row, defect) => notice("error", `effect ${row.kind} of ${row.actor} crashed: ${defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)}`),
   });
+
+  // What runs belongs to the next owner from here on.
+  const lost = (reason: string): void => {
+    scheduler.stop();
+    void runner.drain("abandon");
+    options.onLost(reason);
+  };
 
   await host.recover();
   if (!(await host.state(intakeAddress))) await host.send(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} } as EventObject);
@@ -117,7 +125,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }),
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
-    onEscalate: (error) => options.onLost(`the supervisor gave up: ${String(error)}`),
+    onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),
     observe: (event) => { if (event.type === "crashed") notice("warning", `${event.path} crashed: ${event.reason}`); },
   });
   if (options.automation) scheduler.start();
@@ -162,7 +170,7 @@ const offerAll = async (source: SourceShape, host: DurableHost, config: Config, 
   }
   for (const item of items) {
     if (known.has(item.sourceId)) continue;
-    await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured" }), claim: false } as EventObject);
+    await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured", requireApproval: item.requireApproval ?? false }), claim: false } as EventObject);
     known.add(item.sourceId);
   }
 };

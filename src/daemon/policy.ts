@@ -3,7 +3,7 @@ import type { AdapterName } from "../domain/agent.ts";
 import type { Policy, StagePlan } from "../domain/policy.ts";
 import { type Stage, stages } from "../domain/stage.ts";
 
-export interface PolicyRequest { readonly stages: "configured" | "coder" | "full"; readonly adapter?: AdapterName; readonly model?: string }
+export interface PolicyRequest { readonly stages: "configured" | "coder" | "full"; readonly adapter?: AdapterName; readonly model?: string; /** The item itself asks for it. */ readonly requireApproval?: boolean }
 
 /** EXEC-04: what `--pipeline` runs, whatever the configuration enables. */
 const full: ReadonlySet<Stage> = new Set(["coder", "critic", "tester", "documenter"]);
@@ -24,7 +24,7 @@ export const policyFor = (config: Config, repository: string, request: PolicyReq
   return {
     stages: Object.fromEntries(plans),
     baseRef: settingsOfRepository(config, repository).baseRef,
-    requireApproval: config.autonomous.requireApproval,
+    requireApproval: config.autonomous.requireApproval || request.requireApproval === true,
     review: config.review,
     maxIterations: limits.maxIterations, itemFailures: limits.itemFailures, infraRetries: limits.infraRetries, crashRetries: limits.crashRetries,
     retryBaseMs: limits.retryBaseMs, retryMaxMs: limits.retryMaxMs, stallMs: limits.stallMs,

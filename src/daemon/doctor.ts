@@ -1,0 +1,119 @@
+import { access, constants, mkdir, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Effect } from "effect";
+import { execa } from "execa";
+import type { DoctorCheck } from "../client/contract.ts";
+import { type Config, stageSettings, unservedSections } from "../domain/config.ts";
+import { stages } from "../domain/stage.ts";
+import { openReader } from "../store/open.ts";
+import type { Setting } from "./connect.ts";
+import { adapters, sandboxName } from "./ports.ts";
+
+/** Looks at everything a run needs, one by one; changes nothing but an empty scratch directory for the sandbox probe. */
+export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> => [
+  node(),
+  configuration(setting),
+  await program("git", ["--version"], "nothing works: work is done in git worktrees", "apt-get install git (macOS: xcode-select --install)", "failed"),
+  await stateDirectory(setting),
+  await room(setting),
+  await store(setting),
+  await sandbox(setting),
+  ...(await agents(setting)),
+  await program("tmux", ["-V"], "agents have no terminals to attach to; everything else works", "apt-get install tmux (macOS: brew install tmux)", "warning"),
+  ...unserved(setting.config),
+];
+
+const node = (): DoctorCheck => ({ name: "node", state: "ok", detail: process.version, without: "nothing starts below 22.19" });
+
+const configuration = ({ loaded }: Setting): DoctorCheck => ({
+  name: "configuration", state: loaded.warnings.length > 0 ? "warning" : "ok",
+  detail: [loaded.file ?? "built-in defaults", ...loaded.warnings.map(({ message }) => message), ...loaded.skipped.map(({ file, why }) => `passed over ${file}: ${why}`)].join("; "),
+  without: "the defaults are used", ...(loaded.file === null ? { mend: "enact-factory init" } : loaded.warnings.length > 0 ? { mend: "enact-factory validate" } : {}),
+});
+
+const program = async (name: string, args: readonly string[], without: string, mend: string, missing: "failed" | "warning"): Promise<DoctorCheck> => {
+  const found = await execa(name, args, { stdin: "ignore", reject: false, timeout: 10_000 });
+  return found.failed ? { name, state: missing, detail: `${name} does not run: ${found.shortMessage ?? "unknown"}`, without, mend } : { name, state: "ok", detail: found.stdout.split("\n")[0] ?? "", without };
+};
+
+const stateDirectory = async ({ stateDirectory: directory }: Setting): Promise<DoctorCheck> => {
+  const without = "no work can be kept, so none is started";
+  const existing = await nearestExisting(directory);
+  try {
+    await access(existing, constants.W_OK);
+    return { name: "state directory", state: "ok", detail: directory, without };
+  } catch {
+    return { name: "state directory", state: "failed", detail: `${existing} cannot be written`, without, mend: `chmod u+w ${JSON.stringify(existing)}, or use another configuration with --config` };
+  }
+};
+
+/** Below this a few checkpoints and logs may already fail. Bytes. */
+const leastRoom = 500 * 1024 * 1024;
+
+const room = async ({ stateDirectory: directory }: Setting): Promise<DoctorCheck> => {
+  const { bavail, bsize } = await statfs(await nearestExisting(directory));
+  const free = bavail * bsize;
+  return { name: "disk", state: free < leastRoom ? "warning" : "ok", detail: `${Math.round(free / 1024 / 1024)} MiB free`, without: "work pauses until there is room; nothing is lost", ...(free < leastRoom ? { mend: "make room on the disk" } : {}) };
+};
+
+const store = async (setting: Setting): Promise<DoctorCheck> => {
+  const { location } = setting;
+  const kind = location.kind === "postgres" ? "PostgreSQL (store.url)" : "SQLite, embedded (no store.url is set)";
+  const without = "no item can be run or looked at";
+  return Effect.runPromise(Effect.scoped(openReader(location).pipe(
+    Effect.map((reader): DoctorCheck => ({ name: "store", state: "ok", detail: `${kind}: ${reader.description}`, without })),
+    Effect.catch((error): Effect.Effect<DoctorCheck> => Effect.succeed(
+      error._tag === "StoreUnavailable" && location.kind === "sqlite"
+        ? { name: "store", state: "ok", detail: `${kind}: ${join(location.directory, "factory.db")}, made by the first run`, without }
+        : { name: "store", state: "failed", detail: `${kind}: ${error.message}`, without, mend: location.kind === "postgres" ? "start the server, or take store.url out of the configuration" : "enact-factory store restore FILE" })),
+  )));
+};
+
+const sandbox = async ({ config, stateDirectory: directory }: Setting): Promise<DoctorCheck> => {
+  const without = "checks of the work are refused, unless verify.sandbox is \"off\"";
+  const scratch = join(await nearestExisting(directory), ".enact-doctor");
+  const name = await withDirectory(scratch, () => sandboxName(config.verify.sandbox, scratch));
+  if (name === "off") return { name: "sandbox", state: "warning", detail: "verify.sandbox is \"off\": checks run unconfined", without, mend: 'set verify.sandbox = "auto"' };
+  if (name.startsWith("none")) return { name: "sandbox", state: "failed", detail: name, without, mend: process.platform === "linux" ? "apt-get install bubblewrap" : 'set verify.sandbox = { container = "IMAGE" }' };
+  return { name: "sandbox", state: "ok", detail: name, without };
+};
+
+const agents = async ({ config, env, home, stateDirectory: directory }: Setting): Promise<readonly DoctorCheck[]> => {
+  const used = new Set(stages.map((stage) => stageSettings(config, stage)).filter(({ enabled }) => enabled).map(({ adapter }) => adapter));
+  return Promise.all([...used].map(async (name): Promise<DoctorCheck> => {
+    const adapter = adapters.find((each) => each.name === name);
+    const without = `stages that use ${name} cannot run`;
+    if (!adapter) return { name: `agent ${name}`, state: "failed", detail: "this version has no such adapter yet", without, mend: `set adapter to one of ${adapters.map((each) => each.name).join(", ")}` };
+    const { ok, detail, mend } = await Effect.runPromise(adapter.probe({ env, home, runDirectory: join(directory, "runs") }));
+    return { name: `agent ${name}`, state: ok ? "ok" : "failed", detail, without, ...(mend === undefined ? {} : { mend }) };
+  }));
+};
+
+/** Sections that validate but do nothing yet, when somebody set them. */
+const unserved = (config: Config): readonly DoctorCheck[] => {
+  const set: Readonly<Record<string, boolean>> = {
+    discord: config.discord.token !== undefined || config.discord.webhookUrl !== undefined,
+    azdo: config.azdo.apiKey !== undefined || config.azdo.org !== undefined,
+    github: config.github.repos.length > 0,
+    "autonomous.schedule": config.autonomous.schedule !== undefined,
+    "autonomous.decomposition": config.autonomous.decomposition.enabled,
+  };
+  return unservedSections.filter((section) => set[section]).map((section): DoctorCheck => ({ name: section, state: "warning", detail: "is set, but this version does not serve it yet", without: "it has no effect" }));
+};
+
+const nearestExisting = async (path: string): Promise<string> => {
+  for (let at = path; ; at = dirname(at)) {
+    if (await access(at).then(() => true, () => false)) return at;
+    if (dirname(at) === at) return at;
+  }
+};
+
+const withDirectory = async <A>(directory: string, use: () => Promise<A>): Promise<A> => {
+  const { rm } = await import("node:fs/promises");
+  try {
+    await mkdir(directory, { recursive: true }).catch(() => undefined);
+    return await use();
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+};

@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { Effect, Layer } from "effect";
+import { claude } from "../adapters/claude/adapter.ts";
+import { adaptersLayer } from "../adapters/registry.ts";
+import { scriptedAdapter } from "../adapters/scripted/adapter.ts";
+import { type Config, projectSettings, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
+import type { Adapter, Adapters } from "../ports/adapter.ts";
+import type { AgentProcess } from "../ports/agent-process.ts";
+import type { Publisher } from "../ports/publisher.ts";
+import type { SourceShape } from "../ports/source.ts";
+import type { Verifier } from "../ports/verifier.ts";
+import { Workspaces, type WorkspacesShape } from "../ports/workspaces.ts";
+import { agentProcessLayer } from "../process/agent-process.ts";
+import { localPublisherLayer } from "../publish/local.ts";
+import { localDirectory } from "../sources/local-directory.ts";
+import { probeSandbox } from "../verify/sandbox/probe.ts";
+import { verifierLayer } from "../verify/service.ts";
+import { defaultScopes } from "../workspaces/scope.ts";
+import { makeWorkspaces } from "../workspaces/service.ts";
+
+/** The implementations behind the ports, one place: a new adapter, source or sandbox is registered here and nowhere else. */
+export const adapters: readonly Adapter[] = [claude, scriptedAdapter];
+
+export interface Place {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stateDirectory: string;
+  readonly worktrees: string;
+}
+
+/** Milliseconds for each of the project's own hooks; installing dependencies takes minutes. */
+const hookTimeoutMs = 600_000;
+
+/** Milliseconds one exchange with a git remote may take. */
+const pushTimeoutMs = 120_000;
+
+export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | "worktrees">): WorkspacesShape =>
+  makeWorkspaces({
+    root: worktrees,
+    project: (repository) => {
+      const { hooks, copy, env } = settingsOfRepository(config, repository);
+      return { hooks, hookTimeoutMs, copy, env, scopes: defaultScopes };
+    },
+  });
+
+export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher;
+
+export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string }> => {
+  const { config, stateDirectory } = place;
+  const scratch = join(stateDirectory, "cache", "verify");
+  const layer = Layer.mergeAll(
+    agentProcessLayer({ root: join(stateDirectory, "runs") }),
+    adaptersLayer(adapters),
+    Layer.succeed(Workspaces, makeOwnWorkspaces(place)),
+    verifierLayer({
+      scratch: join(scratch, "exports"), cache: join(scratch, "results"),
+      project: (repository) => {
+        const { checks, checkTimeoutMs, shareDependencies, env, sandbox } = settingsOfRepository(config, repository);
+        return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
+      },
+    }),
+    localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
+  );
+  return { layer, sandbox: await sandboxName(config.verify.sandbox, join(scratch, "probe")) };
+};
+
+/** What checks will run in, for people: the sandbox's name, or why there is none. */
+export const sandboxName = (setting: SandboxSetting, scratch: string): Promise<string> =>
+  Effect.runPromise(probeSandbox(setting, scratch).pipe(Effect.map(({ name }) => name), Effect.catch(({ message }) => Effect.succeed(`none: ${message}`))));
+
+export const localSources = (config: Config): readonly { readonly source: SourceShape; readonly everyMs: number }[] => {
+  const { directory, pollMs, project } = config.sources.local;
+  if (directory === undefined) return [];
+  const projects = config.projects.map((each) => projectSettings(config, each)).map(({ name, repository, lane }) => ({ name, repository, lane }));
+  return [{ source: localDirectory({ directory, projects, project }), everyMs: pollMs }];
+};

@@ -1,0 +1,50 @@
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import { Effect } from "effect";
+import manifest from "../../package.json" with { type: "json" };
+import { ClientProblem, type ConfigProblem, type LocalTools } from "../client/contract.ts";
+import { discover } from "../config/discover.ts";
+import { validateConfig } from "../config/load.ts";
+import { stateDirectory } from "../config/state-directory.ts";
+import { conventionalPostgresUrl, renderTemplate } from "../config/template.ts";
+import { openReader } from "../store/open.ts";
+import { restore } from "../store/restore.ts";
+import { asProblem, connect, settingFor } from "./connect.ts";
+import { doctor } from "./doctor.ts";
+import { systemClock } from "./system-clock.ts";
+
+/** Everything the CLI gets from the rest of the house. */
+export const createLocalTools = (): LocalTools => ({
+  connect,
+  version: manifest.version,
+  now: systemClock.now,
+
+  locateConfig: async ({ configFile, directory }) => {
+    const { file, skipped } = discover({ cwd: directory, home: homedir() }, configFile);
+    return { file, stateDirectory: stateDirectory({ configFile: file, repository: directory }), skipped: skipped.map((each) => `${each.file}: ${each.why}`) };
+  },
+
+  validate: async (file) => validateConfig(file).map((problem): ConfigProblem => ({
+    file: problem.file, line: problem.line ?? 1, column: problem.column ?? 1, key: problem.key, message: problem.message, severity: problem.severity,
+    ...(problem.write === null ? {} : { write: problem.write }),
+  })),
+
+  template: ({ postgres }) => renderTemplate({ kind: "init", ...(postgres ? { storeUrl: conventionalPostgresUrl } : {}) }),
+
+  doctor: async (options) => doctor(await settingFor(options)),
+
+  backup: async ({ to, ...options }) => {
+    const { location } = await settingFor(options);
+    const file = resolve(options.directory, to);
+    await Effect.runPromise(Effect.scoped(openReader(location).pipe(Effect.flatMap((reader) => reader.backup(file)))))
+      .catch((error: unknown) => { throw asProblem(error, "name a file that does not exist, on a disk with room"); });
+    return file;
+  },
+
+  restoreBackup: async ({ from, force, ...options }) => {
+    const { location } = await settingFor(options);
+    const { kept } = await Effect.runPromise(restore(resolve(options.directory, from), location, { force }))
+      .catch((error: unknown) => { throw error instanceof ClientProblem ? error : asProblem(error, force ? "see what is wrong with: enact-factory doctor" : "stop the factory that owns the store; add --force to keep what is there aside and restore all the same"); });
+    return kept === undefined ? "restored" : `restored; what was there is kept as ${kept}`;
+  },
+});

@@ -1,0 +1,216 @@
+// Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish.
+// Every try must end as the undisturbed run did: same status, iterations, tree, empty outbox, exactly one push.
+// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--seed S] [--keep]
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { factoryHash } from "../../src/config/state-directory.ts";
+
+const args = process.argv.slice(2);
+const number = (name: string, fallback: number): number => { const at = args.indexOf(name); return at < 0 ? fallback : Number(args[at + 1]); };
+const seed = number("--seed", Date.now() % 1_000_000);
+const driver = join(dirname(fileURLToPath(import.meta.url)), "driver.ts");
+const base = mkdtempSync(join(tmpdir(), "enact-sweep-"));
+
+/** mulberry32: a failing seed can be run again. */
+const random = ((state: number) => () => {
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+})(seed);
+
+const git = (cwd: string, ...argv: readonly string[]): string => execFileSync("git", ["-C", cwd, "-c", "user.name=sweep", "-c", "user.email=sweep@example.invalid", ...argv], { encoding: "utf8" });
+
+/** A repository whose check fails before the work, a bare remote that counts pushes, a playbook of two iterations and a documenter. */
+const makeTemplate = (): string => {
+  const root = join(base, "template");
+  const repo = join(root, "repo");
+  mkdirSync(repo, { recursive: true });
+  git(repo, "init", "-q", "-b", "main");
+  writeFileSync(join(repo, "check.sh"), "test -f greeting.txt\n");
+  writeFileSync(join(repo, "README.md"), "# Greeting\n");
+  git(repo, "add", "-A");
+  git(repo, "commit", "-q", "-m", "start");
+  execFileSync("git", ["init", "-q", "--bare", join(root, "remote.git")]);
+  const hook = join(root, "remote.git", "hooks", "update");
+  writeFileSync(hook, '#!/bin/sh\necho "$1 $3" >> "$GIT_DIR/pushes"\n');
+  chmodSync(hook, 0o755);
+  git(repo, "remote", "add", "origin", "../remote.git");
+  writeFileSync(join(root, "config.toml"), [
+    'adapter = "scripted"', "[limits]", "crashRetries = 50", "infraRetries = 50", "retryBaseMs = 10", "retryMaxMs = 50", "interruptGraceMs = 200",
+    "[publish]", 'remote = "origin"', "[verify]", 'sandbox = "off"', '[[verify.checks]]', 'name = "greeting"', 'argv = ["sh", "check.sh"]',
+    "[autonomous.defaultStages.documenter]", "enabled = true", "",
+  ].join("\n"));
+  writeFileSync(join(root, "playbook.toml"), [
+    '[[turn]]', 'stage = "coder"', 'iteration = 1', 'steps = [{ session = "s1" }, { say = "first try" }, { write = "greeting.txt", text = "hello\\n" }, { write = "notes/draft.txt", text = "draft\\n" }, { cost = 0.01 }, { result = "wrote it" }]',
+    '[[turn]]', 'stage = "coder"', 'iteration = 2', 'steps = [{ session = "s1" }, { say = "second try" }, { write = "greeting.txt", text = "hello, world\\n" }, { cost = 0.02 }, { result = "wrote it better" }]',
+    '[[turn]]', 'stage = "critic"', 'iteration = 1', 'steps = [{ verdict = "revise", feedback = "greet the whole world" }]',
+    '[[turn]]', 'stage = "critic"', 'iteration = 2', 'steps = [{ verdict = "approve" }]',
+    '[[turn]]', 'stage = "documenter"', 'steps = [{ write = "README.md", text = "# Greeting\\n\\nSays hello, world.\\n" }, { result = "documented" }]', "",
+  ].join("\n"));
+  return root;
+};
+
+interface Outcome { readonly status: string; readonly reason: string; readonly iterations: number; readonly tree: string; readonly outbox: number; readonly deadLetters: number; readonly commits: number }
+type Life = { readonly child: ChildProcess; readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly out: string; readonly err: string }> };
+
+const live = (root: string, ...extra: readonly string[]): Life => {
+  const child = spawn(process.execPath, [driver, root, ...extra], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, HOME: root, XDG_STATE_HOME: join(root, "state-home") } });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => { out += chunk.toString(); });
+  child.stderr.on("data", (chunk: Buffer) => { err += chunk.toString(); });
+  return { child, ended: new Promise((resolve) => { child.on("close", (code, signal) => resolve({ code, signal, out, err })); }) };
+};
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+/** Runs to the end, undisturbed; the last word is the outcome. */
+const finish = async (root: string, ...extra: readonly string[]): Promise<Outcome> => {
+  const life = live(root, ...extra);
+  const timer = setTimeout(() => life.child.kill("SIGKILL"), 120_000);
+  const { code, signal, out, err } = await life.ended;
+  clearTimeout(timer);
+  if (code !== 0) throw new Error(`the finishing owner ended with ${signal ?? code}: ${err.slice(-2_000)}`);
+  return JSON.parse(out.trim().split("\n").at(-1) ?? "") as Outcome;
+};
+
+const agentsOf = (root: string): readonly number[] => {
+  const mark = `ENACT_RUN_ID=${factoryHash(join(root, ".enact", "factory"))}`;
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return readFileSync(`/proc/${name}/environ`, "latin1").includes(mark) ? [Number(name)] : [];
+    } catch {
+      // Gone, or another user's.
+      return [];
+    }
+  });
+};
+
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // Ended by itself in the meantime.
+  }
+};
+
+const problemsOf = (root: string, got: Outcome, want: Outcome): readonly string[] => {
+  const pushes = existsSync(join(root, "remote.git", "pushes")) ? readFileSync(join(root, "remote.git", "pushes"), "utf8").trim().split("\n") : [];
+  const left = agentsOf(root);
+  for (const pid of left) kill(pid);
+  return [
+    ...(["status", "iterations", "tree", "outbox", "deadLetters"] as const).flatMap((key) => (got[key] === want[key] ? [] : [`${key} is ${String(got[key])}, not ${String(want[key])}${key === "status" ? ` (${got.reason})` : ""}`])),
+    ...(pushes.length === 1 ? [] : [`${pushes.length} pushes, not 1: ${pushes.join("; ")}`]),
+    ...(left.length === 0 ? [] : [`${left.length} agent processes were left`]),
+  ];
+};
+
+let made = 0;
+const fresh = (template: string): string => {
+  const root = join(base, `try-${++made}`);
+  cpSync(template, root, { recursive: true });
+  return root;
+};
+
+interface Try { readonly name: string; readonly run: (root: string) => Promise<Outcome> }
+const failures: string[] = [];
+let tried = 0;
+
+const attempt = async (template: string, want: Outcome, each: Try): Promise<void> => {
+  const root = fresh(template);
+  let problems: readonly string[];
+  try {
+    problems = problemsOf(root, await each.run(root), want);
+  } catch (error) {
+    for (const pid of agentsOf(root)) kill(pid);
+    problems = [error instanceof Error ? error.message : String(error)];
+  }
+  tried++;
+  if (problems.length > 0) {
+    failures.push(`${each.name}: ${problems.join("; ")}${args.includes("--keep") ? ` (kept in ${root})` : ""}`);
+    process.stdout.write(`FAILED ${failures.at(-1)}\n`);
+  }
+  if (problems.length === 0 || !args.includes("--keep")) rmSync(root, { recursive: true, force: true });
+  if (tried % 20 === 0) process.stdout.write(`${tried} tried, ${failures.length} failed\n`);
+};
+
+const killedThenFinished = (delayMs: () => number) => async (root: string): Promise<Outcome> => {
+  // Sometimes the second owner dies as well.
+  for (let lives = random() < 0.25 ? 2 : 1; lives > 0; lives--) {
+    const life = live(root);
+    await Promise.race([pause(delayMs()), life.ended]);
+    life.child.kill("SIGKILL");
+    await life.ended;
+  }
+  return finish(root);
+};
+
+try {
+  const template = makeTemplate();
+  const calm = fresh(template);
+  const began = performance.now();
+  const want = await finish(calm);
+  const lastsMs = performance.now() - began;
+  if (want.status !== "done" || want.iterations !== 2) throw new Error(`the undisturbed run ended as ${JSON.stringify(want)}`);
+  process.stdout.write(`kill sweep, seed ${seed}: undisturbed run of ${want.commits} commits in ${Math.round(lastsMs)} ms\n`);
+
+  const boundaries = Array.from({ length: want.commits * 2 }, (_, n): Try => {
+    const at = Math.floor(n / 2) + 1;
+    const side = n % 2 === 0 ? "before" : "after";
+    return { name: `owner killed ${side} commit ${at}`, run: async (root) => {
+      await live(root, "--kill-at", String(at), "--when", side).ended;
+      return finish(root);
+    } };
+  });
+  const wanted = number("--boundaries", 60);
+  // Enough boundaries of one run: all of them, else once more around.
+  const chosen = Array.from({ length: wanted }, (_, n) => boundaries[wanted <= boundaries.length ? Math.floor((n * boundaries.length) / wanted) : n % boundaries.length]).flatMap((each) => (each ? [each] : []));
+  const instants = Array.from({ length: number("--random", 100) }, (_, n): Try => ({ name: `owner killed at random instant ${n + 1}`, run: killedThenFinished(() => random() * lastsMs) }));
+  const agents = Array.from({ length: number("--agents", 20) }, (_, n): Try => ({
+    name: `agents killed at random, ${n + 1}`,
+    run: async (root) => {
+      let over = false;
+      const outcome = finish(root).finally(() => { over = true; });
+      let left = 3;
+      while (!over && left > 0) {
+        await pause(random() * 400);
+        const [victim] = agentsOf(root);
+        if (victim !== undefined) {
+          kill(victim);
+          left--;
+        }
+      }
+      return outcome;
+    },
+  }));
+  const frozen = Array.from({ length: number("--frozen", 1) }, (_, n): Try => ({
+    name: `owner frozen for 25 s while another takes over, ${n + 1}`,
+    run: async (root) => {
+      const first = live(root);
+      await pause((0.2 + 0.6 * random()) * lastsMs);
+      first.child.kill("SIGSTOP");
+      const took = finish(root, "--take-over");
+      await Promise.all([took.catch(() => undefined), pause(25_000)]);
+      first.child.kill("SIGCONT");
+      const thawed = setTimeout(() => first.child.kill("SIGKILL"), 60_000);
+      await first.ended;
+      clearTimeout(thawed);
+      return took;
+    },
+  }));
+
+  const queue = [...frozen, ...chosen, ...instants, ...agents];
+  await Promise.all(Array.from({ length: 3 }, async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) await attempt(template, want, next);
+  }));
+  process.stdout.write(`kill sweep: ${chosen.length} boundaries, ${instants.length} random instants, ${agents.length} with agents killed, ${frozen.length} frozen; seed ${seed}\n`);
+  process.stdout.write(`${tried - failures.length} passed, ${failures.length} failed\n`);
+  process.exitCode = failures.length === 0 ? 0 : 1;
+} finally {
+  if (!args.includes("--keep")) rmSync(base, { recursive: true, force: true });
+}
