@@ -125,13 +125,25 @@ const counted = (names: readonly string[]): readonly string[] => {
   return names.map((name) => { const n = (seen.get(name) ?? 0) + 1; seen.set(name, n); return n === 1 ? name : `${name} #${n}`; });
 };
 
+/** Output is hostile: the patterns above meet no line longer than this, and no more text than this. Characters. */
+const lineLimit = 500, textLimit = 524_288;
+
+const linesOf = (text: string): readonly string[] => text.split("\n").map((line) => line.length > lineLimit ? line.slice(0, lineLimit) : line);
+
+const fingerprint = (output: string): string => {
+  const text = output.length > textLimit ? `${output.slice(0, textLimit / 2)}\n${output.slice(-textLimit / 2)}` : output;
+  const hash = createHash("sha256");
+  for (const line of plain(text).split("\n")) for (let at = 0; at === 0 || at < line.length; at += lineLimit) hash.update(`${scrub(line.slice(at, at + lineLimit))}\n`);
+  return hash.digest("hex").slice(0, 12);
+};
+
 /** What one run says about single tests. `ok`: the command ended with 0; then nothing failed, whatever was printed. */
 export const readTests = (output: string, ok: boolean): Tests => {
-  const lines = plain(output).split("\n");
+  const lines = linesOf(plain(output));
   const found = [tap, nodeSpec, pytest, cargo, go, vitestOrJest].map((read) => read(lines)).find((tests) => tests !== undefined);
   const passed = found?.passed == null ? null : counted(found.passed);
   if (ok) return { failed: [], passed };
   const failed = found !== undefined && found.failed.length > 0 ? found.failed : diagnostics(lines)?.failed ?? [];
   if (failed.length > 0) return { failed: counted(failed).map((name) => name.slice(0, 300)), passed };
-  return { failed: [`output ${createHash("sha256").update(scrub(output)).digest("hex").slice(0, 12)}`], passed };
+  return { failed: [`output ${fingerprint(output)}`], passed };
 };

@@ -69,8 +69,12 @@ const outcomeOf = (check: Check, ran: Ran): Outcome => {
   const status = statusOf(ran);
   const tests = readTests(ran.output, status === "passed" || status === "missing");
   return {
-    result: { name: check.name, status, exitCode: ran.exitCode ?? null, failures: status === "timeout" ? [`took longer than ${check.timeoutMs} ms`] : [...tests.failed], tail: redact(Buffer.from(redact(ran.output)).subarray(-tailBytes).toString("utf8")), durationMs: ran.durationMs, flaky: false },
-    passed: tests.passed === null ? null : [...tests.passed],
+    result: { name: check.name, status, exitCode: ran.exitCode ?? null, failures: status === "timeout" ? [`took longer than ${check.timeoutMs} ms`] : tests.failed.map(redact),
+      // Redacted before the cut, so that a secret across it is seen whole.
+      tail: Buffer.from(redact(ran.output.slice(-8 * tailBytes))).subarray(-tailBytes).toString("utf8"),
+      durationMs: ran.durationMs, flaky: false,
+    },
+    passed: tests.passed === null ? null : tests.passed.map(redact),
   };
 };
 
