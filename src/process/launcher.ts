@@ -61,6 +61,7 @@ fi
   exec /usr/bin/env -u _ "$@"
 ) <"$__enact_dir/$__enact_in" >>"$__enact_dir/out" 2>>"$__enact_dir/err" 8>&- 9>&-
 __enact_code=$?
+[ "$__enact_mode" = open ] && exec 8>&-
 printf '%-15s\\n' "$__enact_code" 1<>"$__enact_dir/.exit.$$"
 mv -f "$__enact_dir/.exit.$$" "$__enact_dir/exit"
 `;

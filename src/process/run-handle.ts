@@ -162,18 +162,20 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
 
   const sweep = Effect.promise(async () => {
     const found = new Set<number>();
+    const rest = (): Promise<void> => new Promise<void>((resume) => setTimeout(resume, sweepPauseMs));
+    // A launcher that has written its exit is on its way out by itself, with the tool that wrote it; neither is a survivor.
+    for (let round = 0; round < sweepRounds && readIfThere(paths.exit) !== undefined && launcherLives(paths); round++) await rest();
     for (let round = 0; round < sweepRounds; round++) {
       const run = identity();
       const rows = await members();
-      // A launcher that has written its exit is on its way out by itself; one that has not would lose its run.
-      if (run.launcher !== undefined && run.launcherLives && readIfThere(paths.exit) === undefined) kill(run.launcher, "SIGKILL");
+      if (run.launcher !== undefined && run.launcherLives) kill(run.launcher, "SIGKILL");
       else if (rows.length === 0) break;
       for (const row of rows) {
         if (!isSame(row)) continue;
         found.add(row.pid);
         kill(row.pid, "SIGKILL");
       }
-      if (round > 0) await new Promise<void>((resume) => setTimeout(resume, sweepPauseMs));
+      if (round > 0) await rest();
     }
     return found.size;
   });

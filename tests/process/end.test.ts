@@ -70,6 +70,24 @@ describe("the interrupt ladder", () => {
   });
 });
 
+test("ADAPT-10 runs are listed and ended one by one: only that group ends, and after the last none is left", async () => {
+  const names = ["first", "second", "third"];
+  const handles = await Promise.all(names.map((name) => it.start(it.js(name, `console.log(process.pid);${forever}`, { labels: { name } }))));
+  const pids = await Promise.all(handles.map(async (handle) => Number((await until(handle, "")).text)));
+  const listed = async () => (await Effect.runPromise(it.processes.list)).map(({ labels, alive }) => [labels["name"], alive]).sort();
+  expect(await listed()).toEqual([["first", true], ["second", true], ["third", true]]);
+  const [one, ...others] = handles;
+  if (!one) throw new Error("no handle");
+  await Effect.runPromise(one.signal("SIGTERM"));
+  expect(await exitOf(one)).toMatchObject({ signal: "SIGTERM", lost: false });
+  expect(await Promise.all(pids.map(isAlive))).toEqual([false, true, true]);
+  expect(await listed()).toEqual([["first", false], ["second", true], ["third", true]]);
+  for (const handle of others) await Effect.runPromise(handle.sweep);
+  for (const handle of others) await exitOf(handle);
+  expect(await Promise.all(pids.map(isAlive))).toEqual([false, false, false]);
+  expect((await listed()).map(([, alive]) => alive)).toEqual([false, false, false]);
+});
+
 test("activity counts the CPU of every living process of the run, and stands still when they sleep", async () => {
   const busy = "const until=process.cpuUsage().user+300000;while(process.cpuUsage().user<until);";
   const handle = await it.start(it.js("cpu", `require('child_process').spawn(process.execPath,['-e',${JSON.stringify(`${busy}console.log('done');${forever}`)}],{detached:true,stdio:'inherit'}).unref();${forever}`));

@@ -2,12 +2,12 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Effect, Stream } from "effect";
-import type { AgentEvent, TurnOutcome, TurnRequest } from "../../../src/domain/agent.ts";
-import { RunId, WorkItemId } from "../../../src/domain/ids.ts";
-import { begin, finish, push } from "../../../src/domain/turn-outcome.ts";
-import type { Adapter } from "../../../src/ports/adapter.ts";
-import type { RunHandle } from "../../../src/ports/agent-process.ts";
-import type { Rig } from "../../process/rig.ts";
+import type { AgentEvent, TurnOutcome, TurnRequest } from "../../src/domain/agent.ts";
+import { RunId, WorkItemId } from "../../src/domain/ids.ts";
+import { begin, finish, push } from "../../src/domain/turn-outcome.ts";
+import type { Adapter } from "../../src/ports/adapter.ts";
+import type { RunHandle } from "../../src/ports/agent-process.ts";
+import type { Rig } from "../process/rig.ts";
 
 export const turnRequest = (rig: Rig, id: string, more: Partial<TurnRequest> = {}): TurnRequest => ({
   runId: RunId.parse(id), item: WorkItemId.parse("LOC-1"), attempt: 1, stage: "coder", iteration: 1, tryNumber: 1, adapter: "scripted", model: null,
