@@ -67,7 +67,7 @@ export const durableContract = (name: string, place: () => Promise<StoreLocation
         await close();
       }
       expect(acknowledged).toBeGreaterThan(20);
-    }, 180_000);
+    }, 400_000);
 
     test("an owner that was stopped while another took over writes nothing when it goes on", async () => {
       const location = await place();

@@ -109,4 +109,4 @@ test("random sequences of commits read the same on memory, SQLite and PostgreSQL
   }), { numRuns: 40 });
   // The generator must reach refusals, or it shows nothing about atomicity.
   expect(refused).toBeGreaterThan(0);
-}, 180_000);
+}, 400_000);

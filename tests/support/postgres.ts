@@ -40,9 +40,9 @@ const freePort = (): Promise<number> => new Promise((resolve, reject) => {
   });
 });
 
-// $1 bin, $2 directory, the rest: ports to try. Says `ready PORT`, waits for the end of its input, then clears up, whatever happened.
+// $1 bin, $2 directory, $3 fsync on or off, the rest: ports to try. Says `ready PORT`, waits for the end of its input, then clears up, whatever happened.
 const watch = `
-bin=$1 dir=$2; shift 2
+bin=$1 dir=$2 fsync=$3; shift 3
 as() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi; }
 finish() { as "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1; rm -rf "$dir"; }
 trap finish EXIT
@@ -51,7 +51,7 @@ if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; fi
 cd "$dir" || exit 1
 as "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8 >"$dir/initdb.log" 2>&1 || as "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync -E UTF8 --no-locale >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; exit 1; }
 for port in "$@"; do
-  if as "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/server.log" -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=100" start >/dev/null 2>&1 </dev/null; then
+  if as "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/server.log" -o "-p $port -k $dir -c listen_addresses=127.0.0.1 -c fsync=$fsync -c max_connections=100" start >/dev/null 2>&1 </dev/null; then
     echo "ready $port"; cat >/dev/null; exit 0
   fi
 done
@@ -82,12 +82,12 @@ const ready = (child: ChildProcess): Promise<number> => new Promise((resolve, re
   }
 });
 
-/** Starts a server (about a second). `stop` it in `afterAll`; a killed run needs no stop (I1). */
-export const startPostgres = async (bin: string): Promise<PostgresServer> => {
+/** Starts a server (about a second), without fsync unless asked for. `stop` it in `afterAll`; a killed run needs no stop (I1). */
+export const startPostgres = async (bin: string, options: { readonly fsync?: boolean } = {}): Promise<PostgresServer> => {
   const directory = mkdtempSync(join(tmpdir(), "enact-pg-"));
   const ports = [await freePort(), await freePort(), await freePort()];
   // Detached: a Ctrl-C for the test run must not reach the watcher before it can clear up.
-  const child = spawn("/bin/sh", ["-c", watch, "postgres-watch", bin, directory, ...ports.map(String)], {
+  const child = spawn("/bin/sh", ["-c", watch, "postgres-watch", bin, directory, options.fsync === true ? "on" : "off", ...ports.map(String)], {
     stdio: ["pipe", "pipe", "ignore"], detached: true, env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" },
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));

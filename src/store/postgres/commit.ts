@@ -5,12 +5,19 @@
 // I3 Steps of one statement do not see each other; `fold` has made sure that they need not.
 import type { Cause, Commit, DeadLetter, EventJson } from "../../ports/store.ts";
 import { Refusal } from "../failure.ts";
+import type { Heads } from "../heads.ts";
 import { storable } from "../text.ts";
 import { schemaName as s } from "./connect.ts";
 import { type Changes, fold } from "./fold.ts";
 import { mailLockCall } from "./lock.ts";
 
-export interface Statement { readonly name?: string; readonly text: string; readonly values: readonly unknown[] }
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+  /** Where the journals of the actors it names end once this is durable. */
+  readonly reached?: ReadonlyMap<string, number>;
+}
 /** What every fenced statement answers. */
 export interface Answer { readonly generation: number | null; readonly wrong: string | null }
 
@@ -70,21 +77,29 @@ const changeRows = (script: Script, c: Changes): void => {
 };
 
 /** One prepared statement per combination of steps; there are few in use and at most a few hundred. */
-const named = (c: Changes): string => `commit-${[c.takenMail, c.takenOutbox, c.mail, c.outbox, [...c.finals, ...c.clearedAlarms], c.alarms, c.snapshots, c.views].map((rows) => (rows.length > 0 ? "1" : "0")).join("")}`;
+const named = (c: Changes, unknown: readonly unknown[]): string => `commit-${[unknown, c.takenMail, c.takenOutbox, c.mail, c.outbox, [...c.finals, ...c.clearedAlarms], c.alarms, c.snapshots, c.views].map((rows) => (rows.length > 0 ? "1" : "0")).join("")}`;
 
 const sequenceRefused = (actor: string, generation: number): Refusal =>
   new Refusal({ _tag: "StoreFenced", generation, message: `the journal of ${actor} does not end just before this commit: another writer was here, or an event was committed twice` });
 
-export const commitStatement = (commits: readonly Commit[], generation: number): Statement => {
+/** `heads`: where journals are known to end; only the others are looked up. */
+export const commitStatement = (commits: readonly Commit[], generation: number, heads: Heads): Statement => {
   const changes = fold(commits);
   if ("wrong" in changes) throw sequenceRefused(changes.wrong.actor, generation);
+  const unknown: (readonly [string, number])[] = [];
+  for (const head of changes.heads) {
+    const [actor, seq] = head;
+    const before = heads.get(actor);
+    if (before === undefined) unknown.push(head);
+    else if (seq !== before + 1) throw sequenceRefused(actor, generation);
+  }
   const script = new Script();
-  script.step("wrong", `MATERIALIZED (SELECT r.actor FROM ${script.rows(changes.heads, { actor: "text", seq: "int" })} WHERE r.seq <> 1 + coalesce((SELECT max(j.seq) FROM ${s}.journal j WHERE j.actor = r.actor), 0) LIMIT 1)`);
-  fence(script, generation, " AND NOT EXISTS (SELECT FROM wrong)");
+  if (unknown.length > 0) script.step("wrong", `MATERIALIZED (SELECT r.actor FROM ${script.rows(unknown, { actor: "text", seq: "int" })} WHERE r.seq <> 1 + coalesce((SELECT max(j.seq) FROM ${s}.journal j WHERE j.actor = r.actor), 0) LIMIT 1)`);
+  fence(script, generation, unknown.length > 0 ? " AND NOT EXISTS (SELECT FROM wrong)" : "");
   const by = script.parameter(generation, "int");
   script.step("new_journal", `(INSERT INTO ${s}.journal (actor, seq, generation, event, at) SELECT r.actor, r.seq, ${by}, r.event, r.at FROM go, ${script.rows(changes.journal, { actor: "text", seq: "int", event: "text", at: "bigint" })} ORDER BY r.n)`);
   changeRows(script, changes);
-  return { name: named(changes), ...finish(script, "(SELECT actor FROM wrong)") };
+  return { name: named(changes, unknown), ...finish(script, unknown.length > 0 ? "(SELECT actor FROM wrong)" : "NULL"), reached: changes.reached };
 };
 
 /** Throws what an answer says about the write. */

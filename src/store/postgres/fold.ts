@@ -5,6 +5,8 @@ import type { Commit } from "../../ports/store.ts";
 export interface Changes {
   /** Actor, its first seq in the batch. */
   readonly heads: readonly [string, number][];
+  /** Actor, its last seq in the batch. */
+  readonly reached: ReadonlyMap<string, number>;
   /** Actor, seq, event, at. */
   readonly journal: readonly [string, number, string, number][];
   readonly takenMail: readonly number[];
@@ -40,7 +42,7 @@ export const fold = (commits: readonly Commit[]): Changes | { readonly wrong: Co
   const alarms = new Map<Address, Map<string, number | null>>();
   const snapshots = new Map<string, [string, string, number, number, string]>();
   const views = new Map<string, [string, number, string, number]>();
-  const last = new Map<Address, number>();
+  const reached = new Map<string, number>();
   const setAlarm = (actor: Address, name: string, at: number | null): void => {
     const named = alarms.get(actor);
     if (named === undefined) alarms.set(actor, new Map([[name, at]]));
@@ -48,10 +50,10 @@ export const fold = (commits: readonly Commit[]): Changes | { readonly wrong: Co
   };
 
   for (const c of commits) {
-    const before = last.get(c.actor);
+    const before = reached.get(c.actor);
     if (before === undefined) heads.push([c.actor, c.seq]);
     else if (c.seq !== before + 1) return { wrong: c };
-    last.set(c.actor, c.seq);
+    reached.set(c.actor, c.seq);
     journal.push([c.actor, c.seq, c.event, c.at]);
     switch (c.cause?.row) {
       case "mail":
@@ -86,5 +88,5 @@ export const fold = (commits: readonly Commit[]): Changes | { readonly wrong: Co
       else set.push([actor, name, at]);
     }
   }
-  return { heads, journal, takenMail, takenOutbox, mail, outbox: [...outbox.values()], finals: [...finals], clearedAlarms: cleared, alarms: set, snapshots: [...snapshots.values()], views: [...views.values()] };
+  return { heads, reached, journal, takenMail, takenOutbox, mail, outbox: [...outbox.values()], finals: [...finals], clearedAlarms: cleared, alarms: set, snapshots: [...snapshots.values()], views: [...views.values()] };
 };

@@ -3,10 +3,11 @@
 // I2 A write whose outcome the server did not tell ends the session: nothing goes on from an unknown state.
 // I3 When that session ends for whatever reason, every write fails with `StoreFenced` from then on; the write under way with `StoreUnavailable`.
 import { Effect, type Scope } from "effect";
-import { Client } from "pg";
-import { type CommitError, type OpenError, StoreFenced, type StoreShape } from "../../ports/store.ts";
+import { Client, DatabaseError } from "pg";
+import type { CommitError, OpenError, StoreShape } from "../../ports/store.ts";
 import { commitError, openError } from "../error.ts";
-import { codeOf, messageOf, Refusal } from "../failure.ts";
+import { messageOf, Refusal } from "../failure.ts";
+import { makeHeads } from "../heads.ts";
 import type { OpenOptions } from "../location.ts";
 import { type Answer, attemptStatement, checkAnswer, commitStatement, deadLetterStatement, type Statement, stillOwnerStatement } from "./commit.ts";
 import { type Place, placeOf, prepare } from "./connect.ts";
@@ -46,8 +47,8 @@ const openSession = async (place: Place, takeOver: boolean): Promise<Session> =>
   }
 };
 
-/** Did the server itself refuse (five characters, PostgreSQL manual, appendix A), or did we, before or after the statement? */
-const isAnswered = (error: unknown): boolean => error instanceof Refusal || /^[0-9A-Z]{5}$/.test(codeOf(error));
+/** Did the server itself refuse? Then the statement is known to have changed nothing. */
+const isAnswered = (error: unknown): boolean => error instanceof DatabaseError;
 
 /** Owns the store in a PostgreSQL database until the Scope ends. */
 export const openPostgresOwner = (url: string, options: OpenOptions): Effect.Effect<StoreShape, OpenError, Scope.Scope> => Effect.gen(function* () {
@@ -57,26 +58,34 @@ export const openPostgresOwner = (url: string, options: OpenOptions): Effect.Eff
   const reading = yield* poolOf(place);
   const generation = yield* opening(() => prepare(reading.db, place));
 
-  const fenced = (why: string): StoreFenced => new StoreFenced({ generation, message: `the owner's session with PostgreSQL is gone (${why}); this process must stop` });
-  const write = (make: () => Statement): Effect.Effect<void, CommitError> => Effect.suspend(() => {
+  const heads = makeHeads();
+  // One at a time: a commit is made out of what the one before it reached.
+  let last: Promise<unknown> = Promise.resolve();
+  const send = async (make: () => Statement): Promise<void> => {
     const lost = session.lost();
-    if (lost !== undefined) return Effect.fail(fenced(lost));
-    return Effect.tryPromise({
-      try: async () => {
-        const statement = make();
-        const { rows } = await session.client.query<Answer>({ ...statement, values: [...statement.values] }).catch((error: unknown) => {
-          if (!isAnswered(error)) session.abandon();
-          throw error;
-        });
-        checkAnswer(rows[0], generation);
-      },
-      catch: (error) => commitError(commitFailure(error, place.name)),
+    if (lost !== undefined) throw new Refusal({ _tag: "StoreFenced", generation, message: `the owner's session with PostgreSQL is gone (${lost}); this process must stop` });
+    const { name, text, values, reached } = make();
+    const { rows } = await session.client.query<Answer>({ ...(name === undefined ? {} : { name }), text, values: [...values] }).catch((error: unknown) => {
+      if (!isAnswered(error)) session.abandon();
+      throw error;
     });
+    checkAnswer(rows[0], generation);
+    heads.confirm(reached ?? []);
+  };
+  const write = (make: () => Statement): Effect.Effect<void, CommitError> => Effect.tryPromise({
+    try: () => {
+      const mine = last.then(() => send(make));
+      last = mine.catch(() => {
+        // Its own caller hears of it.
+      });
+      return mine;
+    },
+    catch: (error) => commitError(commitFailure(error, place.name)),
   });
   return {
     ...readsOf(reading, place),
     generation,
-    commit: (commits) => write(() => (commits.length === 0 ? stillOwnerStatement : commitStatement(commits, generation))),
+    commit: (commits) => write(() => (commits.length === 0 ? stillOwnerStatement : commitStatement(commits, generation, heads))),
     attempt: (key) => write(() => attemptStatement(key, generation)),
     deadLetter: (letter, cause) => write(() => deadLetterStatement(letter, cause, generation)),
     stillOwner: write(() => stillOwnerStatement),

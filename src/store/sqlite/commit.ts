@@ -6,6 +6,7 @@ import { statSync } from "node:fs";
 import type Database from "better-sqlite3";
 import type { Cause, Commit, DeadLetter, EventJson } from "../../ports/store.ts";
 import { Refusal } from "../failure.ts";
+import { makeHeads } from "../heads.ts";
 import { storable } from "../text.ts";
 
 export interface Writes {
@@ -27,9 +28,9 @@ export const prepareWrites = (db: Database.Database, generation: number): Writes
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const owner = db.prepare<[], number>("SELECT generation FROM meta WHERE id = 1").pluck();
-  // Inserts nothing unless the sequence goes on without a gap; a repeat meets the unique key.
-  const journal = db.prepare<[string, number, number, string, number, number, string]>(
-    "INSERT INTO journal (actor, seq, generation, event, at) SELECT ?, ?, ?, ?, ? WHERE ? = 1 + coalesce((SELECT max(seq) FROM journal WHERE actor = ?), 0)");
+  const journal = db.prepare<[string, number, number, string, number]>("INSERT INTO journal (actor, seq, generation, event, at) VALUES (?, ?, ?, ?, ?)");
+  const lastSeq = db.prepare<[string], number | null>("SELECT max(seq) FROM journal WHERE actor = ?").pluck();
+  const heads = makeHeads();
   const takeMail = db.prepare<[number]>("DELETE FROM mail WHERE id = ?");
   const takeOutbox = db.prepare<[string]>("DELETE FROM outbox WHERE key = ?");
   const clearAlarm = db.prepare<[string, string]>("DELETE FROM alarms WHERE actor = ? AND name = ?");
@@ -66,10 +67,14 @@ export const prepareWrites = (db: Database.Database, generation: number): Writes
       case "alarm": return void clearAlarm.run(actor, cause.name);
     }
   };
-  const apply = (c: Commit): void => {
-    if (journal.run(c.actor, c.seq, generation, c.event, c.at, c.seq, c.actor).changes !== 1) {
+  /** `reached`: the sequences within this batch. */
+  const apply = (c: Commit, reached: Map<string, number>): void => {
+    const before = reached.get(c.actor) ?? heads.get(c.actor) ?? lastSeq.get(c.actor) ?? 0;
+    if (c.seq !== before + 1) {
       throw new Refusal({ _tag: "StoreFenced", generation, message: `the journal of ${c.actor} does not end just before ${c.seq}: another writer was here, or an event was committed twice` });
     }
+    reached.set(c.actor, c.seq);
+    journal.run(c.actor, c.seq, generation, c.event, c.at);
     if (c.cause !== undefined) take(c.actor, c.cause);
     for (const m of c.mail ?? []) enqueue(m.to, m.event, c.at);
     c.effects?.forEach((e, n) => effect.run(`${c.actor}:${c.seq}:effect:${n}`, c.actor, e.kind, e.payload, c.at));
@@ -82,7 +87,13 @@ export const prepareWrites = (db: Database.Database, generation: number): Writes
     if (c.final === true) clearAlarms.run(c.actor);
   };
   return {
-    commit: (commits) => transaction(() => commits.forEach(apply)),
+    commit: (commits) => {
+      const reached = new Map<string, number>();
+      transaction(() => {
+        for (const c of commits) apply(c, reached);
+      });
+      heads.confirm(reached);
+    },
     enqueue,
     attempt: (key) => transaction(() => void attempt.run(key)),
     deadLetter: (l, cause) => transaction(() => {
