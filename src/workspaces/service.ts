@@ -8,12 +8,12 @@
  * I4 Each operation may be killed at any instant and asked again; references move by compare-and-swap only.
  * I5 One operation at a time on one worktree.
  */
-import { Effect, Layer, Semaphore } from "effect";
+import { Effect, Semaphore } from "effect";
 import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { GitFailed, commitOf, git, gitAsks, gitBytes } from "../git/git.ts";
-import { type CommittedWork, WorkspaceEscape, type WorkspaceError, WorkspaceIo, Workspaces, type WorkspacesShape, WorkspaceUnusable } from "../ports/workspaces.ts";
+import { type CommittedWork, WorkspaceEscape, type WorkspaceError, WorkspaceIo, type WorkspacesShape, WorkspaceUnusable } from "../ports/workspaces.ts";
 import { type Change, changesBetween } from "./changes.ts";
 import { commitTree, listCheckpoints, storeCheckpoint } from "./checkpoints.ts";
 import { discard, keepAside, nestedRepositories } from "./discard.ts";
@@ -182,5 +182,3 @@ export const makeWorkspaces = (options: WorkspacesOptions): WorkspacesShape => {
     remove: (item, workspace, repository) => alone(workspace.path, settled(rootOf.pipe(Effect.flatMap((root) => removeWorktree(options, root, item, workspace.path, repository))))),
   };
 };
-
-export const workspacesLayer = (options: WorkspacesOptions): Layer.Layer<Workspaces> => Layer.succeed(Workspaces, makeWorkspaces(options));

@@ -99,7 +99,7 @@ test("killed at random instants and asked again, the remote sees exactly one upd
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
     const delay = (seed >>> 8) % 700;
     await new Promise<void>((resolve) => {
-      const child = spawn(process.execPath, [join(import.meta.dirname, "once.ts"), b.repository, b.reports, b.base, b.head], { stdio: "ignore", detached: true });
+      const child = spawn(process.execPath, [join(import.meta.dirname, "child.ts"), b.repository, b.reports, b.base, b.head], { stdio: "ignore", detached: true });
       // Half of the time only the owner dies and its git goes on, half of the time all of them.
       const timer = setTimeout(() => { try { process.kill(n % 2 === 0 ? -(child.pid ?? 0) : child.pid ?? 0, "SIGKILL"); } catch { /* it was faster */ } }, delay);
       child.once("close", () => { clearTimeout(timer); resolve(); });

@@ -61,7 +61,7 @@ process.exit(0);`);
     expect(limit.output).toBe("0\n4096\n");
   });
 
-  const script = join(import.meta.dirname, "unprivileged.ts");
+  const script = join(import.meta.dirname, "child.ts");
   const as = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
   const readable = process.getuid?.() === 0 && spawnSync("setpriv", [...as, "sh", "-c", 'test -r "$0" && test -x "$1"', script, process.execPath]).status === 0;
   if (!readable) console.warn("SKIPPED: bubblewrap as another user needs root, and a checkout that other users can read");
