@@ -3,17 +3,12 @@ import { type OpenError, StoreUnavailable } from "../ports/store.ts";
 import { openError } from "./error.ts";
 import type { OpenFailure } from "./failure.ts";
 import type { StoreLocation } from "./location.ts";
+import type { Restored, RestoreOutcome } from "./restored.ts";
+
+export type { Restored } from "./restored.ts";
 
 /** The target holds data and `force` was not given. Nothing was changed. */
 export class RestoreRefused extends Data.TaggedError("RestoreRefused")<{ readonly message: string }> {}
-
-export interface Restored {
-  /** Where what was there before is kept (a file, or a schema of the database); undefined when nothing was. */
-  readonly kept: string | undefined;
-}
-
-/** What a dialect's restore answers or throws as a `Refusal`. */
-export type RestoreOutcome = Restored | { readonly refused: string };
 
 /**
  * Puts a backup (of either dialect: it is an SQLite file) in the place of a store. Refuses while an owner lives, and when the

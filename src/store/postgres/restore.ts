@@ -5,7 +5,7 @@ import { Client } from "pg";
 import { copyTables } from "../copy.ts";
 import { messageOf, type OpenFailure, Refusal } from "../failure.ts";
 import { migrate } from "../migrations.ts";
-import type { RestoreOutcome } from "../restore.ts";
+import type { RestoreOutcome } from "../restored.ts";
 import { kyselyOver } from "../sqlite/connect.ts";
 import { openFailure as backupFailure } from "../sqlite/errors.ts";
 import { openBackup } from "../sqlite/restore.ts";

@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import Database from "better-sqlite3";
 import { copyTables } from "../copy.ts";
 import { messageOf, type OpenFailure } from "../failure.ts";
-import type { RestoreOutcome } from "../restore.ts";
+import type { RestoreOutcome } from "../restored.ts";
 import { createDatabase, databasePath, inspect, kyselyOver, prepareDirectory } from "./connect.ts";
 import { openFailure } from "./errors.ts";
 import { acquireLock } from "./lock.ts";
