@@ -26,8 +26,8 @@ const contextOf = (snapshot: AnyMachineSnapshot): ProgressContext => snapshot.co
 const seenIn = (edge: Edge): Observation | undefined => observes.find((event) => event === edge.event)?.seen;
 
 /** The second of the same in a row, said without the rules' own words. */
-const secondInARow = (context: ProgressContext, seen: Observation): string | undefined => {
-  const { facts } = context, before = facts.diffs.at(-1);
+const secondInARow = ({ facts }: ProgressContext, seen: Observation): string | undefined => {
+  const before = facts.diffs.at(-1);
   switch (seen.kind) {
     case "tool": return seen.repeats === 2 ? "repeatedTool" : undefined;
     case "monologue": return seen.messages === 2 ? "monologue" : undefined;
@@ -35,7 +35,7 @@ const secondInARow = (context: ProgressContext, seen: Observation): string | und
     case "diff": return before === undefined ? undefined : before === seen.hash ? "sameDiff" : facts.diffs.at(-2) === seen.hash ? "oscillation" : undefined;
     case "feedback": return facts.feedback.length > 2 && seen.words.length > 2 ? "sameFeedback" : facts.feedback.length === 2 && seen.words.length === 2 ? "sameFeedback" : undefined;
     case "cost": return facts.costSinceChange === 1 ? "costWithoutChange" : undefined;
-    case "fixed": return undefined;
+    default: return undefined;
   }
 };
 

@@ -1,4 +1,4 @@
-import type { AnyMachineSnapshot, EventObject } from "xstate";
+import type { AnyMachineSnapshot } from "xstate";
 import type { Edge, StepAction } from "../catalog.ts";
 
 /** How invariants read a step: what it asked of the host, and where it went. */
@@ -41,7 +41,7 @@ export const ignored = ({ from, to, actions }: Edge): boolean => same(from.value
 export const now = 1_000_000;
 
 /** An event of an alphabet, stamped as the host stamps it. */
-export const stamped = <E extends { readonly type: string }>(event: E): EventObject & E => ({ ...event, at: now });
+export const stamped = <const E extends { readonly type: string }>(event: E): E & { readonly at: number } => ({ ...event, at: now });
 
 /** A time as explorations tell it apart. */
 export const when = (time: number | null): "none" | "future" | "due" => (time === null ? "none" : time > now ? "future" : "due");

@@ -21,10 +21,10 @@ const audit: Audit = { findings: [] };
 /** Much later than any backoff. */
 const named = now + 10 * policy.retryMaxMs;
 
-const turn = (ended: TurnOutcome["ended"], more: Partial<TurnOutcome> = {}) => stamped({
-  type: "turn.ended" as const,
-  outcome: { runId: RunId.parse("run-1"), ended, sessionId: null, sessionCostUsd: 0.75, costUsd: 0.25, usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0 }, verdict: null, audit: null, permissionDenials: ["Bash"], swept: 0, ...more },
-});
+const turn = (ended: TurnOutcome["ended"], more: Partial<TurnOutcome> = {}) => {
+  const outcome: TurnOutcome = { runId: RunId.parse("run-1"), ended, sessionId: null, sessionCostUsd: 0.75, costUsd: 0.25, usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0 }, verdict: null, audit: null, permissionDenials: ["Bash"], swept: 0, ...more };
+  return stamped({ type: "turn.ended", outcome });
+};
 const failed = (failure: AgentFailure) => turn({ how: "failed", failure });
 
 const message = "it said so";

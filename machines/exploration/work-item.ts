@@ -5,7 +5,7 @@ import type { Edge, Exploration } from "../catalog.ts";
 import type { PipelineEnded } from "../pipeline.ts";
 import type { WorkItemContext, WorkItemEvent, WorkItemInput } from "../work-item.ts";
 import { id, item, policy, report, workspace } from "./fixtures.ts";
-import { alarm, asked, at, ignored, implies, now, same, spawned, stamped, told, when } from "./reading.ts";
+import { alarm, asked, at, ignored, now, same, spawned, stamped, told, when } from "./reading.ts";
 
 const input = (more: Partial<Policy>, operatorLane: WorkItemInput["item"]["operatorLane"] = "none", attempt = 1): WorkItemInput => ({ item: { ...item, operatorLane }, attempt, policy: { ...policy, itemFailures: 0, infraRetries: 0, ...more } });
 
@@ -49,7 +49,7 @@ const read = (edge: Edge): Reading => {
 };
 
 /** The pipeline's end decides what becomes of the item: at work, or while its question is open. */
-const decides = ({ state, from, end }: Reading): end is PipelineEnded => end !== undefined && (state === "operating" || (state === "blocked" && from.blocked === "needsHuman"));
+const decides = ({ state, from, end }: Reading): boolean => end !== undefined && (state === "operating" || (state === "blocked" && from.blocked === "needsHuman"));
 const isInfra = (end: End): boolean => end.failure === "infra";
 const afterPipeline = (from: WorkItemContext, end: End): string => {
   if (end.outcome === "done") return "verifying";
