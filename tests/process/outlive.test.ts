@@ -1,12 +1,12 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Effect } from "effect";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { makeAgentProcess } from "../../src/process/agent-process.ts";
-import { runMark, scan } from "../../src/process/process-table.ts";
 import { launcherLives, launcherPid, prepare, runPaths } from "../../src/process/run-directory.ts";
 import { exitOf, isAlive, node, rig, runId, texts, until, type Rig } from "./rig.ts";
 
@@ -113,22 +113,21 @@ describe("one child, whatever crashes (I1, I6)", () => {
     expect(traced("again")).toBe(1);
   });
 
-  test("a launcher stopped before its start and woken after another one won does nothing", async () => {
+  test("a launcher held up before the race and let go after another one won does nothing", async () => {
     const spec = sameRun("late");
-    // Stopped as soon as it exists; the rival owner then starts the same run.
-    const first = await owner();
-    first.child.stdin.write("late\n");
-    const mine = async (): Promise<number | undefined> => (await scan()).find((row) => row.mark === runMark(it.root, spec.runId))?.pid;
-    const launcher = await vi.waitFor(async () => { const pid = await mine(); expect(pid).toBeDefined(); return pid ?? 0; }, { interval: 1, timeout: 20_000 });
-    process.kill(launcher, "SIGSTOP");
-    try {
-      const next = await it.start(spec);
-      process.kill(launcher, "SIGCONT");
-      expect(await texts(next)).toEqual(["go"]);
-    } finally {
-      if (await isAlive(launcher)) process.kill(launcher, "SIGCONT");
-    }
-    await vi.waitFor(async () => expect(await mine()).toBeUndefined());
+    const gate = join(it.directory, "gate");
+    const slowShell = join(it.directory, "slow-sh");
+    // The gate is a FIFO: reading it blocks until the test writes to it.
+    execFileSync("mkfifo", [gate]);
+    writeFileSync(slowShell, `#!/bin/sh\nread line <'${gate}'\nexec /bin/sh "$@"\n`, { mode: 0o755 });
+    const held = it.start(spec, makeAgentProcess({ root: it.root, shell: slowShell }));
+    await vi.waitFor(() => expect(existsSync(runPaths(it.root, spec.runId).launcherLog)).toBe(true), { interval: 5, timeout: 20_000 });
+    const winner = await it.start(spec);
+    expect(winner.adopted).toBe(false);
+    await writeFile(gate, "go\n");
+    expect((await held).adopted).toBe(true);
+    expect(await texts(winner)).toEqual(["go"]);
+    expect(await exitOf(winner)).toMatchObject({ code: 0 });
     expect(traced("late")).toBe(1);
   });
 
