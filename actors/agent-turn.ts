@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { Deferred, Effect, Fiber, type Scope, Stream } from "effect";
 import type { AnyActor, EventObject } from "xstate";
 import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, type InterruptReason } from "../machines/agent-process.ts";
@@ -13,6 +14,7 @@ import { Adapters } from "../src/ports/adapter.ts";
 import { AgentProcess, type RunHandle } from "../src/ports/agent-process.ts";
 import { Clock } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
+import { workspaceTrouble } from "./effect-handlers.ts";
 import { type EffectContext, type EffectHandler, EffectTrouble } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
@@ -78,13 +80,14 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   if (!adapter) return yield* new EffectTrouble({ class: "environment", message: `there is no adapter ${request.adapter} in this factory`, mend: `use one of ${adapters.all.map(({ name }) => name).join(", ")}` });
 
   // I2: refuses a worktree that was swapped for a link out of its place.
-  const before = yield* workspaces.fingerprint(request.workspace).pipe(Effect.mapError((error) => new EffectTrouble({ class: error._tag === "WorkspaceIo" ? "io" : "refused", message: error.message })));
-  const diff = request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError((error) => new EffectTrouble({ class: "io", message: error.message })));
+  const before = yield* workspaces.fingerprint(request.workspace).pipe(Effect.mapError(workspaceTrouble));
+  const diff = request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
   const turn = turnRequest(options, request, context, diff);
   let tally = begin(turn);
 
-  const plan = adapter.plan(turn, { env: options.env, home: options.home, runDirectory: options.runsDirectory });
+  const plan = adapter.plan(turn, { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) });
   if ("kind" in plan) return ended(withoutRun(turn, plan));
+  yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.mapError(workspaceTrouble));
   const started = yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
     stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
@@ -151,6 +154,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
 
   const result = finish(tally, { exit, swept, ...stopped(reason, turn) });
   if (result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } } as EventObject);
+  const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
+  if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
   if (after !== before) context.tell(watcher, { type: "observe", seen: { kind: "changed" } } as EventObject);
   return ended(result);

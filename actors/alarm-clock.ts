@@ -30,6 +30,11 @@ export class AlarmClock {
     if (!this.#next || at < this.#next.at) this.#arm(at);
   }
 
+  /** Whether the actor has an alarm of that name that has not fired. */
+  has(actor: Address, name: string): boolean {
+    return this.#due.get(actor)?.has(name) ?? false;
+  }
+
   drop(actor: Address): void {
     this.#due.delete(actor);
   }

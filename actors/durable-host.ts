@@ -92,6 +92,8 @@ export class DurableHost {
   #working: Promise<void> | undefined;
   #stopped: unknown;
   #retryMs = firstRetryMs;
+  /** Ends the wait after a refused commit, for a stop that must not take as long. */
+  #wake: (() => void) | undefined;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -150,6 +152,7 @@ export class DurableHost {
     if (this.#stopped) return;
     this.#stopped = reason;
     this.#alarms.stop();
+    this.#wake?.();
     for (const box of this.#mailboxes.values()) for (const envelope of box) envelope.fail?.(reason);
     this.#mailboxes.clear();
   }
@@ -167,13 +170,18 @@ export class DurableHost {
     const envelope: Envelope = { event, cause, done, fail };
     if (box) box.push(envelope);
     else this.#mailboxes.set(to, [envelope]);
-    this.#working ??= this.#work().finally(() => { this.#working = undefined; });
+    this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {
-    // Everything sent in this turn of the event loop joins the first batch.
-    await Promise.resolve();
-    while (this.#mailboxes.size > 0 && !this.#stopped) await this.#batch();
+    try {
+      // Everything sent in this turn of the event loop joins the first batch.
+      await Promise.resolve();
+      while (this.#mailboxes.size > 0 && !this.#stopped) await this.#batch();
+    } finally {
+      // In the same breath as the look into the mailboxes: what arrives a microtask later must start the work again.
+      this.#working = undefined;
+    }
   }
 
   async #batch(): Promise<void> {
@@ -247,7 +255,13 @@ export class DurableHost {
     let last: Writable<Commit> | undefined;
     let poison: { readonly error: unknown } | undefined;
     let done = 0;
+    let moved: Set<string> | undefined;
     for (const envelope of envelopes) {
+      // It rang, and before its event was taken the alarm was set anew or cleared: the ring is of the past.
+      if (envelope.cause?.row === "alarm" && (moved?.has(envelope.cause.name) || this.#alarms.has(address, envelope.cause.name))) {
+        done++;
+        continue;
+      }
       let step: Step;
       let asked: Asked;
       const event = { ...envelope.event, at };
@@ -276,7 +290,11 @@ export class DurableHost {
         commit.effects = asked.effects;
         asked.effects.forEach(({ kind, payload }, n) => batch.effects.push({ key: `${address}:${seq}:effect:${n}`, actor: address, kind, payload, at, attempts: 0 }));
       }
-      if (asked.alarms) commit.alarms = asked.alarms;
+      if (asked.alarms) {
+        commit.alarms = asked.alarms;
+        moved ??= new Set();
+        for (const { name } of asked.alarms) moved.add(name);
+      }
       if (final) commit.final = true;
       if (final || seq - snapshotSeq >= snapshotEvery) {
         commit.snapshot = { machine: entry.catalog.id, version: entry.catalog.version, state: entry.chart.save(state) };
@@ -441,10 +459,18 @@ export class DurableHost {
       this.#halt(trouble ?? error);
       return;
     }
+    if (this.#stopped) return;
     const wait = this.#retryMs;
     this.#retryMs = Math.min(wait * 2, lastRetryMs);
     this.#options.observer?.storeTrouble?.(trouble, wait);
-    await new Promise<void>((resolve) => { this.#options.clock.at(this.#options.clock.now() + wait, resolve); });
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.at(this.#options.clock.now() + wait, resolve);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = undefined;
   }
 }
 

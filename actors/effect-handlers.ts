@@ -10,7 +10,7 @@ import { type EffectHandlers, EffectTrouble } from "./effect-runner.ts";
 
 const event = <T extends { readonly type: string }>(value: T): EventObject => value;
 
-const workspaceTrouble = (error: WorkspaceError): EffectTrouble => {
+export const workspaceTrouble = (error: WorkspaceError): EffectTrouble => {
   switch (error._tag) {
     case "WorkspaceIo": return new EffectTrouble({ class: "io", message: error.message });
     case "WorkspaceUnusable": return new EffectTrouble({ class: "environment", message: error.message, mend: error.mend });

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Effect, Layer } from "effect";
 import { claude } from "../adapters/claude/adapter.ts";
 import { adaptersLayer } from "../adapters/registry.ts";
@@ -47,13 +47,14 @@ export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publish
 
 export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string }> => {
   const { config, stateDirectory } = place;
-  const scratch = join(stateDirectory, "cache", "verify");
+  // Exports stand outside every repository, as worktrees do: tools that look upwards must not find the user's.
+  const exports = join(dirname(place.worktrees), "exports");
   const layer = Layer.mergeAll(
     agentProcessLayer({ root: join(stateDirectory, "runs") }),
     adaptersLayer(adapters),
     Layer.succeed(Workspaces, makeOwnWorkspaces(place)),
     verifierLayer({
-      scratch: join(scratch, "exports"), cache: join(scratch, "results"),
+      scratch: exports, cache: join(stateDirectory, "cache", "verify"),
       project: (repository) => {
         const { checks, checkTimeoutMs, shareDependencies, env, sandbox } = settingsOfRepository(config, repository);
         return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
@@ -61,7 +62,7 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
     }),
     localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
   );
-  return { layer, sandbox: await sandboxName(config.verify.sandbox, join(scratch, "probe")) };
+  return { layer, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };
 };
 
 /** What checks will run in, for people: the sandbox's name, or why there is none. */

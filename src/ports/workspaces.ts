@@ -28,6 +28,8 @@ export interface Checkpoint { readonly ref: string; readonly commit: string }
 export interface WorkspacesShape {
   /** The item's worktree, made (branch `enact/<id>`, hooks run, files copied) or found as it was. A dirty user checkout is never touched. */
   readonly prepare: (request: WorkspaceRequest) => Effect.Effect<Workspace, WorkspaceError>;
+  /** Runs the project's own hook around an agent turn, when it has one. A failing `before_run` is `WorkspaceUnusable`; `after_run` answers with what went wrong, if anything. */
+  readonly hook: (item: WorkItemId, workspace: Workspace, name: "before_run" | "after_run") => Effect.Effect<string | undefined, WorkspaceError>;
   /** Commits everything in the worktree (untracked files included, ignored ones not) on the item's branch. No change: head stays. */
   readonly commit: (workspace: Workspace, message: string) => Effect.Effect<CommittedWork, WorkspaceError>;
   /** The diff base..head as text, cut at `maxBytes` with a marker. */

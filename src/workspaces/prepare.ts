@@ -153,7 +153,7 @@ export const prepare = (options: WorkspacesOptions, root: string) => Effect.fnUn
     }
     yield* claimBranch(repository, branch, base, record);
     yield* io("making the workspace directory", () => fs.mkdir(dirname(path), { recursive: true, mode: 0o700 }));
-    record = { version: 1, item: request.item, attempt: request.attempt, repository: repository.top, commonDir: repository.commonDir, branch, base, state: "making", running: false, copied: [...project.copy].map((name) => normalize(name)) };
+    record = { version: 1, item: request.item, attempt: request.attempt, repository: repository.top, commonDir: repository.commonDir, branch, base, state: "making", copied: [...project.copy].map((name) => normalize(name)) };
     yield* writeRecord(path, record);
     yield* createBranch(repository, branch, base);
     yield* makeWorktree(repository, path, branch);
@@ -173,15 +173,13 @@ export const prepare = (options: WorkspacesOptions, root: string) => Effect.fnUn
     record = { ...record, state: "ready" };
     yield* writeRecord(path, record);
   }
-  if (!record.running && project.hooks.before_run !== undefined) { record = { ...record, running: true }; yield* writeRecord(path, record); }
-  yield* hook("before_run");
   return { path, branch, base: record.base };
 });
 
 /** Runs one of the project's hooks, when it has that hook. */
-export const runOwnHook = (project: ProjectWorkspace, path: string, item: string) => (name: "after_create" | "before_run" | "after_run" | "before_remove"): Effect.Effect<void, WorkspaceUnusable> => {
+export const runOwnHook = (project: ProjectWorkspace, path: string, item: string) => (name: "after_create" | "before_run" | "after_run" | "before_remove"): Effect.Effect<undefined, WorkspaceUnusable> => {
   const [program, ...args] = project.hooks[name] ?? [];
-  return program === undefined ? Effect.void : runHook(name, [program, ...args], path, project.hookTimeoutMs, project.env, { ENACT_ITEM: item, ENACT_WORKSPACE: path });
+  return program === undefined ? Effect.succeed(undefined) : Effect.as(runHook(name, [program, ...args], path, project.hookTimeoutMs, project.env, { ENACT_ITEM: item, ENACT_WORKSPACE: path }), undefined);
 };
 
 /** Working copies of our index that a killed owner left. */

@@ -22,8 +22,6 @@ const Record = z.object({
   base: z.string(),
   /** `making`: no agent has seen it, it may be thrown away. `made`: worktree complete, files and hooks to do. `ready`. `removed`: only the branch is left. */
   state: z.enum(["making", "made", "ready", "removed"]),
-  /** True from before_run until after_run. */
-  running: z.boolean(),
   /** Paths copied in, which are kept out of every commit. */
   copied: z.array(z.string()),
 });

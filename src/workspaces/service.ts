@@ -125,7 +125,6 @@ const removeWorktree = Effect.fnUntraced(function* (options: WorkspacesOptions, 
       const hook = runOwnHook(options.project(repository.top), path, item);
       // The owner's hooks may fail; the work is kept whatever they do, so it is kept before and after them.
       yield* withSnapshot(tree, "keep", (snapshot) => settled(storeCheckpoint(tree, item, snapshot, "before the worktree was removed")));
-      if (tree.record.running) yield* hook("after_run").pipe(Effect.ignore);
       yield* hook("before_remove").pipe(Effect.ignore);
       for (const nested of yield* nestedRepositories(path)) yield* keepAside(path, nested);
       yield* withSnapshot(tree, "keep", (snapshot) => settled(storeCheckpoint(tree, item, snapshot, "before the worktree was removed")));
@@ -134,7 +133,7 @@ const removeWorktree = Effect.fnUntraced(function* (options: WorkspacesOptions, 
   }
   const admin = yield* adminOf(repository.commonDir, path);
   if (admin !== undefined) yield* io("forgetting the worktree", () => fs.rm(admin, { recursive: true, force: true }));
-  if (record !== undefined && record.state !== "removed") yield* writeRecord(path, { ...record, state: "removed", running: false });
+  if (record !== undefined && record.state !== "removed") yield* writeRecord(path, { ...record, state: "removed" });
 });
 
 const restoreCheckpoint = Effect.fnUntraced(function* (item: string, repositoryPath: string, ref: string, to: string): Effect.fn.Return<string, WorkspaceError | GitFailed> {
@@ -167,6 +166,10 @@ export const makeWorkspaces = (options: WorkspacesOptions): WorkspacesShape => {
     alone(path, settled(rootOf.pipe(Effect.flatMap((root) => openWorktree(root, path)), Effect.flatMap(use))));
   return {
     prepare: (request) => alone(`${request.repository}\0${request.item}`, settled(rootOf.pipe(Effect.flatMap((root) => prepare(options, root)(request))))),
+    hook: (item, workspace, name) => on(workspace.path, (tree) => {
+      const run = runOwnHook(options.project(tree.record.repository), workspace.path, item)(name);
+      return name === "before_run" ? run : run.pipe(Effect.catchTag("WorkspaceUnusable", ({ message }) => Effect.succeed(message)));
+    }),
     commit: (workspace, message) => on(workspace.path, (tree) => commitWork(tree, message)),
     diff: (workspace, maxBytes) => on(workspace.path, (tree) => Effect.gen(function* () {
       const head = (yield* commitOf(tree.place, `refs/heads/${tree.record.branch}`)) ?? tree.record.base;

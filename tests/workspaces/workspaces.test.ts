@@ -300,6 +300,8 @@ describe("hooks and files", () => {
       const ws = await run(s.workspaces.prepare(s.request));
       expect(readFileSync(join(ws.path, "secrets/key.pem"), "utf8")).toBe("k");
       await run(s.workspaces.prepare(s.request));
+      expect(await run(s.workspaces.hook(item, ws, "before_run"))).toBeUndefined();
+      expect(await run(s.workspaces.hook(item, ws, "after_run"))).toBeUndefined();
       git(ws.path, "add", "-A");
       git(ws.path, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "-m", "the agent commits everything");
       write(ws.path, { "work.txt": "w" });
@@ -308,7 +310,7 @@ describe("hooks and files", () => {
       expect(git(s.repository, "log", "--name-only", "--format=", `${ws.base}..${done.head}`)).toBe("work.txt");
       await run(s.workspaces.remove(item, ws, s.repository));
       const line = (name: string) => `${name} LOC-1 yes no ${ws.path}`;
-      expect(readFileSync(join(ws.path, "../hook.log"), "utf8").trim().split("\n")).toEqual(["after_create", "before_run", "before_run", "after_run", "before_remove"].map(line));
+      expect(readFileSync(join(ws.path, "../hook.log"), "utf8").trim().split("\n")).toEqual(["after_create", "before_run", "after_run", "before_remove"].map(line));
     } finally { delete process.env.GIVEN; delete process.env.HIDDEN; }
   });
 
@@ -320,7 +322,10 @@ describe("hooks and files", () => {
     const ws = await run(makeWorkspaces(optionsFor(s.root, { hooks: { after_create: ["true"] } })).prepare(s.request));
     const pid = Number(readFileSync(join(ws.path, "../pid"), "utf8"));
     await expect.poll(() => { try { return readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2]; } catch { return "gone"; } }).toMatch(/gone|Z/);
-    expect(await failure(makeWorkspaces(optionsFor(s.root, { hooks: { before_run: ["no-such-program-here"] } })).prepare(s.request))).toMatchObject({ _tag: "WorkspaceUnusable" });
+    const broken = makeWorkspaces(optionsFor(s.root, { hooks: { before_run: ["no-such-program-here"], after_run: ["false"] } }));
+    const again = await run(broken.prepare(s.request));
+    expect(await failure(broken.hook(item, again, "before_run"))).toMatchObject({ _tag: "WorkspaceUnusable" });
+    expect(await run(broken.hook(item, again, "after_run"))).toContain("hook after_run");
     for (const copy of ["../outside", "/etc/passwd", ".git/config"]) {
       expect(await failure(makeWorkspaces(optionsFor(s.root, { copy: [copy] })).prepare({ ...s.request, attempt: 7 }))).toBeInstanceOf(WorkspaceEscape);
     }
