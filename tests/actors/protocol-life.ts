@@ -1,0 +1,222 @@
+/**
+ * One simulated life of a factory: the real host and scheduler over the store in memory, and a world that answers as a tape says.
+ *
+ * Owns: the world (results, runs, what was published), which survives every crash of the owner as agents and git do.
+ * I1 Everything that happens is drawn from the tape; an empty tape draws what goes well, so every life ends.
+ * I2 An effect's result is decided once and told again for the same key: ports are idempotent by key.
+ */
+import { Effect, Exit, Scope } from "effect";
+import type { EventObject } from "xstate";
+import { DurableHost } from "../../actors/durable-host.ts";
+import { Scheduler } from "../../actors/scheduler.ts";
+import { policy } from "../../machines/exploration/fixtures.ts";
+import { catalog } from "../../machines/index.ts";
+import { intakeAddress } from "../../machines/intake.ts";
+import { EffectRequest } from "../../src/domain/effects.ts";
+import { type Address, parseAddress, pipelineAddress, progressAddress } from "../../src/domain/ids.ts";
+import type { OperatorLane } from "../../src/domain/lane.ts";
+import type { Policy } from "../../src/domain/policy.ts";
+import { WorkItemView } from "../../src/domain/view.ts";
+import { isTerminal } from "../../src/domain/work-item.ts";
+import { type OutboxRow, StoreFull, StoreUnavailable } from "../../src/ports/store.ts";
+import { type MemoryState, memoryState, type MemoryStore, openMemoryOwner } from "../../src/store/memory.ts";
+import { settled, SimulatedClock } from "../support/clock.ts";
+import { cancelledTurn, resultOf } from "./protocol-world.ts";
+
+export interface Plan { readonly lane: OperatorLane; readonly claim: boolean; readonly policy: Partial<Policy> }
+export interface Life { readonly items: readonly Plan[]; readonly tape: readonly number[] }
+
+export interface Lived {
+  readonly state: MemoryState;
+  readonly views: readonly WorkItemView[];
+  /** Outbox keys under which each item's results went out. */
+  readonly published: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Promises broken where only the world sees it. */
+  readonly faults: readonly string[];
+  /** What the last owner believes of each actor, as saved text. */
+  readonly believed: ReadonlyMap<Address, string>;
+  readonly crashes: number;
+}
+
+type Message = EventObject & Readonly<Record<string, unknown>>;
+
+interface Owner { readonly host: DurableHost; readonly store: MemoryStore; readonly scope: Scope.Closeable; gone: boolean }
+
+/** More steps than any life of a few items needs. */
+const stepLimit = 4_000;
+
+export const live = async (life: Life): Promise<Lived> => {
+  const clock = new SimulatedClock(1_000_000), state = memoryState();
+  const faults: string[] = [], published = new Map<string, Set<string>>();
+  const results = new Map<string, EventObject>(), told: { readonly row: OutboxRow; readonly event: EventObject }[] = [];
+  /** Rows that the present owner was given and has not answered. */
+  const open = new Map<string, OutboxRow>();
+  const views = new Map<Address, WorkItemView>();
+  const fenced: Owner[] = [];
+  let drawn = 0, crashes = 0;
+  const draw = (): number => life.tape[drawn++] ?? 0;
+  const exhausted = (): boolean => drawn >= life.tape.length;
+  const itemOf = (row: OutboxRow): string => parseAddress(row.actor)?.item ?? "?";
+
+  const given = (row: OutboxRow): void => {
+    if (row.kind === "turn" && !results.has(row.key))
+      for (const other of open.values()) if (other.kind === "turn" && other.key !== row.key && !results.has(other.key) && itemOf(other) === itemOf(row)) faults.push(`two live turns of ${itemOf(row)}: ${other.key} and ${row.key}`);
+    open.set(row.key, row);
+  };
+
+  const start = async (takeOver: boolean): Promise<Owner> => {
+    const scope = Scope.makeUnsafe();
+    const store = await Effect.runPromise(Scope.provide(openMemoryOwner(state, takeOver), scope));
+    const scheduler = new Scheduler({ slots: 2, slotsPerProject: 2, claimUnassigned: true, claim: (item) => { send(item, { type: "claim", explicit: false }); } });
+    const host = new DurableHost({
+      store, clock, catalog, residents: 3,
+      onEffect: (row) => { if (!owner.gone) given(row); },
+      observer: {
+        committed: ({ actor, chart, view }) => {
+          if (owner.gone || chart !== "work-item" || view === undefined) return;
+          const item = WorkItemView.parse(view);
+          views.set(actor, item);
+          scheduler.note(actor, item);
+        },
+      },
+    });
+    const owner: Owner = { host, store, scope, gone: false };
+    const send = (to: Address, event: Message): void => { host.send(to, event).catch(() => undefined); };
+    for (const row of await Effect.runPromise(store.views("item"))) {
+      const item = WorkItemView.parse(JSON.parse(row.view));
+      views.set(row.actor, item);
+      scheduler.note(row.actor, item);
+    }
+    await host.recover();
+    scheduler.start();
+    return owner;
+  };
+
+  /** Nothing is under way in the owner; a refused commit is waited out. */
+  const quiet = async (): Promise<void> => {
+    for (let n = 0; n < 100; n++) {
+      let idle = false;
+      owner.host.idle().then(() => { idle = true; }, (error: unknown) => { idle = true; faults.push(`the host broke: ${String(error)}`); });
+      await settled();
+      if (idle) return;
+      clock.advanceTo(clock.next ?? clock.now());
+    }
+    faults.push("the host never came to rest");
+  };
+
+  const crash = async (hard: boolean): Promise<void> => {
+    crashes++;
+    const before = owner;
+    before.gone = true;
+    if (!hard) {
+      await before.host.stop();
+      await Effect.runPromise(Scope.close(before.scope, Exit.void));
+    }
+    open.clear();
+    owner = await start(hard);
+    if (hard) {
+      // The old owner wakes up, thaws and finds itself fenced.
+      before.host.send(intakeAddress, { type: "nothing" }).then(() => faults.push("a fenced owner wrote"), () => undefined);
+      fenced.push(before);
+    }
+  };
+
+  const tell = (to: Address, event: Message): void => { owner.host.send(to, event).catch(() => undefined); };
+
+  const decide = (row: OutboxRow): EventObject => {
+    const before = results.get(row.key);
+    if (before) return before;
+    const request = EffectRequest.parse(JSON.parse(row.payload));
+    const result = resultOf(request, row.key, draw(), results.size, clock.now());
+    if (result.type === "published") published.set(itemOf(row), (published.get(itemOf(row)) ?? new Set()).add(row.key));
+    results.set(row.key, result);
+    return result;
+  };
+
+  const deliver = (row: OutboxRow): void => {
+    if (row.kind === "turn.cancel") {
+      const turns = [...open.values()].filter((each) => each.kind === "turn" && each.actor === row.actor);
+      for (const turn of turns) if (!results.has(turn.key)) results.set(turn.key, cancelledTurn(turn.key));
+      // As the effect runner does: answered once what it ended is journaled.
+      if (turns.length > 0) return turns.forEach(deliver);
+    }
+    const event = decide(row), to = owner;
+    to.host.send(row.actor, event, { row: "outbox", key: row.key }).then(() => { if (!to.gone) open.delete(row.key); }, () => undefined);
+    told.push({ row, event });
+  };
+
+  const pick = <T>(list: readonly T[]): T | undefined => list[draw() % Math.max(1, list.length)];
+  const items = (where: (view: WorkItemView) => boolean): readonly Address[] => [...views].filter(([, view]) => where(view)).map(([address]) => address);
+
+  const disturb = async (what: number): Promise<void> => {
+    const anyone = pick(items(() => true));
+    const one = anyone ? views.get(anyone) : undefined;
+    if (what < 4) return crash(false);
+    if (what < 8) return crash(true);
+    if (what < 10) return owner.store.failNext(draw() % 2 === 0 ? new StoreFull({ message: "no room" }) : new StoreUnavailable({ message: "gone for a moment" }));
+    if (!anyone || !one) return;
+    if (what < 11) return tell(anyone, { type: "cancel" });
+    if (what < 16) {
+      // As another process would: by mail in the store.
+      await Effect.runPromise(Effect.result(owner.store.enqueue(anyone, JSON.stringify({ type: pick(["answer", "approve", "retry", "resume", "answer", "approve", "retry", "cancel"]) ?? "retry", text: "the first" }), clock.now())));
+      return void owner.host.takeMail().catch(() => undefined);
+    }
+    if (what < 17) return tell(anyone, { type: pick(["pause", "resume", "retry"]) ?? "retry" });
+    if (what < 18) return tell(anyone, { type: "lane", lane: draw() % 2 === 0 ? "manual" : "none" });
+    if (what < 20) return tell(anyone, { type: "pipeline.ended", attempt: one.attempt - 1, outcome: "done", failure: null, reason: "", workspace: null, head: "stale", iterations: 1, checks: null, summary: "stale", warnings: [], costUsd: 0 });
+    if (what < 22 && one.status === "operating") return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
+    if (what < 25 && one.status === "operating") return tell(progressAddress(one.id, one.attempt), { type: "observe", seen: { kind: "tool", repeats: draw() % 6 } });
+    // The same result once more, perhaps much later.
+    const again = pick(told);
+    if (again) owner.host.send(again.row.actor, again.event, { row: "outbox", key: again.row.key }).catch(() => undefined);
+  };
+
+  let owner = await start(false);
+  tell(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} });
+  life.items.forEach((plan, n) => tell(intakeAddress, {
+    type: "offer", claim: plan.claim, policy: { ...policy, ...plan.policy },
+    item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane },
+  }));
+
+  // What was offered is durable before anything can be lost: a sender that is not answered asks again.
+  await quiet();
+
+  let steps = 0;
+  for (; steps < stepLimit; steps++) {
+    // Sometimes the next thing happens while the owner is still busy with the one before.
+    if (exhausted() || draw() % 4 !== 0) await quiet();
+    else for (let hops = draw() % 6; hops > 0; hops--) await Promise.resolve();
+    const what = draw();
+    if (what >= 80) await disturb(draw() % 30);
+    else if (what >= 74 && clock.next !== undefined) clock.advanceTo(clock.next);
+    else {
+      const row = pick([...open.values()]);
+      if (row && what >= 68) decide(row);
+      else if (row) deliver(row);
+      else if (exhausted()) {
+        await quiet();
+        if (open.size > 0) continue;
+        if (clock.next === undefined) break;
+        clock.advanceTo(clock.next);
+      }
+    }
+  }
+  if (steps === stepLimit) faults.push(`not over after ${stepLimit} steps`);
+  await quiet();
+  await owner.host.takeMail();
+  await quiet();
+
+  const believed = new Map<Address, string>();
+  for (const actor of state.actors.keys()) {
+    const found = await owner.host.state(actor);
+    if (found) believed.set(actor, JSON.stringify([found.seq, found.state.value, found.state.context]));
+  }
+  for (const each of [...fenced, owner]) {
+    await each.host.stop();
+    await Effect.runPromise(Scope.close(each.scope, Exit.void));
+  }
+  return { state, views: [...views.values()], published, faults, believed, crashes };
+};
+
+/** Ended, or waits for a person. */
+export const atRest = ({ status, operatorLane }: WorkItemView): boolean => isTerminal(status) || ["awaitingApproval", "review", "blocked", "paused"].includes(status) || (status === "ready" && operatorLane === "manual");
