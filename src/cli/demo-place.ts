@@ -40,9 +40,12 @@ export const makeDemoPlace = async (env: Readonly<Record<string, string | undefi
   const remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   try {
     cpSync(source, directory, { recursive: true });
-    // Read by the factory as the configuration's environment: worktrees would else lie under the user's home.
-    writeFileSync(join(directory, ".env"), `XDG_STATE_HOME=${join(directory, "worktrees")}\n`);
-    mkdirSync(join(directory, "worktrees"));
+    // Worktrees would else lie under the user's home (I1). In this process, as a variable of the user's own would win over the file; and in
+    // the file, for whoever looks around in a kept directory.
+    const worktrees = join(directory, "worktrees");
+    mkdirSync(worktrees);
+    process.env["XDG_STATE_HOME"] = worktrees;
+    writeFileSync(join(directory, ".env"), `XDG_STATE_HOME=${worktrees}\n`);
     const repository = join(directory, "repository");
     const git = gitIn(repository, env);
     await git("init", "-q", "-b", "main");

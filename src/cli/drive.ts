@@ -47,7 +47,7 @@ export const drive = async (context: CommandContext, options: DriveOptions): Pro
   let left = false;
   try {
     const { role, store, sandbox } = await connection.client.describe();
-    view.say(paint(context.terminal.err, "dim", oneLine(`${role === "client" ? "handed to the running factory" : "factory in this process"}; store ${store}; checks in ${sandbox}`)));
+    view.say(paint(context.terminal.err, "dim", oneLine(`${role === "client" ? "handed to the running factory" : "factory in this process"}; store ${store}${sandbox === "" ? "" : `; sandbox ${sandbox}`}`)));
     const begun = await options.begin(connection.client);
     const ids = begun.map(({ id }) => id);
     if (ids.length === 0) {

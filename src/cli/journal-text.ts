@@ -1,10 +1,10 @@
 import type { JournalLine } from "../client/contract.ts";
 import { oneLine } from "./safe-text.ts";
 import { clockTime } from "./time-text.ts";
-import { cut } from "./width.ts";
+import { cut, pad } from "./width.ts";
 
 /** Facts of an event that a person wants on its one line, in this order. */
-const telling = ["stage", "iteration", "outcome", "failure", "reason", "rule", "says", "question", "text", "message", "lane", "explicit", "head", "summary", "where", "ref", "kind", "class"] as const;
+const telling = ["stage", "iteration", "outcome", "failure", "reason", "rule", "says", "question", "text", "message", "lane", "head", "summary", "where", "ref", "kind", "class"] as const;
 
 const short = 160;
 
@@ -12,6 +12,8 @@ const detailOf = (event: Readonly<Record<string, unknown>>): string => {
   const outcome = event["outcome"];
   if (event["type"] === "turn.ended" && isRecord(outcome)) return turnDetail(outcome);
   if (event["type"] === "verify.done" && isRecord(event["report"])) return checkDetail(event["report"]);
+  if (event["type"] === "observe" && isRecord(event["seen"])) return Object.entries(event["seen"]).filter(([, value]) => typeof value !== "object").map(([key, value]) => (key === "kind" ? String(value) : `${key} ${cut(oneLine(String(value)), 40)}`)).join(", ");
+  if (event["type"] === "claim") return event["explicit"] === true ? "by a command" : "by automation";
   const parts: string[] = [];
   for (const key of telling) {
     const value = event[key];
@@ -48,5 +50,5 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 /** One journaled event on one line: time, actor, event, what matters of it. */
 export const journalLine = (line: JournalLine): string => {
   const detail = detailOf(line.event);
-  return oneLine(`${clockTime(line.at)} ${line.actor.padEnd(18)} ${line.type}${detail === "" ? "" : `: ${detail}`}`).replace(/^(\S+ \S+) /, (_, start: string) => `${start.padEnd(28)} `);
+  return `${clockTime(line.at)} ${pad(oneLine(line.actor), 26)} ${oneLine(line.type)}${detail === "" ? "" : `: ${oneLine(detail)}`}`;
 };

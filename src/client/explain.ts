@@ -6,7 +6,8 @@ import { type Waiting, waitingFor } from "./waiting.ts";
  * Why an item stands where it stands: what it waits for, the last evidence, and which rule fires when. Pure, over the views and the
  * evidence of the store, so that every client gives the same answer.
  *
- * I1 Every counter is shown with its cap and with what happens at the cap. I2 Nothing here decides; the charts do.
+ * I1 Every counter is shown with its cap and with what happens at the cap; of an item that has ended, only what still says something.
+ * I2 Nothing here decides; the charts do.
  */
 export interface Explanation {
   readonly id: string;
@@ -43,7 +44,7 @@ export const explain = (state: ItemState, evidence: ItemEvidence): Explanation =
   waiting: waitingFor(state),
   reason: state.item.reason || (isTerminal(state.item.status) ? "" : state.pipeline?.reason || state.stage?.reason || ""),
   question: state.item.question ?? state.pipeline?.question ?? state.stage?.question ?? null,
-  rules: [...itemRules(state), ...pipelineRules(state), ...stageRules(state), ...progressRules(state)],
+  rules: [...itemRules(state), ...[...pipelineRules(state), ...stageRules(state), ...progressRules(state)].filter((rule) => !isTerminal(state.item.status) || rule.state === "fired")],
   pending: evidence.effects.map(({ kind, attempts, at }) => ({ kind, attempts, since: at })),
   alarms: evidence.alarms,
   deadLetters: evidence.deadLetters,
@@ -83,13 +84,16 @@ const sameAtEnd = (diffs: readonly unknown[]): number => {
   return count;
 };
 
+/** What every progress rule does. */
+export const stuckThen = "stuck: the turn is stopped; once more with the escalation model when there is one, else exhausted";
+
 const progressRules = ({ progress, pipeline }: ItemState): readonly RuleState[] => {
   if (progress === null || pipeline === null) return [];
   const { facts, limits } = progress;
   const diffs: readonly unknown[] = Array.isArray(facts["diffs"]) ? facts["diffs"] : [];
   const [a, b, c] = diffs.slice(-3);
   const turned = diffs.length >= 3 && a === c && a !== b;
-  const then = "stuck: the turn is stopped; once more with the escalation model when there is one, else exhausted";
+  const then = stuckThen;
   const rule = (id: string, now: number, limit: number, says: string): RuleState => streak({ id, scope: "progress", now, limit, says, then }, progress.rule === id);
   const at = (key: string): number => numberAt(facts, key);
   return [

@@ -14,9 +14,10 @@ export interface LogOptions { readonly id: string; readonly follow?: boolean; re
 const pageSize = 500;
 
 /** The journal of one item, an event a line; with --follow until the item has ended. With --json a JSON object a line. */
-export const log: Command<LogOptions> = (context, options) =>
-  reading(context, async (client) => {
-    const { item } = await itemState(client, itemId(options.id));
+export const log: Command<LogOptions> = (context, options) => {
+  const id = itemId(options.id);
+  return reading(context, async (client) => {
+    const { item } = await itemState(client, id);
     let position = await printFrom(context, client, item.id, 0, options.verbose === true);
     if (options.follow !== true || isTerminal(item.status)) return exitCode.ok;
     using interrupts = listenForInterrupts();
@@ -38,6 +39,7 @@ export const log: Command<LogOptions> = (context, options) =>
       throw error;
     }
   });
+};
 
 const printFrom = async (context: CommandContext, client: FactoryClient, id: WorkItemId, after: number, verbose: boolean): Promise<number> => {
   let position = after;

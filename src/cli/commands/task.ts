@@ -44,9 +44,10 @@ const header = (context: CommandContext, { role, store, stateDirectory }: Factor
 
 export interface IdOptions { readonly id: string }
 
-export const show: Command<IdOptions> = (context, { id }) =>
-  reading(context, async (client) => {
-    const state = await itemState(client, itemId(id));
+export const show: Command<IdOptions> = (context, { id: given }) => {
+  const id = itemId(given);
+  return reading(context, async (client) => {
+    const state = await itemState(client, id);
     const checkpoints = await client.checkpoints(state.item.id);
     if (context.json) {
       printJson(context, { ...itemJson(state), checkpoints });
@@ -68,17 +69,20 @@ export const show: Command<IdOptions> = (context, { id }) =>
     out.write(rows.map(([name, value]) => `  ${paint(out, "dim", name.padEnd(11))}${oneLine(value)}\n`).join(""));
     return exitCode.ok;
   });
+};
 
 /** Sends one command and says when it takes effect. What makes no sense for the item's state is refused by the client itself. */
-const send = async (context: CommandContext, id: string, command: ItemCommand, said: string): Promise<number> =>
-  reading(context, async (client) => {
-    const { item } = await itemState(client, itemId(id));
+const send = (context: CommandContext, given: string, command: ItemCommand, said: string): Promise<number> => {
+  const id = itemId(given);
+  return reading(context, async (client) => {
+    const { item } = await itemState(client, id);
     const { delivered } = await client.command(item.id, command);
     const goOn = await again(context.place, context.terminal, context.tools, ["resume", item.id]);
     if (context.json) printJson(context, { id: item.id, command: command.type, delivered, ...(delivered === "queued" ? { next: goOn } : {}) });
     else context.terminal.out.write(delivered === "now" ? `${item.id}: ${said}.\n` : `${item.id}: ${said}, noted. A running factory takes it up at once; without one it waits for: ${goOn}\n`);
     return exitCode.ok;
   });
+};
 
 export const cancel: Command<IdOptions> = (context, { id }) => send(context, id, { type: "cancel" }, "to be cancelled, its work kept");
 export const retry: Command<IdOptions> = (context, { id }) => send(context, id, { type: "retry" }, "to be tried again");
@@ -105,9 +109,10 @@ export const lane: Command<LaneOptions> = (context, { id, lane: given }) => {
 export interface RestoreOptions extends IdOptions { readonly ref?: string; readonly to?: string; readonly list?: boolean }
 
 /** Puts the files of a checkpoint into a new directory; the newest when none is named. */
-export const restore: Command<RestoreOptions> = (context, options) =>
-  reading(context, async (client) => {
-    const { item } = await itemState(client, itemId(options.id));
+export const restore: Command<RestoreOptions> = (context, options) => {
+  const id = itemId(options.id);
+  return reading(context, async (client) => {
+    const { item } = await itemState(client, id);
     const checkpoints = await client.checkpoints(item.id);
     const { out } = context.terminal;
     if (options.list === true) {
@@ -124,3 +129,4 @@ export const restore: Command<RestoreOptions> = (context, options) =>
     else out.write(`${indented(block(`Put ${chosen.ref} (${chosen.commit.slice(0, 12)}) into ${restored}`), "")}\n`);
     return exitCode.ok;
   });
+};

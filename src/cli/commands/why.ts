@@ -1,4 +1,4 @@
-import { explain, relativeTime, type RuleState } from "../../client/explain.ts";
+import { explain, relativeTime, type RuleState, stuckThen } from "../../client/explain.ts";
 import { type Command, itemId, itemState, printJson, reading } from "../context.ts";
 import { statusText } from "../item-text.ts";
 import { journalLine } from "../journal-text.ts";
@@ -9,9 +9,10 @@ import { paint, type Screen } from "../screen.ts";
 import { clockTime, isoTime, localTime } from "../time-text.ts";
 
 /** What an item waits for, the last evidence, and which rule fires when. */
-export const why: Command<{ readonly id: string }> = (context, { id }) =>
-  reading(context, async (client) => {
-    const state = await itemState(client, itemId(id));
+export const why: Command<{ readonly id: string }> = (context, { id: given }) => {
+  const id = itemId(given);
+  return reading(context, async (client) => {
+    const state = await itemState(client, id);
     const found = explain(state, await client.evidence(state.item.id));
     const now = context.tools.now();
     if (context.json) {
@@ -35,17 +36,19 @@ export const why: Command<{ readonly id: string }> = (context, { id }) =>
     if (found.question !== null) out.write(`  question:\n${indented(block(found.question), "    ")}\n`);
     if (found.reason !== "" && found.reason !== found.question) out.write(`  because: ${oneLine(found.reason)}\n`);
     section("Move it on", await Promise.all(waiting.commands.map((words) => again(context.place, context.terminal, context.tools, words))));
-    section("Which rule fires when", found.rules.map((rule) => ruleText(out, rule)));
+    section("Which rule fires when", found.rules.filter(({ scope }) => scope !== "progress").map((rule) => ruleText(out, rule)));
+    section(`No progress means ${stuckThen}`, found.rules.filter(({ scope }) => scope === "progress").map((rule) => ruleText(out, rule)));
     section("Asked for and not yet answered", found.pending.map(({ kind, attempts, since }) => `${oneLine(kind)} since ${clockTime(since)} (${relativeTime(since, now)})${attempts > 1 ? `, attempt ${attempts}` : ""}`));
     section("Alarms", found.alarms.map(({ actor, name, at }) => `${oneLine(name)} of ${oneLine(actor)} ${localTime(at)} (${relativeTime(at, now)})`));
     section("Events that could not be processed", found.deadLetters.map(({ actor, error, at }) => `${clockTime(at)} ${oneLine(actor)}: ${oneLine(error)}`));
     section("Last evidence", found.last.map((line) => journalLine(line)));
     return exitCode.ok;
   });
+};
 
 const iso = (at: number | null): string | null => (at === null ? null : isoTime(at));
 
 const ruleText = (screen: Screen, rule: RuleState): string => {
-  const text = oneLine(`${rule.scope}.${rule.id}: ${rule.says}; ${rule.scope === "progress" ? "then" : `after ${rule.limit} →`} ${rule.then}`);
+  const text = oneLine(rule.scope === "progress" ? `${rule.id}: ${rule.says}` : `${rule.scope}.${rule.id}: ${rule.says}; after ${rule.limit} → ${rule.then}`);
   return rule.state === "fired" ? paint(screen, "red", `${text} [fired]`) : rule.state === "atLimit" ? paint(screen, "yellow", `${text} [at its limit]`) : text;
 };
