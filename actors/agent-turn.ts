@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Deferred, Effect, Fiber, type Scope, Stream } from "effect";
-import type { AnyActor, EventObject } from "xstate";
+import type { AnyActor } from "xstate";
 import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, type InterruptReason } from "../machines/agent-process.ts";
 import type { Observation } from "../machines/progress-rules.ts";
 import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
@@ -14,6 +14,7 @@ import { Adapters } from "../src/ports/adapter.ts";
 import { AgentProcess, type RunHandle } from "../src/ports/agent-process.ts";
 import { Clock } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
+import type { HostEvent } from "./chart.ts";
 import { workspaceTrouble } from "./effect-handlers.ts";
 import { type EffectContext, type EffectHandler, EffectTrouble } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
@@ -116,7 +117,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs), tell));
 
   const watcher = progressAddress(turn.item, turn.attempt);
-  const observe = observer((seen) => context.tell(watcher, { type: "observe", seen } as EventObject));
+  const observe = observer((seen) => context.tell(watcher, { type: "observe", seen }));
   const reader = adapter.reader(turn);
   // What an earlier owner saw was observed then; the reader needs it all the same.
   const seenBefore = handle.adopted ? yield* handle.size.pipe(Effect.mapError(asIo)) : 0;
@@ -153,17 +154,17 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
   const result = finish(tally, { exit, swept, ...stopped(reason, turn) });
-  if (result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } } as EventObject);
+  if (result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } });
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
-  if (after !== before) context.tell(watcher, { type: "observe", seen: { kind: "changed" } } as EventObject);
+  if (after !== before) context.tell(watcher, { type: "observe", seen: { kind: "changed" } });
   return ended(result);
 }));
 
 type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 
-const ended = (outcome: TurnOutcome): EventObject => ({ type: "turn.ended", outcome }) as EventObject;
+const ended = (outcome: TurnOutcome): HostEvent => ({ type: "turn.ended", outcome });
 
 /** The turn never got a process. */
 const withoutRun = (turn: TurnRequest, failure: AgentFailure): TurnOutcome =>

@@ -19,6 +19,9 @@ export interface Chart {
   readonly load: (saved: unknown) => AnyMachineSnapshot;
 }
 
+/** An event as the host journals it: JSON with a type. */
+export type HostEvent = { readonly type: string } & Readonly<Record<string, unknown>>;
+
 export interface Step { readonly state: AnyMachineSnapshot; readonly actions: readonly StepAction[] }
 
 const none: readonly StepAction[] = [];

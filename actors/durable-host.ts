@@ -6,7 +6,7 @@ import { type Address, itemAddress, parseAddress, type WorkItemId } from "../src
 import type { ClockShape } from "../src/ports/clock.ts";
 import type { Cause, Commit, CommitError, OutboxRow, StoreShape, StoreUnavailable } from "../src/ports/store.ts";
 import { AlarmClock } from "./alarm-clock.ts";
-import { type Chart, createChart, type Step } from "./chart.ts";
+import { type Chart, createChart, type HostEvent, type Step } from "./chart.ts";
 
 /**
  * Runs every durable chart of one state directory.
@@ -55,7 +55,7 @@ export interface HostOptions {
   readonly residents?: number;
 }
 
-interface Envelope { readonly event: EventObject; readonly cause: Cause | undefined; readonly done: (() => void) | undefined; readonly fail: ((error: unknown) => void) | undefined }
+interface Envelope { readonly event: HostEvent; readonly cause: Cause | undefined; readonly done: (() => void) | undefined; readonly fail: ((error: unknown) => void) | undefined }
 interface Resident { readonly address: Address; readonly entry: Entry; readonly state: AnyMachineSnapshot; readonly seq: number; readonly snapshotSeq: number; readonly view: string }
 interface Entry { readonly catalog: CatalogEntry; readonly chart: Chart }
 
@@ -114,7 +114,7 @@ export class DurableHost {
   }
 
   /** Sends an event; resolves when its processing is durable (also when the chart ignored it), rejects with `HostStopped`. */
-  send(to: Address, event: EventObject, cause?: Cause): Promise<void> {
+  send(to: Address, event: HostEvent, cause?: Cause): Promise<void> {
     return new Promise((done, fail) => this.#enqueue(to, event, cause, done, fail));
   }
 
@@ -157,7 +157,7 @@ export class DurableHost {
     this.#mailboxes.clear();
   }
 
-  #enqueue(to: Address, event: EventObject & Readonly<Record<string, unknown>>, cause: Cause | undefined, done?: () => void, fail?: (error: unknown) => void): void {
+  #enqueue(to: Address, event: HostEvent, cause: Cause | undefined, done?: () => void, fail?: (error: unknown) => void): void {
     if (this.#stopped) {
       fail?.(this.#stopped);
       return;
@@ -474,7 +474,7 @@ export class DurableHost {
   }
 }
 
-const parseEvent = (json: string): EventObject => {
+const parseEvent = (json: string): HostEvent => {
   const value: unknown = JSON.parse(json);
   if (typeof value === "object" && value !== null && "type" in value && typeof value.type === "string") return { ...value, type: value.type };
   throw new Error("a journaled event has no type");

@@ -1,14 +1,14 @@
 import { Effect } from "effect";
-import type { EventObject } from "xstate";
 import { writeScope } from "../src/domain/stage.ts";
 import { Publisher } from "../src/ports/publisher.ts";
 import { Verifier } from "../src/ports/verifier.ts";
 import { type WorkspaceError, Workspaces } from "../src/ports/workspaces.ts";
+import type { HostEvent } from "./chart.ts";
 import { type EffectHandlers, EffectTrouble } from "./effect-runner.ts";
 
 /** Binds the effects that charts name to the ports that do them. Every result is one event; every error has its class. */
 
-const event = <T extends { readonly type: string }>(value: T): EventObject => value;
+const event = (value: HostEvent): HostEvent => value;
 
 export const workspaceTrouble = (error: WorkspaceError): EffectTrouble => {
   switch (error._tag) {

@@ -1,8 +1,8 @@
 import { Cause, Data, Effect, Exit, Fiber, type ManagedRuntime, Schedule } from "effect";
-import type { EventObject } from "xstate";
 import { type EffectFailureClass, EffectRequest } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
 import type { OutboxRow, StoreShape } from "../src/ports/store.ts";
+import type { HostEvent } from "./chart.ts";
 
 /**
  * Carries out the outbox.
@@ -26,10 +26,10 @@ export interface EffectContext {
   /** Registers how to end this effect early; called at most once. */
   readonly onEnd: (end: (reason: EndReason) => void) => void;
   /** Sends an event that is no result (observations of a running turn). */
-  readonly tell: (to: Address, event: EventObject) => void;
+  readonly tell: (to: Address, event: HostEvent) => void;
 }
 
-export type EffectHandler<K extends EffectRequest["kind"], R> = (request: Extract<EffectRequest, { kind: K }>, context: EffectContext) => Effect.Effect<EventObject, EffectTrouble, R>;
+export type EffectHandler<K extends EffectRequest["kind"], R> = (request: Extract<EffectRequest, { kind: K }>, context: EffectContext) => Effect.Effect<HostEvent, EffectTrouble, R>;
 export type EffectHandlers<R> = { readonly [K in EffectRequest["kind"] as K extends "turn.cancel" ? never : K]: EffectHandler<K, R> };
 
 interface Running { readonly actor: Address; readonly kind: string; readonly fiber: Fiber.Fiber<void>; end: ((reason: EndReason) => void) | undefined; ended: EndReason | undefined }
@@ -38,7 +38,7 @@ export interface EffectRunnerOptions<R> {
   readonly store: StoreShape;
   readonly runtime: ManagedRuntime.ManagedRuntime<R, never>;
   readonly handlers: EffectHandlers<R>;
-  readonly send: (to: Address, event: EventObject, cause?: { readonly row: "outbox"; readonly key: string }) => Promise<void>;
+  readonly send: (to: Address, event: HostEvent, cause?: { readonly row: "outbox"; readonly key: string }) => Promise<void>;
   /** A bug in a handler, for the journal of crashes. */
   readonly onDefect?: (row: OutboxRow, defect: unknown) => void;
   /** First wait between tries of an effect that failed for I/O; doubles. Milliseconds. */
@@ -115,7 +115,7 @@ export class EffectRunner<R> {
     );
   }
 
-  #dispatch(row: OutboxRow, context: EffectContext): Effect.Effect<EventObject, EffectTrouble, R> {
+  #dispatch(row: OutboxRow, context: EffectContext): Effect.Effect<HostEvent, EffectTrouble, R> {
     const parsed = EffectRequest.safeParse(JSON.parse(row.payload));
     if (!parsed.success) return Effect.fail(new EffectTrouble({ class: "defect", message: `an outbox row of kind ${row.kind} cannot be read: ${parsed.error.message}` }));
     const request = parsed.data;
@@ -137,7 +137,7 @@ export class EffectRunner<R> {
   }
 
   /** I4. An interrupt (the factory stops) is the one outcome without an answer. */
-  #answer(row: OutboxRow, exit: Exit.Exit<EventObject, EffectTrouble>): EventObject | undefined {
+  #answer(row: OutboxRow, exit: Exit.Exit<HostEvent, EffectTrouble>): HostEvent | undefined {
     if (Exit.isSuccess(exit)) return exit.value;
     if (Cause.hasInterruptsOnly(exit.cause)) return undefined;
     const found = Exit.findErrorOption(exit);
@@ -151,4 +151,4 @@ export class EffectRunner<R> {
   }
 }
 
-const failed = (kind: string, klass: EffectFailureClass, message: string, mend?: string): EventObject & Readonly<Record<string, unknown>> => ({ type: "effect.failed", kind, class: klass, message, ...(mend === undefined ? {} : { mend }) });
+const failed = (kind: string, klass: EffectFailureClass, message: string, mend?: string): HostEvent => ({ type: "effect.failed", kind, class: klass, message, ...(mend === undefined ? {} : { mend }) });

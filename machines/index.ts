@@ -1,11 +1,13 @@
 import { agentProcessMachine } from "./agent-process.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { exploration as exploreAgentProcess } from "./exploration/agent-process.ts";
+import { exploration as exploreIncidents } from "./exploration/incidents.ts";
 import { exploration as exploreIntake } from "./exploration/intake.ts";
 import { exploration as explorePipeline } from "./exploration/pipeline.ts";
 import { exploration as exploreProgress } from "./exploration/progress.ts";
 import { exploration as exploreStage } from "./exploration/stage.ts";
 import { exploration as exploreWorkItem } from "./exploration/work-item.ts";
+import { incidentsMachine } from "./incidents.ts";
 import { intakeMachine } from "./intake.ts";
 import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
@@ -27,5 +29,6 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "stage", version: 1, machine: stageMachine, durable: true, migrate: noOlderVersion("stage"), view: viewStage, exploration: exploreStage },
   { id: "progress", version: 1, machine: progressMachine, durable: true, migrate: noOlderVersion("progress"), view: viewProgress, exploration: exploreProgress },
   { id: "intake", version: 1, machine: intakeMachine, durable: true, migrate: noOlderVersion("intake"), view: unseen, exploration: exploreIntake },
+  { id: "incidents", version: 1, machine: incidentsMachine, durable: true, migrate: noOlderVersion("incidents"), view: (snapshot) => snapshot.context, exploration: exploreIncidents },
   { id: "agent-process", version: 1, machine: agentProcessMachine, durable: false, migrate: noOlderVersion("agent-process"), view: unseen, exploration: exploreAgentProcess },
 ];

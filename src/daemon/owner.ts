@@ -1,5 +1,4 @@
 import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
-import type { EventObject } from "xstate";
 import { turnHandler } from "../../actors/agent-turn.ts";
 import { type Change, DurableHost } from "../../actors/durable-host.ts";
 import { workHandlers } from "../../actors/effect-handlers.ts";
@@ -8,6 +7,7 @@ import { poller } from "../../actors/poller.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
 import { catalog } from "../../machines/index.ts";
+import { incidentsAddress } from "../../machines/incidents.ts";
 import { intakeAddress } from "../../machines/intake.ts";
 import type { LiveChange } from "../client/contract.ts";
 import type { AgentEvent } from "../domain/agent.ts";
@@ -66,7 +66,13 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const clock = systemClock;
   const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text });
 
-  const agents = new Supervisor({ id: "agents", clock, ...patience, onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
+  /** Every crash is journaled and said (DESIGN §4). */
+  const crashed = (where: string, reason: string): void => {
+    notice("warning", `${where} crashed: ${reason}`);
+    host.send(incidentsAddress, { type: "crashed", where, reason }).catch(() => undefined);
+  };
+
+  const agents = new Supervisor({ id: "agents", clock, ...patience, observe: (event) => { if (event.type === "crashed") crashed(`factory/${event.path}`, event.reason); }, onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
   const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
   const handlers = {
     ...workHandlers,
@@ -104,7 +110,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const runner: EffectRunner<AgentProcess | Adapters | Workspaces | Verifier | Publisher | Clock> = new EffectRunner({
     store, runtime, handlers,
     send: (to, event, cause) => host.send(to, event, cause),
-    onDefect: (row, defect) => notice("error", `effect ${row.kind} of ${row.actor} crashed: ${defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)}`),
+    onDefect: (row, defect) => crashed(`effect ${row.kind} of ${row.actor}`, defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)),
   });
 
   // What runs belongs to the next owner from here on.
@@ -115,7 +121,9 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   };
 
   await host.recover();
-  if (!(await host.state(intakeAddress))) await host.send(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} } as EventObject);
+  for (const [address, chart] of [[intakeAddress, "intake"], [incidentsAddress, "incidents"]] as const) {
+    if (!(await host.state(address))) await host.send(address, { type: "actor.start", chart, version: 1, input: {} });
+  }
   for (const row of await Effect.runPromise(store.views("item"))) note(scheduler, row.actor, JSON.parse(row.view));
 
   const root = new Supervisor({
@@ -126,7 +134,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
     onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),
-    observe: (event) => { if (event.type === "crashed") notice("warning", `${event.path} crashed: ${event.reason}`); },
+    observe: (event) => { if (event.type === "crashed") crashed(event.path, event.reason); },
   });
   if (options.automation) scheduler.start();
 
@@ -143,7 +151,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   };
 };
 
-const claimEvent = { type: "claim", explicit: false } as EventObject;
+const claimEvent = { type: "claim", explicit: false };
 
 const note = (scheduler: Scheduler, address: Address, view: unknown): void => {
   const parsed = WorkItemView.safeParse(view);
@@ -170,7 +178,7 @@ const offerAll = async (source: SourceShape, host: DurableHost, config: Config, 
   }
   for (const item of items) {
     if (known.has(item.sourceId)) continue;
-    await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured", requireApproval: item.requireApproval ?? false }), claim: false } as EventObject);
+    await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured", requireApproval: item.requireApproval ?? false }), claim: false });
     known.add(item.sourceId);
   }
 };
