@@ -42,6 +42,9 @@ type Message = EventObject & Readonly<Record<string, unknown>>;
 
 interface Owner { readonly host: DurableHost; readonly store: MemoryStore; readonly scope: Scope.Closeable; gone: boolean }
 
+/** What a person does about an item that waits for one. */
+const help: Readonly<Record<string, Message>> = { awaitingApproval: { type: "approve" }, review: { type: "approve" }, paused: { type: "resume" }, ready: { type: "claim", explicit: true } };
+
 /** More steps than any life of a few items needs. */
 const stepLimit = 4_000;
 
@@ -151,11 +154,16 @@ export const live = async (life: Life): Promise<Lived> => {
   const disturb = async (what: number): Promise<void> => {
     const anyone = pick(items(() => true));
     const one = anyone ? views.get(anyone) : undefined;
-    if (what < 4) return crash(false);
-    if (what < 8) return crash(true);
-    if (what < 10) return owner.store.failNext(draw() % 2 === 0 ? new StoreFull({ message: "no room" }) : new StoreUnavailable({ message: "gone for a moment" }));
+    if (what < 2) return crash(false);
+    if (what < 4) return crash(true);
+    if (what < 5) return owner.store.failNext(draw() % 2 === 0 ? new StoreFull({ message: "no room" }) : new StoreUnavailable({ message: "gone for a moment" }));
     if (!anyone || !one) return;
-    if (what < 11) return tell(anyone, { type: "cancel" });
+    if (what < 6) return tell(anyone, { type: "cancel" });
+    if (what < 12) {
+      const waiting = pick(items((view) => !isTerminal(view.status) && atRest(view))), view = waiting && views.get(waiting);
+      if (view) tell(waiting, help[view.status] ?? (view.question ? { type: "answer", text: "the first" } : { type: "retry" }));
+      return;
+    }
     if (what < 16) {
       // As another process would: by mail in the store.
       await Effect.runPromise(Effect.result(owner.store.enqueue(anyone, JSON.stringify({ type: pick(["answer", "approve", "retry", "resume", "answer", "approve", "retry", "cancel"]) ?? "retry", text: "the first" }), clock.now())));
@@ -164,8 +172,10 @@ export const live = async (life: Life): Promise<Lived> => {
     if (what < 17) return tell(anyone, { type: pick(["pause", "resume", "retry"]) ?? "retry" });
     if (what < 18) return tell(anyone, { type: "lane", lane: draw() % 2 === 0 ? "manual" : "none" });
     if (what < 20) return tell(anyone, { type: "pipeline.ended", attempt: one.attempt - 1, outcome: "done", failure: null, reason: "", workspace: null, head: "stale", iterations: 1, checks: null, summary: "stale", warnings: [], costUsd: 0 });
-    if (what < 22 && one.status === "operating") return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
-    if (what < 25 && one.status === "operating") return tell(progressAddress(one.id, one.attempt), { type: "observe", seen: { kind: "tool", repeats: draw() % 6 } });
+    // Only actors that exist are ever spoken to.
+    const begun = state.actors.has(progressAddress(one.id, one.attempt));
+    if (what < 22 && begun) return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
+    if (what < 25 && begun) return tell(progressAddress(one.id, one.attempt), { type: "observe", seen: { kind: "tool", repeats: draw() % 6 } });
     // The same result once more, perhaps much later.
     const again = pick(told);
     if (again) owner.host.send(again.row.actor, again.event, { row: "outbox", key: again.row.key }).catch(() => undefined);
