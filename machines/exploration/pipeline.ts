@@ -219,6 +219,7 @@ export const exploration: Exploration = {
       return to.costUsd === from.costUsd + (takes ? stage.costUsd : 0) && (!takes || to.question === null) && (takes && stage.stage === "coder" ? same(to.coderSession, stage.session) && to.summary === stage.text : same([to.coderSession, to.summary], [from.coderSession, from.summary]))
         && (!takes || stage.undone.length === 0 || to.warnings.some((w) => w.includes(stage.undone.join(", "))));
     } },
+    { name: "a documenter or reporter that finished leaves no warning", holds: (e) => { const { state, stage, to, from } = read(e); return stage?.outcome !== "done" || !["documenting", "reporting"].includes(state) || same(to.warnings, from.warnings); } },
     { name: "a documenter's or reporter's trouble is a warning", holds: (e) => { const { state, stage, to } = read(e); return !stage || stage.outcome === "done" || !["documenting", "reporting"].includes(state) || to.warnings.at(-1) === `${stage.stage}: ${stage.reason}`; } },
     { name: "the watch sees each error, diff of the coder, mended check and feedback, and nothing else", holds: (e) => {
       const { state, event, stage, from } = read(e), back = at(e.to, "coding");
