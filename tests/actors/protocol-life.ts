@@ -58,6 +58,7 @@ export const live = async (life: Life): Promise<Lived> => {
   const fenced: Owner[] = [];
   let drawn = 0, crashes = 0;
   const draw = (): number => life.tape[drawn++] ?? 0;
+  const pause = () => Effect.promise(async () => { for (let hops = draw() % 4; hops > 0; hops--) await Promise.resolve(); });
   const exhausted = (): boolean => drawn >= life.tape.length;
   const itemOf = (row: OutboxRow): string => parseAddress(row.actor)?.item ?? "?";
 
@@ -69,7 +70,14 @@ export const live = async (life: Life): Promise<Lived> => {
 
   const start = async (takeOver: boolean): Promise<Owner> => {
     const scope = Scope.makeUnsafe();
-    const store = await Effect.runPromise(Scope.provide(openMemoryOwner(state, takeOver), scope));
+    const opened = await Effect.runPromise(Scope.provide(openMemoryOwner(state, takeOver), scope));
+    // A database answers later than memory does: things arrive in the meantime.
+    const store: MemoryStore = {
+      ...opened,
+      load: (actor) => Effect.andThen(pause(), opened.load(actor)),
+      mail: (after) => Effect.flatMap(opened.mail(after), (rows) => Effect.as(pause(), rows)),
+      commit: (commits) => Effect.andThen(pause(), Effect.andThen(opened.commit(commits), pause())),
+    };
     const scheduler = new Scheduler({ slots: 2, slotsPerProject: 2, claimUnassigned: true, claim: (item) => { send(item, { type: "claim", explicit: false }); } });
     const host = new DurableHost({
       store, clock, catalog, residents: 3,
@@ -177,7 +185,7 @@ export const live = async (life: Life): Promise<Lived> => {
     if (what < 22 && begun) return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
     if (what < 25 && begun) return tell(progressAddress(one.id, one.attempt), { type: "observe", seen: { kind: "tool", repeats: draw() % 6 } });
     // The same result once more, perhaps much later.
-    const again = pick(told);
+    const again = draw() % 3 === 0 ? pick(told) : told.at(-1 - (draw() % 3));
     if (again) owner.host.send(again.row.actor, again.event, { row: "outbox", key: again.row.key }).catch(() => undefined);
   };
 

@@ -21,7 +21,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   claim: fc.boolean(),
   policy: fc.record({ stages, requireApproval: fc.nat(4).map((n) => n === 0), review: fc.constantFrom("none" as const, "none" as const, "human" as const), maxIterations: fc.integer({ min: 1, max: 3 }), itemFailures: fc.nat(1), infraRetries: fc.nat(2), crashRetries: fc.nat(2) }),
 });
-const lives: fc.Arbitrary<Life> = fc.record({ items: fc.array(plans, { minLength: 1, maxLength: 3 }), tape: fc.array(fc.nat(99), { minLength: 20, maxLength: 700, size: "max" }) });
+const lives: fc.Arbitrary<Life> = fc.record({ items: fc.array(plans, { minLength: 1, maxLength: 3 }), tape: fc.array(fc.nat(99), { minLength: 20, maxLength: 1_500, size: "max" }) });
 
 test("lives of a factory: crashes, delays, duplicates, stale messages, cancels and full disks break no promise between actors", { timeout: 120_000 }, async () => {
   const seen = { crashes: 0, turns: 0, ended: 0, published: 0, waiting: 0 };
