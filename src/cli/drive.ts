@@ -16,7 +16,7 @@ import { again } from "./place.ts";
 import { exitCode } from "./problem.ts";
 import { progressView, type ProgressView } from "./progress-view.ts";
 import { asksPerson, questions } from "./questions.ts";
-import { oneLine } from "./safe-text.ts";
+import { oneLine, shellWord } from "./safe-text.ts";
 import { paint } from "./screen.ts";
 
 export interface DriveOptions {
@@ -149,14 +149,12 @@ const finish = async (context: CommandContext, client: FactoryClient, ids: reado
 const nextSteps = async (context: CommandContext, state: ItemState): Promise<readonly string[]> => {
   const { item } = state;
   const words: string[][] = [];
-  if (item.status === "done") return item.branch === null ? [] : [`git -C ${quotedPath(item.repository)} log -p ${item.base ?? ""}..${item.branch}`];
+  if (item.status === "done") return item.branch === null ? [] : [`git -C ${shellWord(item.repository)} log -p ${item.base?.slice(0, 12) ?? ""}..${item.branch}`];
   if (asksPerson(state)) words.push(...(item.status === "blocked" ? [["task", "answer", item.id, "…"]] : [["task", "approve", item.id]]), ["resume", item.id]);
   else if (!isTerminal(item.status)) words.push(["why", item.id], ["resume", item.id]);
   else words.push(["why", item.id], ["task", "retry", item.id]);
   return Promise.all(words.map((line) => again(context.place, context.terminal, context.tools, line)));
 };
-
-const quotedPath = (path: string): string => (/^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 const leave = async (context: CommandContext, connection: Connection, owner: boolean, ids: readonly WorkItemId[], view: ProgressView, options: DriveOptions, signal: unknown, second: AbortSignal): Promise<number> => {
   const { err, out } = context.terminal;

@@ -49,7 +49,7 @@ export const summaryText = (screen: Screen, state: ItemState): string => {
   const facts: [string, string][] = [["iterations", String(iterationsOf(state))]];
   if (item.branch !== null) facts.push(["branch", item.branch]);
   if (item.head !== null) facts.push(["commit", item.head.slice(0, 12)]);
-  if (item.checks !== null) facts.push(["checks", `${item.checks.base} → ${item.checks.head}`]);
+  if (item.checks !== null) facts.push(["checks", item.checks.head === "0/0" ? "none found; see verify.checks" : `${item.checks.base} → ${item.checks.head}`]);
   if (item.costUsd > 0) facts.push(["cost", `$${item.costUsd.toFixed(2)}`]);
   if (item.published !== "") facts.push(["published", item.published]);
   if (item.reason !== "") facts.push(["reason", item.reason]);

@@ -11,7 +11,7 @@ import { stageText, statusText, waitText } from "./item-text.ts";
 import { oneLine } from "./safe-text.ts";
 import { paint, type Screen } from "./screen.ts";
 import { clockTime, stopwatch } from "./time-text.ts";
-import { cut, pad } from "./width.ts";
+import { cut, pad, widthOf } from "./width.ts";
 
 export interface ProgressView {
   readonly show: (states: readonly ItemState[]) => void;
@@ -68,8 +68,8 @@ const liveLines = (screen: Screen, now: () => number): ProgressView => {
     const titleColumns = columns >= 100 ? 28 : columns >= 76 ? 16 : 0;
     const left = `${pad(item.id, 7)} ${elapsed.padStart(5)} ${titleColumns === 0 ? "" : `${pad(cut(title, titleColumns), titleColumns)} `}`;
     const status = isTerminal(item.status) || stage === "" ? item.status : stage;
-    const rest = cut(`${pad(status, 17)} ${waitText(state, now())}`, Math.max(10, columns - left.length));
-    return cut(left, columns) + (rest.startsWith(item.status) ? statusText(screen, item.status) + rest.slice(item.status.length) : paint(screen, "cyan", rest.slice(0, status.length)) + rest.slice(status.length));
+    const rest = cut(`${pad(status, 17)} ${waitText(state, now())}`, Math.max(10, columns - widthOf(left)));
+    return left + (rest.startsWith(item.status) ? statusText(screen, item.status) + rest.slice(item.status.length) : paint(screen, "cyan", rest.slice(0, status.length)) + rest.slice(status.length));
   };
   const draw = (): void => {
     soon = undefined;

@@ -7,12 +7,13 @@ import { z } from "zod";
 
 const guardMs = 240_000;
 
-test("INTRO-01 INTRO-04 SURF-06 demo: five items from a directory, two at a time, and its claim holds when the tests are run by somebody else", { timeout: guardMs }, async () => {
+test("INTRO-04 SURF-06 demo: five items from a directory, two at a time, and its claim holds when the tests are run by somebody else", { timeout: guardMs }, async () => {
   await using room = makeRoom({ config: null });
   const done = await room.cli(["demo", "--json", "--keep"]);
   expect(done.exitCode, done.stderr).toBe(0);
   const items = itemsIn(done.stdout);
-  expect(Object.keys(items[0] ?? {}).toSorted()).toEqual(["branch", "checks", "commit", "id", "iterations", "status"]);
+  const { workItems: [first] } = z.object({ workItems: z.array(z.record(z.string(), z.unknown())) }).parse(lastLine(done.stdout));
+  expect(Object.keys(first ?? {})).toEqual(["id", "status", "iterations", "branch", "commit", "checks"]);
   expect(items.map(({ id, status, iterations }) => [id, status, iterations])).toEqual([["LOC-1", "done", 1], ["LOC-2", "done", 1], ["LOC-3", "done", 2], ["LOC-4", "done", 1], ["LOC-5", "done", 1]]);
   for (const { checks } of items) expect(checks).toEqual({ base: "1/6", head: "2/6" });
 

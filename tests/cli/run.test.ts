@@ -157,4 +157,32 @@ describe("run, exec and resume, for real", { timeout: 240_000 }, () => {
     expect(done.exitCode, done.stderr).toBe(0);
     expect(itemIn(done.stdout)).toMatchObject({ id: "RUN-1", status: "done" });
   });
+
+  test("task cancel, restore and retry without a running factory: mail that the next one takes up, and no line of work is lost", async () => {
+    await using room = makeRoom();
+    const first = '{ write = "half.txt", text = "half done" }, { touch = "written" }, { hang = true }';
+    const playbook = room.playbook("hang", `${coder(first, "try = 1\nattempt = 1")}${coder(first, "try = 2\nattempt = 1")}${coder(mend, "attempt = 2")}`);
+    const running = room.cli(["run", "Fix the sum", "-p", "repo", "--playbook", playbook]);
+    await expect.poll(() => existsSync(join(room.directory, "playbooks", "written")), { timeout: 60_000 }).toBe(true);
+    running.kill("SIGINT");
+    expect((await running).exitCode).toBe(130);
+    expect((await room.cli(["task", "cancel", "run-1"])).exitCode).toBe(0);
+    const cancelled = await room.cli(["resume", "RUN-1", "--json"]);
+    expect(cancelled.exitCode, cancelled.stderr).toBe(1);
+    expect(itemsIn(cancelled.stdout)).toMatchObject([{ id: "RUN-1", status: "cancelled" }]);
+    const restored = await room.cli(["task", "restore", "RUN-1", "--to", "rescued"]);
+    expect(restored.exitCode, restored.stderr).toBe(0);
+    expect(readFileSync(join(room.directory, "rescued", "half.txt"), "utf8")).toBe("half done");
+    const twice = await room.cli(["task", "restore", "RUN-1", "--to", "rescued"]);
+    expect(twice.exitCode).toBe(1);
+    expect(twice.stderr).toContain("exists already");
+    const retried = await room.cli(["task", "retry", "RUN-1"]);
+    expect(retried.exitCode, retried.stderr).toBe(0);
+    const done = await room.cli(["resume", "RUN-1", "--json"]);
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(itemsIn(done.stdout)).toMatchObject([{ id: "RUN-1", status: "done" }]);
+    const lane = await room.cli(["task", "lane", "RUN-1", "none"]);
+    expect(lane.exitCode).toBe(1);
+    expect(lane.stderr).toContain("done already");
+  });
 });
