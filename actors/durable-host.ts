@@ -56,7 +56,10 @@ export interface HostOptions {
 }
 
 interface Envelope { readonly event: HostEvent; readonly cause: Cause | undefined; readonly done: (() => void) | undefined; readonly fail: ((error: unknown) => void) | undefined }
-interface Resident { readonly address: Address; readonly entry: Entry; readonly state: AnyMachineSnapshot; readonly seq: number; readonly snapshotSeq: number; readonly view: string }
+/** Where an actor stands. `touched`: used since eviction last looked at it. */
+interface Resident { readonly entry: Entry; state: AnyMachineSnapshot; seq: number; snapshotSeq: number; view: string; touched: boolean }
+/** One actor's part of a batch: what it was given, and where it will stand once that is durable (`entry` undefined: nowhere yet). */
+interface Turn { readonly address: Address; readonly envelopes: Envelope[]; readonly resident: Resident | undefined; entry: Entry | undefined; state: AnyMachineSnapshot | undefined; seq: number; snapshotSeq: number; view: string; done: number; poison: { readonly error: unknown } | undefined }
 interface Entry { readonly catalog: CatalogEntry; readonly chart: Chart }
 
 /** What one step asked of the host; absent lists are empty. */
@@ -187,43 +190,46 @@ export class DurableHost {
   async #batch(): Promise<void> {
     const at = this.#options.clock.now();
     const batch: Batch = { at, commits: [], changes: [], effects: [], anyMail: false };
-    const taken: { readonly address: Address; readonly envelopes: Envelope[]; readonly after: Resident | undefined }[] = [];
+    const turns: Turn[] = [];
     try {
       // What arrives from here on waits for the next batch: an actor must not be stepped twice from the same state.
       let left = this.#mailboxes.size;
       for (const [address, box] of this.#mailboxes) {
         if (left-- === 0 || batch.commits.length >= batchLimit) break;
-        const found = await this.#find(address);
+        const resident = this.#resident.get(address);
+        const found = resident ? { actor: resident } : await this.#find(address);
         const envelopes = box.length <= batchLimit ? box : box.splice(0, batchLimit);
         if (envelopes === box) this.#mailboxes.delete(address);
         if (envelopes.length === 0) continue;
-        const run = "poison" in found ? { poison: found.poison, done: 0, after: undefined } : this.#run(address, found.actor, envelopes, batch);
-        if ("poison" in run) {
+        const turn = begin(address, envelopes, resident, "actor" in found ? found.actor : undefined);
+        if ("actor" in found) this.#run(turn, batch);
+        else turn.poison = { error: found.poison };
+        if (turn.poison) {
           // What this actor did before in the batch must be durable first: then the poisoned event waits for the next batch.
-          const [poisoned, ...rest] = envelopes.splice(run.done);
-          if (run.done > 0 || !poisoned) this.#putBack(address, poisoned ? [poisoned, ...rest] : rest);
+          const [poisoned, ...rest] = envelopes.splice(turn.done);
+          if (turn.done > 0 || !poisoned) this.#putBack(address, poisoned ? [poisoned, ...rest] : rest);
           else {
             this.#putBack(address, [poisoned, ...rest]);
-            await this.#bury(address, poisoned, run.poison, at);
+            await this.#bury(address, poisoned, turn.poison.error, at);
             this.#takeBack(address, poisoned);
           }
         }
-        taken.push({ address, envelopes, after: run.after });
+        turns.push(turn);
       }
       if (batch.commits.length > 0) await Effect.runPromise(this.#options.store.commit(batch.commits));
     } catch (error) {
-      await this.#refused(error, taken);
+      await this.#refused(error, turns);
       return;
     }
     this.#retryMs = firstRetryMs;
-    for (const { address, envelopes, after } of taken) {
-      if (after) this.#adopt(after);
-      for (const envelope of envelopes) {
+    for (const turn of turns) {
+      this.#adopt(turn);
+      for (const envelope of turn.envelopes) {
         if (envelope.cause?.row === "mail") this.#forgetMail(envelope.cause.id);
         envelope.done?.();
       }
-      if (after && after.state.status !== "active") this.#resident.delete(address);
     }
+    this.#evict();
     for (const commit of batch.commits) {
       if (commit.final) this.#alarms.drop(commit.actor);
       else if (commit.alarms) for (const alarm of commit.alarms) this.#alarms.set(commit.actor, alarm.name, alarm.at);
@@ -244,24 +250,14 @@ export class DurableHost {
     }
   }
 
-  /** Steps one actor through its events, adding to the batch. `done` counts the events that went well. */
-  #run(address: Address, before: Resident | undefined, envelopes: readonly Envelope[], batch: Batch): { readonly after: Resident | undefined } | { readonly poison: unknown; readonly done: number; readonly after: Resident | undefined } {
+  /** Steps one actor through its events, adding to the batch. `turn.done` counts the events that went well. */
+  #run(turn: Turn, batch: Batch): void {
     const { at } = batch;
+    const { address } = turn;
     const watched = this.#options.observer?.committed !== undefined;
-    let entry = before?.entry;
-    let state = before?.state;
-    let seq = before?.seq ?? 0;
-    let snapshotSeq = before?.snapshotSeq ?? 0;
+    let { entry, state } = turn;
     let last: Writable<Commit> | undefined;
-    let poison: { readonly error: unknown } | undefined;
-    let done = 0;
-    let moved: Set<string> | undefined;
-    for (const envelope of envelopes) {
-      // It rang, and before its event was taken the alarm was set anew or cleared: the ring is of the past.
-      if (envelope.cause?.row === "alarm" && (moved?.has(envelope.cause.name) || this.#alarms.has(address, envelope.cause.name))) {
-        done++;
-        continue;
-      }
+    for (const envelope of turn.envelopes) {
       let step: Step;
       let asked: Asked;
       const event = { ...envelope.event, at };
@@ -275,13 +271,13 @@ export class DurableHost {
         asked = step.actions.length === 0 ? askedNothing : this.#read(step.actions);
       } catch (error) {
         if (!state) entry = undefined;
-        poison = { error };
+        turn.poison = { error };
         break;
       }
       const from: unknown = state?.value;
       state = step.state;
-      seq++;
-      done++;
+      const seq = ++turn.seq;
+      turn.done++;
       const final = state.status !== "active";
       const commit: Writable<Commit> = { actor: address, seq, at, event: this.#json(event) };
       if (envelope.cause) commit.cause = envelope.cause;
@@ -290,31 +286,26 @@ export class DurableHost {
         commit.effects = asked.effects;
         asked.effects.forEach(({ kind, payload }, n) => batch.effects.push({ key: `${address}:${seq}:effect:${n}`, actor: address, kind, payload, at, attempts: 0 }));
       }
-      if (asked.alarms) {
-        commit.alarms = asked.alarms;
-        moved ??= new Set();
-        for (const { name } of asked.alarms) moved.add(name);
-      }
+      if (asked.alarms) commit.alarms = asked.alarms;
       if (final) commit.final = true;
-      if (final || seq - snapshotSeq >= snapshotEvery) {
+      if (final || seq - turn.snapshotSeq >= snapshotEvery) {
         commit.snapshot = { machine: entry.catalog.id, version: entry.catalog.version, state: entry.chart.save(state) };
-        snapshotSeq = seq;
+        turn.snapshotSeq = seq;
       }
       batch.commits.push(commit);
       last = commit;
       if (watched) batch.changes.push({ actor: address, chart: entry.catalog.id, seq, at, event, from, to: state.value, final, view: undefined });
     }
-    if (!last || !entry || !state) return poison ? { poison: poison.error, done, after: undefined } : { after: undefined };
+    turn.entry = entry;
+    turn.state = state;
+    if (!last || !entry || !state) return;
     // The batch is one transaction, so only what its last event leaves can ever be seen.
     const seen = entry.catalog.view(state);
     const view = seen === null || seen === undefined ? "null" : JSON.stringify(seen);
-    if (view !== (before?.view ?? "null")) {
-      last.view = view;
-      const change = batch.changes.at(-1);
-      if (watched && change) batch.changes[batch.changes.length - 1] = { ...change, view: seen };
-    }
-    const after: Resident = { address, entry, state, seq, snapshotSeq, view };
-    return poison ? { poison: poison.error, done, after } : { after };
+    if (view === turn.view) return;
+    turn.view = last.view = view;
+    const change = batch.changes.at(-1);
+    if (watched && change) batch.changes[batch.changes.length - 1] = { ...change, view: seen };
   }
 
   /** A read that began before this row was processed may still show it. */
@@ -376,13 +367,37 @@ export class DurableHost {
     return entry;
   }
 
-  #adopt(actor: Resident): void {
-    this.#resident.delete(actor.address);
-    this.#resident.set(actor.address, actor);
+  /** The turn is durable (I1). */
+  #adopt({ address, resident, entry, state, seq, snapshotSeq, view, done }: Turn): void {
+    if (done === 0 || !entry || !state) return;
+    if (state.status !== "active") {
+      this.#resident.delete(address);
+      return;
+    }
+    if (!resident) {
+      this.#resident.set(address, { entry, state, seq, snapshotSeq, view, touched: true });
+      return;
+    }
+    resident.state = state;
+    resident.seq = seq;
+    resident.snapshotSeq = snapshotSeq;
+    resident.view = view;
+    resident.touched = true;
+  }
+
+  /** Second chance: goes round the residents, passing once over those that were used since the last time round. */
+  #evict(): void {
     const limit = this.#options.residents ?? 1_000;
-    for (const address of this.#resident.keys()) {
-      if (this.#resident.size <= limit) break;
-      if (!this.#mailboxes.has(address)) this.#resident.delete(address);
+    if (this.#resident.size <= limit) return;
+    for (const [address, actor] of this.#resident) {
+      if (actor.touched) {
+        actor.touched = false;
+        this.#resident.delete(address);
+        this.#resident.set(address, actor);
+      } else if (!this.#mailboxes.has(address)) {
+        this.#resident.delete(address);
+        if (this.#resident.size <= limit) return;
+      }
     }
   }
 
@@ -405,13 +420,13 @@ export class DurableHost {
       if (!entry) throw new Error(`${address} was saved by a chart this version does not have: ${snapshot.machine}`);
       const saved: unknown = JSON.parse(snapshot.state);
       const state = entry.chart.load(snapshot.version === entry.catalog.version ? saved : entry.catalog.migrate(saved, snapshot.version));
-      actor = { address, entry, state, seq: snapshot.seq, snapshotSeq: snapshot.seq, view: JSON.stringify(entry.catalog.view(state) ?? null) };
+      actor = { entry, state, seq: snapshot.seq, snapshotSeq: snapshot.seq, view: "", touched: false };
     }
     for (const row of events) {
       const event = parseEvent(row.event);
       const entry: Entry = actor?.entry ?? this.#entryFor(event);
       const state: AnyMachineSnapshot = actor ? (event.type === startType ? actor.state : entry.chart.step(actor.state, event).state) : entry.chart.start(startInput(event)).state;
-      actor = { address, entry, state, seq: row.seq, snapshotSeq: actor?.snapshotSeq ?? 0, view: "" };
+      actor = { entry, state, seq: row.seq, snapshotSeq: actor?.snapshotSeq ?? 0, view: "", touched: false };
     }
     return actor && { ...actor, view: JSON.stringify(actor.entry.catalog.view(actor.state) ?? null) };
   }
@@ -473,6 +488,10 @@ export class DurableHost {
     this.#wake = undefined;
   }
 }
+
+const begin = (address: Address, envelopes: Envelope[], resident: Resident | undefined, from: Resident | undefined): Turn => ({
+  address, envelopes, resident, entry: from?.entry, state: from?.state, seq: from?.seq ?? 0, snapshotSeq: from?.snapshotSeq ?? 0, view: from?.view ?? "null", done: 0, poison: undefined,
+});
 
 const parseEvent = (json: string): HostEvent => {
   const value: unknown = JSON.parse(json);
