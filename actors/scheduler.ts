@@ -46,19 +46,6 @@ export class Scheduler {
     this.#fill();
   }
 
-  /** Why nothing (more) is being claimed; for status and `why`. */
-  whyIdle(): string {
-    const ready = [...this.#items.values()].filter((item) => item.status === "ready");
-    const barred = ready.filter((item) => !this.#mayClaim(item));
-    const waiting = [...this.#items.values()].filter((item) => !working.has(item.status) && item.status !== "ready");
-    const parts = [
-      ...(ready.length > barred.length ? [`${ready.length - barred.length} ready, all slots taken`] : []),
-      ...(barred.length > 0 ? [`${barred.length} ready but not for automation (lane manual, or unassigned while claimUnassigned is off)`] : []),
-      ...(waiting.length > 0 ? [`${waiting.length} waiting (${[...new Set(waiting.map((item) => item.blocked ?? item.status))].join(", ")})`] : []),
-    ];
-    return parts.length === 0 ? "no work item is open" : parts.join("; ");
-  }
-
   #mayClaim(item: WorkItemView): boolean {
     return item.operatorLane !== "manual" && (item.operatorLane !== "none" || this.#options.claimUnassigned);
   }
