@@ -22,6 +22,8 @@ import { paint } from "./screen.ts";
 export interface DriveOptions {
   readonly timeoutSeconds?: number;
   readonly verbose: boolean;
+  /** From an owner that hangs. */
+  readonly takeOver: boolean;
   /** Hands in or wakes up the items; called once connected. */
   readonly begin: (client: FactoryClient) => Promise<readonly Begun[]>;
   /** The result as JSON. */
@@ -42,7 +44,7 @@ const isSettled = (state: ItemState, unattended: boolean): boolean =>
 
 export const drive = async (context: CommandContext, options: DriveOptions): Promise<number> => {
   using interrupts = listenForInterrupts();
-  const connection = await context.tools.connect({ ...context.place, as: "own", automation: false });
+  const connection = await context.tools.connect({ ...context.place, as: "own", automation: false, takeOver: options.takeOver });
   const view = progressView(context.terminal.err, context.tools.now);
   let left = false;
   try {

@@ -99,7 +99,8 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("--coder-only", "the coder alone, without review")
     .option("--executor-only", "the same, by its older name")
     .option("--pipeline", "coder, critic, tester and documenter, whatever is configured")
-    .option("--verbose", "also show what the agents say and do");
+    .option("--verbose", "also show what the agents say and do")
+    .option("--take-over", "take the state from a factory that hangs; nothing that one still does is written any more");
 
   work(add(program, "run <task>", "do one piece of work now; leaves a branch with commits and a summary",
     'run "Fix the failing test" -p ~/my/repo', 'run "Add --version" -p . --adapter claude -m opus --timeout 1800'))
@@ -113,6 +114,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .action((task: string, options: object, command: Command) => run(async () => (await import("./commands/run.ts")).exec)(command, { ...options, task }));
   add(program, "resume [id]", "go on with an unfinished item, or with all that were begun", "resume", "resume RUN-3")
     .option("--verbose", "also show what the agents say and do")
+    .option("--take-over", "take the state from a factory that hangs; nothing that one still does is written any more")
     .action((id: string | undefined, options: object, command: Command) => run(async () => (await import("./commands/resume.ts")).resume)(command, { ...options, ...(id === undefined ? {} : { id }) }));
 
   const task = add(program, "task", "look at work items and tell them something", "task list", 'task answer RUN-3 "Round half to even."');

@@ -6,13 +6,14 @@ import { type Begun, drive } from "../drive.ts";
 import { follow } from "../follow.ts";
 import { CliProblem } from "../problem.ts";
 
-export interface ResumeOptions { readonly id?: string; readonly verbose?: boolean }
+export interface ResumeOptions { readonly id?: string; readonly verbose?: boolean; readonly takeOver?: boolean }
 
 /** Goes on with one item, or with all that were begun and have not ended. */
 export const resume: Command<ResumeOptions> = (context, options) => {
   const id = options.id === undefined ? undefined : itemId(options.id);
   return drive(context, {
     verbose: options.verbose === true,
+    takeOver: options.takeOver === true,
     begin: async (client) => (id === undefined ? resumeAll(client) : resumeOne(client, id)),
     json: (items) => ({ workItems: items }),
   });

@@ -23,6 +23,7 @@ export interface WorkOptions {
   readonly executorOnly?: boolean;
   readonly pipeline?: boolean;
   readonly verbose?: boolean;
+  readonly takeOver?: boolean;
 }
 export interface ExecOptions extends WorkOptions { readonly local?: boolean }
 
@@ -38,6 +39,7 @@ export const run: Command<WorkOptions> = async (context, options) => {
   const place = await placeForRepository(context.place, repository, context.tools);
   return drive({ ...context, place }, {
     verbose: options.verbose === true,
+    takeOver: options.takeOver === true,
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     begin: async (client) => [{ id: await client.submit(submission) }],
     json: (items) => items[0] ?? null,
