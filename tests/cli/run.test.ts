@@ -73,13 +73,21 @@ describe("run, exec and resume, for real", { timeout: 240_000 }, () => {
     expect(alive(Number(readFileSync(pidFile, "utf8")))).toBe(false);
   });
 
-  test("EXEC-09 a rejected work item is a failure: exit 1, with the reason", async () => {
+  test("EXEC-09 a rejected work item, an adapter without its account and a bad configuration are failures: exit 1, with the reason", async () => {
     await using room = makeRoom();
     const playbook = room.playbook("reject", `${coder(mend)}[[turn]]\nstage = "critic"\nsteps = [ { verdict = "reject", feedback = "Nobody wants this." } ]\n`);
     const done = await room.cli(["run", "Fix the sum", "-p", "repo", "--playbook", playbook]);
     expect(done.exitCode, done.stderr).toBe(1);
     expect(done.stdout).toContain("failed");
     expect(done.stdout).toContain("Nobody wants this.");
+    const refused = await room.cli(["run", "Fix the sum", "-p", "repo", "--playbook", room.playbook("auth", coder('{ fail = "auth", message = "log in first" }'))]);
+    expect(refused.exitCode, refused.stderr).toBe(1);
+    expect(refused.stdout).toContain("log in first");
+    expect(refused.stdout).toContain("resume RUN-2");
+    writeFileSync(join(room.directory, "config.toml"), "[scheduler]\nslots = 0\n");
+    const misconfigured = await room.cli(["run", "Fix the sum", "-p", "repo", "--playbook", playbook]);
+    expect(misconfigured.exitCode, misconfigured.stderr).toBe(1);
+    expect(misconfigured.stderr).toContain("scheduler.slots");
   });
 
   test("a question unattended: exit 1 and the commands; answered offline, resume finishes it", async () => {
@@ -184,5 +192,23 @@ describe("run, exec and resume, for real", { timeout: 240_000 }, () => {
     const lane = await room.cli(["task", "lane", "RUN-1", "none"]);
     expect(lane.exitCode).toBe(1);
     expect(lane.stderr).toContain("done already");
+  });
+
+  test("resume --take-over takes the items of an owner that hangs, and that one writes nothing more", async () => {
+    await using room = makeRoom();
+    const playbook = room.playbook("wait", `${coder('{ wait-for-file = "go" }, ' + mend)}`);
+    const hung = room.cli(["run", "Fix the sum", "-p", "repo", "--json", "--playbook", playbook]);
+    let said = "";
+    hung.stderr.on("data", (chunk: Buffer) => { said += chunk.toString(); });
+    await expect.poll(() => said, { timeout: 60_000 }).toContain("waits for the coder (scripted)");
+    hung.kill("SIGSTOP");
+    writeFileSync(join(room.directory, "playbooks", "go"), "");
+    const done = await room.cli(["resume", "RUN-1", "--take-over", "--json"]);
+    expect(done.exitCode, done.stderr).toBe(0);
+    const events = (await room.cli(["log", "RUN-1", "--json"])).stdout;
+    hung.kill("SIGCONT");
+    await hung;
+    expect((await room.cli(["log", "RUN-1", "--json"])).stdout).toBe(events);
+    expect(journalIn(events).filter(({ type }) => type === "published")).toHaveLength(1);
   });
 });

@@ -8,9 +8,9 @@ import { bin, fileText, makeRoom } from "./room.ts";
 
 /** Every command with what it documents. */
 const documented: readonly (readonly [string, readonly string[]])[] = [
-  ["run", ["--path <dir>", "-p", "--adapter", "-a", "--model", "-m", "--playbook", "--timeout", "--coder-only", "--executor-only", "--pipeline", "--verbose"]],
+  ["run", ["--path <dir>", "-p", "--adapter", "-a", "--model", "-m", "--playbook", "--timeout", "--coder-only", "--executor-only", "--pipeline", "--verbose", "--take-over"]],
   ["exec", ["--local", "--path", "--timeout <seconds>", '"600"', "--pipeline", "--executor-only", "--coder-only", "-m, --model", "--verbose"]],
-  ["resume", ["[id]"]],
+  ["resume", ["[id]", "--take-over"]],
   ["init", ["--postgres", "--path"]],
   ["validate", ["[file]"]],
   ["task", ["list", "show", "cancel", "retry", "restore", "answer", "approve", "reject", "pause", "resume", "lane"]],
@@ -92,7 +92,7 @@ describe("the command line", { timeout: 240_000 }, () => {
     expect(done.stdout).toContain("Usage: enact-factory");
   });
 
-  test("PKG-01 --version prints the version of package.json", async () => {
+  test("--version prints the version of package.json", async () => {
     await using room = makeRoom();
     const { version }: { version: string } = JSON.parse(fileText(new URL("../../package.json", import.meta.url).pathname));
     expect((await room.cli(["--version"])).stdout).toBe(version);
