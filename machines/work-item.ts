@@ -18,6 +18,7 @@ import type { PipelineEnded } from "./pipeline.ts";
  * I4 A running pipeline is always awaited before the item ends or another one starts, except after the host gave up on it (a second
  * `reconcile`). I5 Finals absorb everything. I6 Publishing is never left without its answer: a cancel comes too late, a reconcile is a warning.
  * I7 An item claimed by a command goes on by itself after a wait: automation might not be allowed to claim it again.
+ * I8 Work that is done is not done again: when the last check or the publication could not be carried out, they alone are repeated.
  */
 export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number }
 
@@ -35,6 +36,8 @@ export interface WorkItemContext {
   readonly failures: number;
   readonly infraFailures: number;
   readonly iterations: number;
+  /** The pipeline of this attempt is done; checking and publishing are left (I8). */
+  readonly worked: boolean;
   readonly retryAt: number | null;
   readonly blocked: BlockedReason | null;
   readonly question: string | null;
@@ -74,8 +77,8 @@ const tellPipeline = (event: (args: { readonly context: WorkItemContext; readonl
   params: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => ({ to: pipeline(args.context), event: event(args) }),
 });
 
-/** I7. */
-const goOn = [{ guard: "byCommand", target: "claimed", actions: "nextAttempt" }, { target: "ready" }] as const;
+/** I7, I8. */
+const goOn = [{ guard: "worked", target: "verifying" }, { guard: "byCommand", target: "claimed", actions: "nextAttempt" }, { target: "ready" }] as const;
 
 /** What the end of the current pipeline means for the item. */
 const afterPipeline = [
@@ -95,14 +98,14 @@ export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
   actions: {
     ...hostActions,
-    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, running: true, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
+    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, running: true, worked: false, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
     setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane, byCommand: false } : {})),
     takePipeline: assign(({ context, event }) =>
       event.type === "pipeline.ended"
         ? {
             workspace: event.workspace ?? context.workspace, head: event.head || context.head, checks: event.checks ?? context.checks, summary: event.summary || context.summary,
             warnings: [...new Set([...context.warnings, ...event.warnings])].slice(-20), costUsd: context.costUsd + event.costUsd, iterations: context.iterations + event.iterations,
-            running: false, question: null,
+            running: false, worked: event.outcome === "done", question: null,
             // What a person has to reconcile stays until they have.
             ...(context.blocked === "needsReconcile" ? {} : { reason: event.reason, blocked: null }),
           }
@@ -111,7 +114,7 @@ export const workItemMachine = setup({
       event.type === "verify.done"
         ? { checks: { base: passed(event.report.base.results), head: passed(event.report.head.results) }, failing: event.report.newFailures.slice(0, 50), warnings: [...new Set([...context.warnings, ...event.report.warnings])].slice(-20) }
         : {}),
-    noteRecheck: assign(({ context }) => ({ reason: `the final check found new failures: ${context.failing.slice(0, 3).join("; ")}` })),
+    noteRecheck: assign(({ context }) => ({ worked: false, reason: `the final check found new failures: ${context.failing.slice(0, 3).join("; ")}` })),
     countFailure: assign(({ context }) => ({ failures: context.failures + 1 })),
     countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
     setRetry: assign(({ context, event }) => ({ retryAt: event.at + backoffMs(context.policy, context.failures + context.infraFailures) })),
@@ -149,6 +152,7 @@ export const workItemMachine = setup({
     /** The pipeline was told to stop because of an earlier poisoned event. */
     pipelineWindsDown: ({ context }) => context.running && context.blocked === "needsReconcile",
     neverClaimed: ({ context }) => context.attempt < context.lineage,
+    worked: ({ context }) => context.worked,
     byCommand: ({ context }) => context.byCommand,
     commandMayRetry: ({ context }) => context.byCommand && !context.running,
     mayRetry: ({ context }) => !context.running,
@@ -157,7 +161,7 @@ export const workItemMachine = setup({
   id: "work-item",
   options: chartOptions,
   context: ({ input }) => ({
-    item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1, running: false, byCommand: false,
+    item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1, running: false, byCommand: false, worked: false,
     failures: 0, infraFailures: 0, iterations: 0, retryAt: null, blocked: null, question: null, reason: "", workspace: null, head: "", checks: null,
     failing: [], summary: "", warnings: [], costUsd: 0, published: "",
   }),
@@ -264,6 +268,7 @@ export const workItemMachine = setup({
         reconcile: { guard: "pipelineWindsDown", actions: ["noteReconcile", "giveUpPipeline"] },
         retry: [
           { guard: "neverClaimed", target: "discovered", actions: "unblock" },
+          { guard: "worked", target: "verifying", actions: "unblock" },
           { guard: "commandMayRetry", target: "claimed", actions: "nextAttempt" },
           { guard: "mayRetry", target: "ready", actions: "unblock" },
         ],

@@ -136,7 +136,7 @@ export const exploration: Exploration = {
     { name: "I6 failed and exhausted carry a reason and its kind, a cap only at the cap; done and cancelled carry no trouble", holds: (s) => {
       const c = contextOf(s);
       if (at(s, "exhausted")) return c.reason !== "" && (c.failure === "infra" || c.failure === "stuck" || (c.failure === "cap" && c.iteration === c.policy.maxIterations && c.feedback !== "" && c.reason.includes(c.feedback)));
-      return at(s, "failed") ? c.reason !== "" && c.failure !== null : at(s, "cancelled") ? c.reason === "cancelled" && c.failure === null : c.failure === null && c.reason === "";
+      return at(s, "failed") ? c.reason !== "" && c.failure !== null : at(s, "cancelled") ? c.reason === "cancelled" && c.failure === null : c.failure === null && (c.reason === "" || (c.rule !== "" && at(s, "settling", "cancelling", "saving")));
     } },
     { name: "the stage is the one that the state names", holds: (s) => (stageIn[String(s.value)] ?? contextOf(s).stage) === contextOf(s).stage },
   ],

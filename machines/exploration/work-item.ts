@@ -91,7 +91,7 @@ export const exploration: Exploration = {
     if (snapshot.status !== "active") return { trouble: c.reason !== "" };
     if (snapshot.matches("cancelling")) return {};
     return {
-      manual: c.operatorLane === "manual", begun: c.attempt >= c.lineage, running: c.running, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
+      manual: c.operatorLane === "manual", begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
       blocked: c.blocked, asks: c.question !== null,
     };
   },
@@ -107,7 +107,8 @@ export const exploration: Exploration = {
   ],
   edges: [
     { name: "I3 automation never claims a manual item; any other claim of a ready one counts", holds: (e) => { const { event, state, from } = read(e); return event?.type !== "claim" || state !== "ready" || (event.explicit || from.operatorLane !== "manual" ? at(e.to, "operating") : ignored(e)); } },
-    { name: "I7 an item claimed by a command goes on by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.byCommand ? "operating" : "ready"); } },
+    { name: "I7 I8 done work goes on to its check, an item claimed by a command by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.worked ? "verifying" : from.byCommand ? "operating" : "ready"); } },
+    { name: "I8 done work is repeated only when the last check found it wrong", holds: (e) => { const { event, from, to, state, end } = read(e); return e.from.status !== "active" || to.worked === (end && to.iterations > from.iterations ? end.outcome === "done" : event?.type === "verify.done" && state === "verifying" && event.report.newFailures.length > 0 ? false : at(e.to, "operating") && to.attempt > from.attempt ? false : from.worked); } },
     { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
     { name: "the lane is set by its event alone", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; return to.operatorLane === (lane ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
     { name: "I4 a new pipeline is the next attempt of this lineage, and only when none runs", holds: (e) => {
@@ -174,7 +175,7 @@ export const exploration: Exploration = {
       const { state, event, from, to } = read(e);
       if (event?.type !== "retry" || state !== "blocked") return true;
       if (from.running) return ignored(e);
-      return at(e.to, from.attempt < from.lineage ? (from.policy.requireApproval ? "awaitingApproval" : "ready") : from.byCommand ? "operating" : "ready") && to.blocked === null && to.reason === "";
+      return at(e.to, from.attempt < from.lineage ? (from.policy.requireApproval ? "awaitingApproval" : "ready") : from.worked ? "verifying" : from.byCommand ? "operating" : "ready") && to.blocked === null && to.reason === "";
     } },
     { name: "people approve, reject, pause and resume", holds: (e) => {
       const { state, event, to } = read(e);
