@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
@@ -11,6 +12,7 @@ import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts"
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
+import { forgetStatus, noteStatus, type OwnerStatus, readStatus } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { redactor, secretsIn } from "./secrets.ts";
@@ -39,13 +41,13 @@ export const settingFor = async (options: Pick<ConnectOptions, "configFile" | "d
 /** Becomes the owner of the state directory, or a client of whoever is. */
 export const connect = async (options: ConnectOptions): Promise<Connection> => {
   const setting = await settingFor(options);
-  if (options.as === "read") return connectAsReader(setting, "offline");
+  if (options.as === "read") return connectAsReader(setting);
   await Effect.runPromise(prepareStateDirectory(setting.stateDirectory)).catch((error: unknown) => { throw asProblem(error, "then try again"); });
   const store = await openScoped(openOwner(setting.location, { takeOver: options.takeOver ?? false })).catch((error: unknown) => {
     if (isTagged(error, "StoreOwned")) return undefined;
     throw asProblem(error, nextFor(error));
   });
-  return store ? connectAsOwner(setting, store, options.automation ?? false) : connectAsReader(setting, "client");
+  return store ? connectAsOwner(setting, store, options.automation ?? false) : connectAsReader(setting);
 };
 
 const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, automation: boolean): Promise<Connection> => {
@@ -62,6 +64,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
       factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
       ports: composed.layer, sources: automation ? localSources(config) : [], automation,
       redact: redactor(secretsIn(setting.env, secretValues(config))), emit,
+      onStatus: (tree) => noteStatus(setting.stateDirectory, { pid: process.pid, at: systemClock.now(), sandbox: composed.sandbox, tree: [...tree] }),
       onLost: (reason) => {
         lost = reason;
         emit({ type: "notice", level: "error", text: `this process stops working on items: ${reason}` });
@@ -90,28 +93,33 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     client,
     close: async (how) => {
       await owner.stop(how);
+      if (lost === undefined) forgetStatus(setting.stateDirectory);
       await store.close();
     },
   };
 };
 
-const connectAsReader = async (setting: Setting, role: "client" | "offline"): Promise<Connection> => {
-  const store = await openScoped(openReader(setting.location)).catch((error: unknown) => { throw asProblem(error, nextFor(error)); });
+const connectAsReader = async (setting: Setting): Promise<Connection> => {
+  // Where no factory ever ran there is nothing to read, which is no error; but a message would be lost.
+  const untouched = setting.location.kind === "sqlite" && !existsSync(join(setting.location.directory, "factory.db"));
+  const store = await openScoped(openReader(untouched ? { kind: "memory" } : setting.location)).catch((error: unknown) => { throw asProblem(error, nextFor(error)); });
+  const owner = (): OwnerStatus | undefined => readStatus(setting.stateDirectory, systemClock.now());
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
   const stops = new Set<() => void>();
   const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
+      if (untouched) throw new ClientProblem(`no factory has run with ${setting.stateDirectory} yet`, "start one with: enact-factory run \"TASK\" -p PATH");
       await Effect.runPromise(store.value.enqueue(to, redact(JSON.stringify(event)), systemClock.now()));
       return { delivered: "queued" };
     },
-    describe: async () => ({ ...describe(setting, store.value), role, generation: await Effect.runPromise(store.value.lastGeneration), sandbox: "" }),
+    describe: async () => ({ ...describe(setting, store.value), role: owner() ? "client" as const : "offline" as const, generation: await Effect.runPromise(store.value.lastGeneration), sandbox: owner()?.sandbox ?? "" }),
     watch: (onChange) => {
       const stop = follow(store.value, onChange);
       stops.add(stop);
       return () => { stops.delete(stop); stop(); };
     },
-    tree: async () => [],
+    tree: async () => owner()?.tree ?? [],
     nextChange: () => wait(readEveryMs),
   });
   return {
@@ -160,11 +168,21 @@ const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => P
 const follow = (reader: StoreReaderShape, onChange: (change: LiveChange) => void): (() => void) => {
   let stopped = false;
   let after: number | undefined;
+  const page = 10_000;
   const round = async (): Promise<void> => {
-    const rows = await Effect.runPromise(reader.journal({ ...(after === undefined ? {} : { after }), limit: 10_000 }));
-    // The first look only finds where the journal ends.
-    if (after !== undefined) for (const row of rows) onChange({ type: "journal", actor: row.actor, event: typeOf(row.event), at: row.at });
-    after = rows.at(-1)?.position ?? after ?? 0;
+    // The first look only finds where the journal ends; one change then tells the watcher to look at what is there.
+    const first = after === undefined;
+    for (;;) {
+      const rows = await Effect.runPromise(reader.journal({ ...(after === undefined ? {} : { after }), limit: page }));
+      if (!first) for (const row of rows) onChange({ type: "journal", actor: row.actor, event: typeOf(row.event), at: row.at });
+      const end = rows.at(-1);
+      if (rows.length < page) {
+        if (first && end) onChange({ type: "journal", actor: end.actor, event: typeOf(end.event), at: end.at });
+        after = end?.position ?? after ?? 0;
+        return;
+      }
+      after = end?.position ?? after;
+    }
   };
   const loop = async (): Promise<void> => {
     while (!stopped) {

@@ -22,6 +22,7 @@ import type { SourceShape } from "../ports/source.ts";
 import type { StoreShape } from "../ports/store.ts";
 import { Verifier } from "../ports/verifier.ts";
 import { Workspaces } from "../ports/workspaces.ts";
+import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -46,6 +47,8 @@ export interface OwnerOptions {
   readonly automation: boolean;
   readonly redact: (json: string) => string;
   readonly emit: (change: LiveChange) => void;
+  /** The tree as it is, every few seconds. */
+  readonly onStatus: (tree: ReturnType<Supervisor["tree"]>) => void;
   /** The store was lost for good, or the tree gave up: this process must end. */
   readonly onLost: (reason: string) => void;
 }
@@ -121,15 +124,18 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   };
 
   await host.recover();
+  // What was left in the store for the items counts before anybody looks at them.
+  await host.idle();
   for (const [address, chart] of [[intakeAddress, "intake"], [incidentsAddress, "incidents"]] as const) {
     if (!(await host.state(address))) await host.send(address, { type: "actor.start", chart, version: 1, input: {} });
   }
   for (const row of await Effect.runPromise(store.views("item"))) note(scheduler, row.actor, JSON.parse(row.view));
 
-  const root = new Supervisor({
+  const root: Supervisor = new Supervisor({
     id: "factory", clock, ...patience,
     children: [
       { id: "agents", restart: "temporary", start: () => ({ stop: () => agents.stop(), tree: () => agents.tree() }) },
+      poller("status", statusEveryMs, clock, async () => options.onStatus(root.tree())),
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }),
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],

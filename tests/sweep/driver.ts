@@ -40,6 +40,7 @@ const owner = await startOwner({
   store: counted, config: setting.config, env: setting.env, home: setting.home, factory: factoryHash(setting.stateDirectory),
   runsDirectory: join(setting.stateDirectory, "runs"), ports: layer, sources: [], automation: true, redact: (json) => json,
   emit: (change) => { if (change.type === "notice") process.stderr.write(`${change.level}: ${change.text}\n`); },
+  onStatus: () => {},
   onLost: (reason) => { lost = reason; },
 });
 await owner.host.send(intakeAddress, {

@@ -1,0 +1,21 @@
+import { rm } from "node:fs/promises";
+import { build } from "rolldown";
+
+/** The programs that run as processes or threads of their own; code finds them beside itself by these names. */
+const companions = {
+  "sqlite-writer": "src/store/sqlite-writer.ts",
+  "scripted-agent": "src/adapters/scripted/agent.ts",
+};
+
+/** Bundles entries and their companions into one flat, emptied folder. */
+export const bundle = async (entries: Readonly<Record<string, string>>, dir: string): Promise<void> => {
+  await rm(dir, { recursive: true, force: true });
+  await build({
+    input: { ...entries, ...companions },
+    platform: "node",
+    // Native addons load their own files; pg probes for an optional native twin.
+    external: ["better-sqlite3", "pg-native", /^node:/],
+    output: { dir, format: "esm", entryFileNames: "[name].js", chunkFileNames: "chunk-[name]-[hash].js", sourcemap: false },
+    logLevel: "warn",
+  });
+};

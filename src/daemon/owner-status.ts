@@ -1,0 +1,44 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import type { ProcessNode } from "../client/contract.ts";
+
+/**
+ * What the owner says of itself to readers in other processes: its tree, every few seconds, in a file of the state directory.
+ * Information only: who owns the directory is the lock's to say, and nothing is decided by this file.
+ */
+const Node: z.ZodType<ProcessNode> = z.lazy(() => z.object({
+  id: z.string(), kind: z.string(), state: z.string(), restarts: z.number(), since: z.number(),
+  lastCrash: z.string().optional(), detail: z.string().optional(), children: z.array(Node).optional(),
+}));
+const OwnerStatus = z.object({ pid: z.number(), at: z.number(), sandbox: z.string(), tree: z.array(Node) });
+export type OwnerStatus = z.infer<typeof OwnerStatus>;
+
+/** Milliseconds between two notes; one that is older than four of them is of an owner that is gone or hangs. */
+export const statusEveryMs = 2_000;
+const freshMs = 4 * statusEveryMs;
+
+const fileOf = (stateDirectory: string): string => join(stateDirectory, "state", "status.json");
+
+/** A full disk or a vanished directory shows elsewhere; the note is not worth a failure. */
+export const noteStatus = (stateDirectory: string, status: OwnerStatus): void => {
+  const file = fileOf(stateDirectory);
+  try {
+    writeFileSync(`${file}.new`, JSON.stringify(status), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch {
+    rmSync(`${file}.new`, { force: true });
+  }
+};
+
+export const forgetStatus = (stateDirectory: string): void => rmSync(fileOf(stateDirectory), { force: true });
+
+/** The living owner's last note; `undefined` when nobody has written one lately. */
+export const readStatus = (stateDirectory: string, now: number): OwnerStatus | undefined => {
+  try {
+    const parsed = OwnerStatus.safeParse(JSON.parse(readFileSync(fileOf(stateDirectory), "utf8")));
+    return parsed.success && Math.abs(now - parsed.data.at) < freshMs ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+};
