@@ -142,6 +142,17 @@ export const storeContract = (name: string, place: () => Promise<StoreLocation>)
       expect(next?.event).toBe(event("5"));
     });
 
+    test("a mailbox found empty again and again still shows what comes, from a commit or from a message", async () => {
+      const store = await own(await place());
+      for (let seq = 1; seq <= 3; seq++) {
+        expect(await run(Effect.all([store.mail(0), store.mail(0)]))).toEqual([[], []]);
+        await run(seq === 2 ? store.enqueue(a, event("m"), 2) : store.commit([commit(b, Math.ceil(seq / 2), { mail: [{ to: a, event: event("m") }] })]));
+        const [letter] = await run(store.mail(0));
+        expect(letter?.event).toBe(event("m"));
+        await run(store.commit([commit(a, seq, { cause: { row: "mail", id: letter?.id ?? 0 } })]));
+      }
+    });
+
     test("the journal pages by position and by actor", async () => {
       const store = await own(await place());
       await run(store.commit(Array.from({ length: 10 }, (_, i) => commit(i % 2 === 0 ? a : b, Math.floor(i / 2) + 1))));

@@ -2,6 +2,7 @@
 // Talks to: `writer.ts` in its thread; all writes go there, so that no fsync stalls this thread.
 // I1 Every request is answered: by the writer, or with `StoreUnavailable` when the writer dies first.
 // I2 After the writer is gone every write fails with `StoreFenced`. (While it lives, the generation in the database refuses us.)
+// I3 Mail is not looked for again in a database that nobody has changed since there was none: an idle owner asks several times a second.
 import { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { Effect, type Scope } from "effect";
@@ -74,6 +75,21 @@ const startWriter = (data: WriterData): Promise<Writer> => new Promise((resolve,
   };
 });
 
+/** I3. The version is SQLite's own: it changes for this connection whenever any other one, of any process, has committed. */
+const mailUnlessQuiet = (reading: Database.Database, mail: StoreShape["mail"], unavailable: (error: unknown) => StoreUnavailable): StoreShape["mail"] => {
+  const version = reading.prepare<[], number>("PRAGMA data_version").pluck();
+  /** The version at which there was no mail at all. */
+  let quiet: number | undefined;
+  return (after) => Effect.gen(function* () {
+    // Before the read: a commit in between shows next time.
+    const now = yield* Effect.try({ try: () => version.get(), catch: unavailable });
+    if (now !== undefined && now === quiet) return [];
+    const rows = yield* mail(after);
+    if (after === 0 && rows.length === 0) quiet = now;
+    return rows;
+  });
+};
+
 /** Owns the state directory until the Scope ends. */
 export const openSqliteOwner = (directory: string, options: OpenOptions): Effect.Effect<StoreShape, OpenError, Scope.Scope> => Effect.gen(function* () {
   const path = databasePath(directory);
@@ -86,11 +102,14 @@ export const openSqliteOwner = (directory: string, options: OpenOptions): Effect
     Effect.try({ try: () => new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs }), catch: failed }),
     (db) => Effect.sync(() => db.close()),
   );
-  const reads = makeReads(kyselyOver(reading), (error) => new StoreUnavailable({ message: `cannot read ${path}: ${messageOf(error)}` }));
+  const unavailable = (error: unknown): StoreUnavailable => new StoreUnavailable({ message: `cannot read ${path}: ${messageOf(error)}` });
+  const reads = makeReads(kyselyOver(reading), unavailable);
+  const mail = mailUnlessQuiet(reading, reads.mail, unavailable);
   const ask = (operation: WriterOperation): Effect.Effect<void, CommitError> =>
     Effect.callback((resume) => writer.send(operation, (failure) => resume(failure === undefined ? Effect.void : Effect.fail(commitError(failure)))));
   return {
     ...reads,
+    mail,
     description: `sqlite ${path}`,
     generation: writer.generation,
     commit: (commits) => ask({ op: "commit", commits }),
