@@ -9,6 +9,7 @@ import { createActor, setup } from "xstate";
 import { liveActor } from "../../actors/live-actor.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
 import { SimulatedClock } from "../support/clock.ts";
+import { atMost, median, report } from "./figure.ts";
 
 const batch = 4_000, batches = 12;
 
@@ -37,7 +38,6 @@ const measure = (way: Way): number => {
 };
 
 const script = fileURLToPath(import.meta.url);
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** Medians over the rounds and their ratio. */
 export const measureActors = async (rounds = 7): Promise<{ readonly rawUs: number; readonly supervisedUs: number; readonly ratio: number }> => {
@@ -55,6 +55,6 @@ if (process.argv[1] === script) {
   if (way === "raw" || way === "supervised") console.log(measure(way));
   else {
     const { rawUs, supervisedUs, ratio } = await measureActors();
-    console.log(`spawn a live actor: raw XState ${rawUs.toFixed(1)} µs CPU, supervised ${supervisedUs.toFixed(1)} µs CPU, ratio ${ratio.toFixed(2)} (budget 1.20)`);
+    report([{ what: "spawn of a supervised live actor", value: supervisedUs, unit: "µs CPU", ratio: { of: ratio, to: `raw XState, ${rawUs.toFixed(1)} µs` }, budget: atMost(ratio, 1.2, "×") }]);
   }
 }
