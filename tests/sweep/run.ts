@@ -14,7 +14,7 @@ const number = (name: string, fallback: number): number => { const at = args.ind
 const seed = number("--seed", Date.now() % 1_000_000);
 const repositoryRoot = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 // Hundreds of owners are started: bundled, each is at work three times sooner.
-const driver = join(repositoryRoot, ".cache", "sweep", "driver.js");
+const driver = join(repositoryRoot, ".cache", `sweep-${process.pid}`, "driver.js");
 const base = mkdtempSync(join(tmpdir(), "enact-sweep-"));
 
 /** mulberry32: a failing seed can be run again. */
@@ -216,5 +216,6 @@ try {
   process.stdout.write(`${tried - failures.length} passed, ${failures.length} failed\n`);
   process.exitCode = failures.length === 0 ? 0 : 1;
 } finally {
+  rmSync(dirname(driver), { recursive: true, force: true });
   if (!args.includes("--keep")) rmSync(base, { recursive: true, force: true });
 }
