@@ -187,6 +187,9 @@ const commitMessage = (context: PipelineContext): string => {
   return `${context.item.id}: ${title}\n\nStage ${context.stage}, iteration ${context.iteration}.`;
 };
 
+/** For people: the rule, and what went wrong each time. */
+const stuckReason = (rule: string, says: string, feedback: string): string => `stopped by rule ${rule}: ${says}${feedback === "" ? "" : `; the last time: ${feedback.slice(0, 500)}`}`;
+
 const infraStage: ReadonlySet<StageFailure> = new Set(["infra", "crash"]);
 
 export const pipelineMachine = setup({
@@ -202,6 +205,7 @@ export const pipelineMachine = setup({
     nextIteration: assign(({ context }) => ({
       iteration: context.iteration + 1,
       approved: false,
+      reason: "",
       escalated: context.escalated || context.escalateNow || (coderPlan(context)?.escalateModel != null && context.iteration + 1 > (coderPlan(context)?.escalateAfterIteration ?? Infinity)),
       escalateNow: false,
     })),
@@ -244,8 +248,8 @@ export const pipelineMachine = setup({
     noteRejected: assign(({ event }) => (event.type === "stage.ended" && event.verdict ? { failure: "rejected" as const, reason: `rejected in review: ${event.verdict.feedback}` } : {})),
     noteCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.policy.maxIterations} iterations used; last feedback: ${context.feedback.slice(0, 500)}` })),
     noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
-    noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [] } : {})),
-    noteStuckEnd: assign(({ context }) => ({ failure: "stuck" as const, reason: `stopped by rule ${context.rule}: ${context.feedback}` })),
+    noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [], reason: stuckReason(event.rule, event.says, context.feedback) } : {})),
+    noteStuckEnd: assign({ failure: "stuck" as const }),
     noteQuestion: assign(({ event }) => (event.type === "stage.asks" ? { question: event.question } : {})),
     clearQuestion: assign({ question: null }),
     noteCancelled: assign({ reason: "cancelled", failure: null }),

@@ -133,8 +133,9 @@ export const exploration: Exploration = {
     { name: "I2 nothing goes on to review or later stages, and nothing is done, whose last checks had new failures", holds: (s) => !at(s, "criticising", "testing", "documenting", "auditing", "reporting", "done") || (contextOf(s).newFailures.length === 0 && contextOf(s).checks !== null && contextOf(s).head.startsWith("head")) },
     { name: "I2 nothing is done that the critic did not approve", holds: (s) => !at(s, "testing", "documenting", "auditing", "reporting", "done") || contextOf(s).policy.stages.critic === undefined || contextOf(s).approved },
     { name: "I4 only a coder with another model escalates", holds: (s) => !(contextOf(s).escalated || contextOf(s).escalateNow) || contextOf(s).policy.stages.coder?.escalateModel !== null },
-    { name: "I6 failed and exhausted carry a reason and its kind, a cap only at the cap; done and cancelled carry no trouble", holds: (s) => {
+    { name: "I6 failed and exhausted carry a reason and its kind, a cap only at the cap; done and cancelled carry no trouble; a rule that fired is the reason while it settles", holds: (s) => {
       const c = contextOf(s);
+      if (at(s, "settling")) return c.failure === null && c.rule !== "" && c.reason.includes(c.rule);
       if (at(s, "exhausted")) return c.reason !== "" && (c.failure === "infra" || c.failure === "stuck" || (c.failure === "cap" && c.iteration === c.policy.maxIterations && c.feedback !== "" && c.reason.includes(c.feedback)));
       return at(s, "failed") ? c.reason !== "" && c.failure !== null : at(s, "cancelled") ? c.reason === "cancelled" && c.failure === null : c.failure === null && (c.reason === "" || (c.rule !== "" && at(s, "settling", "cancelling", "saving")));
     } },
