@@ -39,6 +39,8 @@ export type PlayEnd = { readonly how: "result"; readonly text: string } | { read
 /** Milliseconds that a step takes at pace 1. */
 const naturalMs = { speech: 400, tool: 600 } as const;
 const filePollMs = 25;
+/** Microseconds of CPU between two pauses of `burn`. */
+const burnSliceUs = 20_000;
 /** An orphan that nobody sweeps ends by itself after ten minutes. */
 const orphanLifeMs = 600_000;
 const outputTail = 2_000;
@@ -183,7 +185,12 @@ export const play = async (steps: readonly Step[], parts: PlayerParts): Promise<
       case "sleep": await pause(step.sleep); return undefined;
       case "burn": {
         const until = process.cpuUsage().user + step.burn * 1_000;
-        while (process.cpuUsage().user < until && !interrupted.aborted) await sleep(0);
+        // A pause that costs a millisecond must not be most of it: signals are heard every few milliseconds of work.
+        while (process.cpuUsage().user < until && !interrupted.aborted) {
+          const pauseAt = process.cpuUsage().user + burnSliceUs;
+          while (process.cpuUsage().user < Math.min(until, pauseAt));
+          await sleep(0);
+        }
         return undefined;
       }
       case "wait-for-file":
