@@ -35,7 +35,7 @@ const refuseEscapes = (tree: OpenWorktree, changes: readonly Change[]): Effect.E
     if (mode !== "120000") continue;
     const link = join(tree.path, path);
     const target = yield* io(`reading ${path}`, () => present(() => fs.readlink(link)));
-    if (target !== undefined && (yield* io(`reading ${path}`, () => leadsOut(tree.path, link, target)))) return yield* new WorkspaceEscape({ path, message: `is a symbolic link to ${target}, outside the worktree` });
+    if (target !== undefined && (yield* io(`reading ${path}`, () => leadsOut(tree.path, link, target)))) return yield* new WorkspaceEscape({ path, message: `the work holds ${path}, a symbolic link to ${target}, outside the worktree; whoever checks it out would follow it` });
   }
 });
 

@@ -46,8 +46,20 @@ export const headOf = (tree: OpenWorktree): Effect.Effect<string, GitFailed> => 
   return (yield* commitOf(tree.place, "HEAD")) ?? (yield* commitOf(tree.place, `refs/heads/${tree.record.branch}`)) ?? tree.record.base;
 });
 
-/** Sorts paths into what can be recorded and what is gone from the worktree (deleted, a pipe or socket, or beyond a symlink: I2). */
-const sort = async (top: string, paths: Iterable<RawPath>): Promise<{ readonly add: ReadonlySet<RawPath>; readonly drop: ReadonlySet<RawPath> }> => {
+/** The files and links below a directory of the worktree, without any `.git`. */
+const filesBelow = async (top: string, path: RawPath): Promise<readonly RawPath[]> => {
+  const found: RawPath[] = [];
+  for (const entry of await fs.readdir(bytesOf(top, path), { withFileTypes: true, encoding: "buffer" })) {
+    const name = entry.name.toString("latin1");
+    if (name.toLowerCase() === ".git") continue;
+    if (entry.isDirectory()) found.push(...await filesBelow(top, `${path}/${name}`));
+    else if (entry.isFile() || entry.isSymbolicLink()) found.push(`${path}/${name}`);
+  }
+  return found;
+};
+
+/** Sorts paths into files, submodules (a directory that an index calls so, with a repository in it), and what is gone from the worktree (deleted, a pipe or socket, or beyond a symlink: I2). */
+const sort = async (top: string, paths: ReadonlySet<RawPath>): Promise<{ readonly add: ReadonlySet<RawPath>; readonly drop: ReadonlySet<RawPath>; readonly links: ReadonlySet<RawPath> }> => {
   const directories = new Map<string, Promise<boolean>>();
   const isDirectory = (path: string): Promise<boolean> => {
     if (path === ".") return Promise.resolve(true);
@@ -57,23 +69,19 @@ const sort = async (top: string, paths: Iterable<RawPath>): Promise<{ readonly a
     directories.set(path, found);
     return found;
   };
-  const add = new Set<RawPath>(), drop = new Set<RawPath>();
-  const nested = async (path: RawPath): Promise<void> => {
-    for (const entry of await fs.readdir(bytesOf(top, path), { withFileTypes: true, encoding: "buffer" })) {
-      const name = entry.name.toString("latin1");
-      if (name.toLowerCase() === ".git") continue;
-      if (entry.isDirectory()) await nested(`${path}/${name}`);
-      else if (entry.isFile() || entry.isSymbolicLink()) add.add(`${path}/${name}`);
-    }
-  };
+  const add = new Set<RawPath>(), drop = new Set<RawPath>(), links = new Set<RawPath>();
   for (const path of paths) {
-    if (path.endsWith("/")) { await nested(path.slice(0, -1)); continue; }
+    if (path.endsWith("/")) {
+      // A submodule that the agent has added comes twice: by its name from the agent's index, and as a directory that ours does not know.
+      if (!paths.has(path.slice(0, -1))) for (const file of await filesBelow(top, path.slice(0, -1))) add.add(file);
+      continue;
+    }
     const stat = await isDirectory(dirname(path)) ? await present(() => fs.lstat(bytesOf(top, path))) : undefined;
     if (stat !== undefined && (stat.isFile() || stat.isSymbolicLink())) add.add(path);
-    else if (stat?.isDirectory() === true && await present(() => fs.lstat(bytesOf(top, `${path}/.git`))) !== undefined) add.add(path);
+    else if (stat?.isDirectory() === true && await present(() => fs.lstat(bytesOf(top, `${path}/.git`))) !== undefined) links.add(path);
     else drop.add(path);
   }
-  return { add, drop };
+  return { add, drop, links };
 };
 
 const build = Effect.fnUntraced(function* (tree: OpenWorktree, index: string, place: GitPlace): Effect.fn.Return<Snapshot, WorkspaceError | GitFailed> {
@@ -87,15 +95,23 @@ const build = Effect.fnUntraced(function* (tree: OpenWorktree, index: string, pl
   // What the agent has added by force: its own index may be locked, damaged or missing, which then hides nothing but ignored files.
   const forced = yield* gitBytes({ ...place, index: `${tree.admin}/index` }, ["diff-index", "-z", "--cached", "--name-only", "--diff-filter=A", "--no-renames", head]).pipe(
     Effect.map(nulFields), Effect.catchTag("GitFailed", () => Effect.succeed([])));
-  const { add, drop } = yield* io("reading the worktree", () => sort(tree.path, new Set([...changed, ...others, ...forced])));
+  const { add, drop, links } = yield* io("reading the worktree", () => sort(tree.path, new Set([...changed, ...others, ...forced])));
   const copied = tree.record.copied.map((path) => Buffer.from(path, "utf8").toString("latin1"));
   const isCopied = (path: RawPath) => copied.some((own) => path === own || path.startsWith(`${own}/`));
   const inHead = copied.length === 0 ? [] : nulFields(yield* gitBytes(place, ["ls-files", "-z", "--cached", "--", ...tree.record.copied]));
   const inBase = copied.length === 0 ? [] : nulFields(yield* gitBytes(place, ["ls-tree", "-r", "-z", "--name-only", tree.record.base, "--", ...tree.record.copied]));
   const kept = new Set(inBase);
   const dropped = [...drop, ...inHead.filter((path) => isCopied(path) && !kept.has(path))];
-  const added = [...add].filter((path) => kept.has(path) || !isCopied(path));
   if (dropped.length > 0) yield* git(place, ["update-index", "-z", "--force-remove", "--stdin"], { input: nul(dropped) });
+  const wanted = new Set(add);
+  for (const link of links) {
+    // What calls itself a submodule and has no commit is a directory with files (I3).
+    const isOne = yield* git(place, ["update-index", "-z", "--add", "--replace", "--stdin"], { input: nul([link]) }).pipe(Effect.as(true), Effect.catchTag("GitFailed", (e) => e.fault.kind === "other" ? Effect.succeed(false) : Effect.fail(e)));
+    if (isOne) continue;
+    yield* git(place, ["update-index", "-z", "--force-remove", "--stdin"], { input: nul([link]) });
+    for (const file of yield* io("reading the worktree", () => filesBelow(tree.path, link))) wanted.add(file);
+  }
+  const added = [...wanted].filter((path) => kept.has(path) || !isCopied(path));
   if (added.length > 0) yield* git(place, ["update-index", "-z", "--add", "--remove", "--replace", "--stdin"], { input: nul(added) });
   return { tree: yield* git(place, ["write-tree"]), head, index };
 });
