@@ -260,7 +260,7 @@ export class DurableHost {
     for (const envelope of turn.envelopes) {
       let step: Step;
       let asked: Asked;
-      const event = { ...envelope.event, at };
+      const { event, json } = this.#stamped(envelope.event, at);
       try {
         if (!entry || !state) {
           if (event.type !== startType) throw new Error(`there is no actor at ${address}`);
@@ -279,7 +279,7 @@ export class DurableHost {
       const seq = ++turn.seq;
       turn.done++;
       const final = state.status !== "active";
-      const commit: Writable<Commit> = { actor: address, seq, at, event: this.#json(event) };
+      const commit: Writable<Commit> = { actor: address, seq, at, event: json };
       if (envelope.cause) commit.cause = envelope.cause;
       if (asked.mail) { commit.mail = asked.mail; batch.anyMail = true; }
       if (asked.effects) {
@@ -353,6 +353,14 @@ export class DurableHost {
       }
     }
     return asked;
+  }
+
+  /** What the chart hears is what the journal holds: a replay gives the same state, and no secret stays in a snapshot or a view. */
+  #stamped(heard: EventObject, at: number): { readonly event: EventObject & { readonly at: number }; readonly json: string } {
+    const event = { ...heard, at };
+    const text = JSON.stringify(event);
+    const json = this.#options.redact ? this.#options.redact(text) : text;
+    return { event: json === text ? event : JSON.parse(json), json };
   }
 
   #json(value: unknown): string {

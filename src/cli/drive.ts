@@ -2,7 +2,7 @@
  * Runs items to their end with somebody watching: the body of `run`, `exec --local` and `resume`.
  *
  * I1 An interrupt never loses work: as the owner everything is suspended, as a client only these items are cancelled.
- * I2 A timeout cancels only these items. I3 However it ends, the connection is closed and the screen is whole.
+ * I2 A timeout cancels only these items; a process that lost the state touches nothing. I3 However it ends, the connection is closed and the screen is whole.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, FactoryClient, ItemState } from "../client/contract.ts";
@@ -33,10 +33,13 @@ export interface DriveOptions {
 /** An item to watch. `mailedAt`: its last change when a command for it was left in the store; until it changes again, it is not settled. */
 export interface Begun { readonly id: WorkItemId; readonly mailedAt?: number }
 
-type Ending = "settled" | "timeout" | { readonly signal: unknown };
+type Ending = "settled" | "timeout" | { readonly signal: unknown } | { readonly lost: unknown };
 
 /** How long agents get to end after a cancel before the command leaves them to the owner; four steps of the interrupt ladder and some. */
 const cancelWaitMs = 60_000;
+
+/** A store that is gone may not even close. */
+const giveUpWaitMs = 5_000;
 
 /** Nothing more will happen here without another command. */
 const isSettled = (state: ItemState, unattended: boolean): boolean =>
@@ -66,7 +69,9 @@ export const drive = async (context: CommandContext, options: DriveOptions): Pro
       return await finish(context, connection.client, ids, view, options, exitCode.notRun);
     }
     left = true;
-    return await leave(context, connection, role === "owner", ids, view, options, ending.signal, interrupts.second);
+    if ("lost" in ending) return await giveUp(context, connection, ids, view, options, ending.lost);
+    // A client becomes the owner when that one is gone.
+    return await leave(context, connection, (await connection.client.describe()).role === "owner", ids, view, options, ending.signal, interrupts.second);
   } finally {
     view.end();
     if (!left) await connection.close("suspend");
@@ -85,13 +90,15 @@ const watchItems = async (context: CommandContext, client: FactoryClient, begun:
   };
   const asking = questions(context, client, view);
   const timeout = new AbortController();
+  const lost = new AbortController();
   const timer = options.timeoutSeconds === undefined ? undefined : setTimeout(() => timeout.abort("timeout"), options.timeoutSeconds * 1_000);
   try {
     return await follow<Ending>({
       client,
       pick: only([...mailed.keys()]),
-      stop: AbortSignal.any([interrupts.first, timeout.signal, asking.failed]),
+      stop: AbortSignal.any([interrupts.first, timeout.signal, lost.signal, asking.failed]),
       onChange: (change) => {
+        if (change.type === "lost") lost.abort(change.reason);
         if (change.type === "notice") view.say(`${paint(context.terminal.err, change.level === "info" ? "dim" : "yellow", change.level)} ${oneLine(change.text)}`);
         if (change.type === "agent" && options.verbose) view.say(paint(context.terminal.err, "dim", `${change.item} ${oneLine(change.stage)} | ${oneLine(change.line)}`));
       },
@@ -106,6 +113,7 @@ const watchItems = async (context: CommandContext, client: FactoryClient, begun:
   } catch (error) {
     if (interrupts.first.aborted) return { signal: interrupts.first.reason };
     if (timeout.signal.aborted) return "timeout";
+    if (lost.signal.aborted) return { lost: lost.signal.reason };
     throw error;
   } finally {
     clearTimeout(timer);
@@ -156,6 +164,17 @@ const nextSteps = async (context: CommandContext, state: ItemState): Promise<rea
   else if (!isTerminal(item.status)) words.push(["why", item.id], ["resume", item.id]);
   else words.push(["why", item.id], ["task", "retry", item.id]);
   return Promise.all(words.map((line) => again(context.place, context.terminal, context.tools, line)));
+};
+
+/** The state went to another process, or away: what runs is the next owner's. */
+const giveUp = async (context: CommandContext, connection: Connection, ids: readonly WorkItemId[], view: ProgressView, options: DriveOptions, reason: unknown): Promise<number> => {
+  const { err, out } = context.terminal;
+  const resume = await again(context.place, context.terminal, context.tools, ids.length === 1 ? ["resume", ...ids] : ["resume"]);
+  view.end();
+  await Promise.race([connection.close("abandon").catch(() => {}), sleep(giveUpWaitMs)]);
+  err.write(`This process works on nothing any more: ${oneLine(String(reason))}\nAgents were left to the factory that goes on. Watch it, or go on with: ${resume}\n`);
+  if (context.json) out.write(`${JSON.stringify(options.json(ids.map((id) => ({ id, status: "interrupted", next: [resume] }))))}\n`);
+  return exitCode.notRun;
 };
 
 const leave = async (context: CommandContext, connection: Connection, owner: boolean, ids: readonly WorkItemId[], view: ProgressView, options: DriveOptions, signal: unknown, second: AbortSignal): Promise<number> => {

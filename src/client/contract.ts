@@ -106,6 +106,8 @@ export type LiveChange =
   | { readonly type: "journal"; readonly actor: string; readonly event: string; readonly at: number }
   /** A line of an agent's readable stream; not journaled. */
   | { readonly type: "agent"; readonly item: WorkItemId; readonly stage: string; readonly line: string }
+  /** This process owned the state and does no more: nothing further happens over this connection, and its agents are left to the next owner. */
+  | { readonly type: "lost"; readonly reason: string }
   | { readonly type: "notice"; readonly level: "info" | "warning" | "error"; readonly text: string };
 
 export interface ProcessNode {

@@ -12,6 +12,7 @@ import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts"
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
+import { heir } from "./heir.ts";
 import { forgetStatus, noteStatus, type OwnerStatus, readStatus } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
@@ -38,17 +39,28 @@ export const settingFor = async (options: Pick<ConnectOptions, "configFile" | "d
   return { loaded, config, stateDirectory: state, location, home, env: { ...process.env, ...loaded.env } };
 };
 
-/** Becomes the owner of the state directory, or a client of whoever is. */
+/** Becomes the owner of the state directory, or a client of whoever is, until that one is gone. */
 export const connect = async (options: ConnectOptions): Promise<Connection> => {
   const setting = await settingFor(options);
   if (options.as === "read") return connectAsReader(setting);
   await Effect.runPromise(prepareStateDirectory(setting.stateDirectory)).catch((error: unknown) => { throw asProblem(error, "then try again"); });
-  const store = await openScoped(openOwner(setting.location, { takeOver: options.takeOver ?? false })).catch((error: unknown) => {
-    if (isTagged(error, "StoreOwned")) return undefined;
-    throw asProblem(error, nextFor(error));
-  });
-  return store ? connectAsOwner(setting, store, options.automation ?? false) : connectAsReader(setting);
+  const own = async (takeOver: boolean): Promise<Connection | undefined> => {
+    const store = await openScoped(openOwner(setting.location, { takeOver })).catch((error: unknown) => {
+      if (isTagged(error, "StoreOwned")) return undefined;
+      throw asProblem(error, nextFor(error));
+    });
+    return store && connectAsOwner(setting, store, options.automation ?? false);
+  };
+  for (let takeOver = options.takeOver ?? false; ; takeOver = false) {
+    const owner = await own(takeOver);
+    if (owner) return owner;
+    // An owner of this very moment is still making its store.
+    if (!isUntouched(setting)) return heir({ reader: await connectAsReader(setting), succeed: () => own(false), clock: systemClock });
+    await wait(readEveryMs);
+  }
 };
+
+const isUntouched = ({ location }: Setting): boolean => location.kind === "sqlite" && !existsSync(join(location.directory, "factory.db"));
 
 const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, automation: boolean): Promise<Connection> => {
   const { config } = setting;
@@ -67,7 +79,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
       onStatus: (tree) => noteStatus(setting.stateDirectory, { pid: process.pid, at: systemClock.now(), sandbox: composed.sandbox, tree: [...tree] }),
       onLost: (reason) => {
         lost = reason;
-        emit({ type: "notice", level: "error", text: `this process stops working on items: ${reason}` });
+        emit({ type: "lost", reason });
       },
     });
   } catch (error) {
@@ -101,7 +113,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
 
 const connectAsReader = async (setting: Setting): Promise<Connection> => {
   // Where no factory ever ran there is nothing to read, which is no error; but a message would be lost.
-  const untouched = setting.location.kind === "sqlite" && !existsSync(join(setting.location.directory, "factory.db"));
+  const untouched = isUntouched(setting);
   const store = await openScoped(openReader(untouched ? { kind: "memory" } : setting.location)).catch((error: unknown) => { throw asProblem(error, nextFor(error)); });
   const owner = (): OwnerStatus | undefined => readStatus(setting.stateDirectory, systemClock.now());
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });

@@ -86,7 +86,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       stillOwner: store.stillOwner,
       onEvent: (turn, event) => {
         const line = readable(event);
-        if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line });
+        if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });
       },
     }),
   };
@@ -117,7 +117,10 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   });
 
   // What runs belongs to the next owner from here on.
+  let isLost = false;
   const lost = (reason: string): void => {
+    if (isLost) return;
+    isLost = true;
     scheduler.stop();
     void runner.drain("abandon");
     options.onLost(reason);
@@ -135,7 +138,12 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     id: "factory", clock, ...patience,
     children: [
       { id: "agents", restart: "temporary", start: () => ({ stop: () => agents.stop(), tree: () => agents.tree() }) },
-      poller("status", statusEveryMs, clock, async () => options.onStatus(root.tree())),
+      // An owner that was frozen while another took over has nothing to write that would tell it.
+      poller("status", statusEveryMs, clock, async () => {
+        const fenced = await Effect.runPromise(store.stillOwner.pipe(Effect.as(undefined), Effect.catchTag("StoreFenced", Effect.succeed), Effect.orElseSucceed(() => undefined)));
+        if (fenced) lost(fenced.message);
+        else options.onStatus(root.tree());
+      }),
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }),
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
@@ -187,6 +195,13 @@ const offerAll = async (source: SourceShape, host: DurableHost, config: Config, 
     await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured", requireApproval: item.requireApproval ?? false }), claim: false });
     known.add(item.sourceId);
   }
+};
+
+/** The redaction knows secrets as they stand in JSON. */
+const redactedText = (redact: (json: string) => string, text: string): string => {
+  const json = JSON.stringify(text);
+  const clean = redact(json);
+  return clean === json ? text : String(JSON.parse(clean));
 };
 
 /** One line of an agent's stream, for people. */
