@@ -145,7 +145,7 @@ describe.skipIf(bin === undefined)("where work items are kept", { timeout: guard
     const client = new Client({ connectionString: url });
     await client.connect();
     try {
-      const { rows } = await client.query<{ view: string }>("SELECT view FROM views WHERE actor = 'item/RUN-1/1'");
+      const { rows } = await client.query<{ view: string }>("SELECT view FROM enact_factory.views WHERE actor = 'item/RUN-1/1'");
       expect(rows.map(({ view }): unknown => (typeof view === "string" ? JSON.parse(view) : view))).toMatchObject([{ title: "kept in PostgreSQL", status: "done" }]);
     } finally {
       await client.end();
