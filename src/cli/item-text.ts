@@ -21,7 +21,7 @@ export const stageText = ({ item, pipeline }: ItemState): string =>
 export const waitText = (state: ItemState, now: number): string => {
   if (isTerminal(state.item.status)) return oneLine(state.item.reason || (state.item.status === "done" ? "published" : state.item.status));
   const { text, until } = waitingFor(state);
-  const why = state.item.status === "blocked" && state.item.blocked !== "needsHuman" && state.item.reason !== "" ? `: ${oneLine(state.item.reason)}` : "";
+  const why = (state.item.status === "retryAt" || (state.item.status === "blocked" && state.item.blocked !== "needsHuman")) && state.item.reason !== "" ? `: ${oneLine(state.item.reason)}` : "";
   return `waits for ${oneLine(text)}${why}${until === null ? "" : ` ${relativeTime(until, now)} (${clockTime(until)})`}`;
 };
 

@@ -83,7 +83,7 @@ const faultOf = (stderr: string): GitFault => {
   const lock = /Unable to create '(.+\.lock)': File exists|cannot lock ref .*Unable to create '(.+\.lock)'/.exec(stderr);
   const path = lock?.[1] ?? lock?.[2];
   if (path !== undefined && stderr.includes("File exists")) return { kind: "locked", lock: path };
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) return { kind: "noSpace" };
+  if (/No space left on device|Disk quota exceeded|Out of diskspace/.test(stderr)) return { kind: "noSpace" };
   if (/Read-only file system|Permission denied|insufficient permission|unable to create directory for/.test(stderr)) return { kind: "notWritable" };
   if (/dubious ownership/.test(stderr)) return { kind: "dubiousOwner" };
   if (/not a git repository/i.test(stderr)) return { kind: "notARepository" };

@@ -41,6 +41,11 @@ const naturalMs = { speech: 400, tool: 600 } as const;
 const filePollMs = 25;
 /** Microseconds of CPU between two pauses of `burn`. */
 const burnSliceUs = 20_000;
+/** Microseconds of CPU that this process has used. */
+const cpuUs = (): number => {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+};
 /** An orphan that nobody sweeps ends by itself after ten minutes. */
 const orphanLifeMs = 600_000;
 const outputTail = 2_000;
@@ -184,11 +189,11 @@ export const play = async (steps: readonly Step[], parts: PlayerParts): Promise<
         return { how: "exit", code: 1 };
       case "sleep": await pause(step.sleep); return undefined;
       case "burn": {
-        const until = process.cpuUsage().user + step.burn * 1_000;
+        const until = cpuUs() + step.burn * 1_000;
         // A pause that costs a millisecond must not be most of it: signals are heard every few milliseconds of work.
-        while (process.cpuUsage().user < until && !interrupted.aborted) {
-          const pauseAt = process.cpuUsage().user + burnSliceUs;
-          while (process.cpuUsage().user < Math.min(until, pauseAt));
+        while (cpuUs() < until && !interrupted.aborted) {
+          const pauseAt = Math.min(until, cpuUs() + burnSliceUs);
+          while (cpuUs() < pauseAt);
           await sleep(0);
         }
         return undefined;
