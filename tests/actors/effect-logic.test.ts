@@ -76,7 +76,7 @@ describe("an effect as an actor", () => {
     expect(JSON.parse(JSON.stringify(result))).toMatchObject({ name: "EffectFailure", kind });
   });
 
-  test("leaving the state interrupts at once; settled waits for the finalizer, and only for its own system (I2, I3)", async () => {
+  test("CARD-03 leaving the state interrupts at once; settled waits for the finalizer, and only for its own system (I2, I3)", async () => {
     const running = start({ mode: "hang", n: 0 }), other = createActor(machine, { input: { mode: "double", n: 1 } }).start();
     await vi.waitFor(() => expect(log).toEqual(["running"]));
     let over = false;

@@ -34,7 +34,7 @@ describe("strategies and restart types", () => {
     expect(crashing.states()).toEqual({ a: "up", b: "up", c: "ended" });
   });
 
-  test("a group restart ends its temporary members for good, and leaves ended ones alone (I5)", async () => {
+  test("CARD-24 a group restart ends its temporary members for good, and leaves ended ones alone (I5)", async () => {
     const { child, states } = supervised({ strategy: "one_for_all" }, {}, { restart: "temporary" }, { restart: "transient" });
     child("c").done();
     await settled();
@@ -72,7 +72,7 @@ describe("time", () => {
     expect(events.flatMap((event) => (event.type === "waiting" ? [event.ms] : []))).toEqual([100, 200, 300, 100]);
   });
 
-  test("more failures than the window bears: the rest stops in reverse, then it escalates once, and nothing starts again (I4)", async () => {
+  test("CARD-24 more failures than the window bears: the rest stops in reverse, then it escalates once, and nothing starts again (I4)", async () => {
     const { child, log, escalations, supervisor, events } = supervised({ intensity: { max: 2, withinMs: 1_000 } }, {}, {}, {});
     for (let i = 0; i < 3; i++) { child("b").crash(`boom ${i}`); await settled(); }
     expect(escalations).toEqual([new Error("boom 2")]);
@@ -217,7 +217,7 @@ test("nested: an inner supervisor that gives up is restarted whole by the outer,
   expect(clock.pending).toBe(0);
 });
 
-test("whatever happens in whatever order: every life is stopped once, nothing runs after the stop, and the same history follows (I1–I7)", async () => {
+test("CARD-24 whatever happens in whatever order: every life is stopped once, nothing runs after the stop, and the same history follows (I1–I7)", async () => {
   const act = fc.record({ child: fc.integer({ min: 0, max: 3 }), what: fc.constantFrom("crash", "done", "remove", "add", "wait", "finish", "settle"), ms: fc.integer({ min: 1, max: 900 }) });
   const policy = fc.record({
     strategy: fc.constantFrom("one_for_one" as const, "one_for_all" as const, "rest_for_one" as const),

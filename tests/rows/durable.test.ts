@@ -127,7 +127,7 @@ describe.skipIf(bin === undefined)("where work items are kept", { timeout: guard
     return checks.find(({ name }) => name === "store")?.detail ?? "";
   };
 
-  test("FEAT-07 TECH-06 with the URL that init --postgres writes, work items are rows of PostgreSQL, doctor says so, and another process reads them", async () => {
+  test("FEAT-07 TECH-06 CARD-06 with the URL that init --postgres writes, work items are rows of PostgreSQL, doctor says so, and another process reads them", async () => {
     await using room = makeRoom({ config: null });
     await room.cli(["init", "--postgres"]);
     const file = join(room.directory, "config.toml");

@@ -115,6 +115,11 @@ describe("the package", { timeout: guardMs }, () => {
     expect(top).toContain("enact-factory");
   });
 
+  test("PKG-04 the Agent Development License (ADL) is shipped, and package.json points at it", () => {
+    expect(readFileSync(join(packageFolder(), "LICENSE"), "utf8")).toContain("Agent Development License (ADL)");
+    expect(JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8"))).toMatchObject({ license: "SEE LICENSE IN LICENSE" });
+  });
+
   test("STATE-06 the build fills dist/, which git does not track", async () => {
     expect(readdirSync(join(clone, "dist"))).toEqual(expect.arrayContaining(["cli.js", "index.js", "scripted-agent.js", "sqlite-writer.js", "types"]));
     expect((await execa("git", ["ls-files", "dist"], { cwd: root })).stdout).toBe("");
@@ -127,6 +132,17 @@ describe("the package", { timeout: guardMs }, () => {
 });
 
 describe("the repository", { timeout: guardMs }, () => {
+  test("TECH-02 TECH-03 everything passes a strict type check, the build's dist/ has tsc's declarations, and what tsc alone emits runs as the bundle does", async () => {
+    expect(JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8"))).toMatchObject({ compilerOptions: { strict: true } });
+    const out = join(directory, "tsc");
+    const done = await execa(process.execPath, [join(root, "node_modules/typescript/lib/tsc.js"), "--project", "tsconfig.json", "--noEmit", "false", "--rewriteRelativeImportExtensions", "--rootDir", ".", "--outDir", out], { cwd: clone, reject: false, stdin: "ignore" });
+    expect([done.exitCode, done.stdout]).toEqual([0, ""]);
+    symlinkSync(join(root, "node_modules"), join(out, "node_modules"));
+    const cli = async (file: string): Promise<string> => (await execa(process.execPath, [file, "validate", "--json"], { cwd: directory, env: { ...env, HOME: directory }, stdin: "ignore" })).stdout;
+    expect(await cli(join(out, "src/main.js"))).toBe(await cli(join(clone, "dist/cli.js")));
+    expect(existsSync(join(clone, "dist/types/index.d.ts"))).toBe(true);
+  });
+
   const tracked = async (): Promise<readonly string[]> => (await execa("git", ["ls-files", "-z"], { cwd: root })).stdout.split("\0").filter((file) => file !== "");
 
   test("CARD-01 the product and its tests are TypeScript", async () => {

@@ -94,7 +94,7 @@ enabled = false
     expect((await factory.stages(id)).filter((stage) => stage === "coder")).toHaveLength(5);
   });
 
-  test("ARCH-12 a coder that loops is interrupted by the rule that saw it, and the reason is kept", async () => {
+  test("ARCH-12 CARD-22 a coder that loops is interrupted by the rule that saw it, and the reason is kept", async () => {
     const loop = '{ repeat = 40, steps = [ { read = "README.md" } ] }, { hang = true }';
     const id = await play("looping", turn("coder", loop));
     const [state] = await factory.ended(id);

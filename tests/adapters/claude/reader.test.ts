@@ -135,7 +135,7 @@ describe("a stream that ends without a result is a failure", () => {
 });
 
 describe("hostile lines", () => {
-  test("unknown events are ignored; what is no event is garbage and is kept", () => {
+  test("STRUCT-07 unknown events are ignored; what is no event is garbage and is kept", () => {
     expect(read(['{"type":"tomorrow","x":1}', '{"type":"system","subtype":"constructor"}', '{"type":"constructor"}', '{"type":"__proto__"}', ""]).slice(0, -1)).toEqual([]);
     const garbage = ["{", "null", "[]", '"x"', "{}", '{"type":1}', '{"type":"result"}', '{"type":"assistant"}', '{"type":"result","subtype":"success","result":"no is_error"}', "Could not parse message into JSON", "\u0000\u001b[2J"];
     expect(read(garbage).slice(0, -1)).toEqual(garbage.map((line) => ({ type: "garbage", line })));
@@ -162,7 +162,7 @@ describe("hostile lines", () => {
   });
 });
 
-test.each(streamNames)("%s, cut at every byte, never throws, never invents a result, and always closes once", (name) => {
+test.each(streamNames)("STRUCT-07 %s, cut at every byte, never throws, never invents a result, and always closes once", (name) => {
   const bytes = streamBytes(name);
   const whole = closing(read(streamLines(name)));
   const complete = bytes.lastIndexOf("}") + 1;
