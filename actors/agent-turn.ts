@@ -154,11 +154,12 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
   const result = finish(tally, { exit, swept, ...stopped(reason, turn) });
-  if (result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } });
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
+  // Money is counted against turns that should have changed something and did not; reviewing is work too.
   if (after !== before) context.tell(watcher, { type: "observe", seen: { kind: "changed" } });
+  else if (!turn.readOnly && result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } });
   return ended(result);
 }));
 

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { Effect } from "effect";
 import { execa } from "execa";
 import type { DoctorCheck } from "../client/contract.ts";
-import { type Config, stageSettings, unservedSections } from "../domain/config.ts";
+import { Config, stageSettings, unservedSections } from "../domain/config.ts";
 import { stages } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
 import type { Setting } from "./connect.ts";
@@ -89,17 +89,15 @@ const agents = async ({ config, env, home, stateDirectory: directory }: Setting)
   }));
 };
 
-/** Sections that validate but do nothing yet, when somebody set them. */
+/** Sections that validate but do nothing yet, when somebody set them to something else than the default. */
 const unserved = (config: Config): readonly DoctorCheck[] => {
-  const set: Readonly<Record<string, boolean>> = {
-    discord: config.discord.token !== undefined || config.discord.webhookUrl !== undefined,
-    azdo: config.azdo.apiKey !== undefined || config.azdo.org !== undefined,
-    github: config.github.repos.length > 0,
-    "autonomous.schedule": config.autonomous.schedule !== undefined,
-    "autonomous.decomposition": config.autonomous.decomposition.enabled,
-  };
-  return unservedSections.filter((section) => set[section]).map((section): DoctorCheck => ({ name: section, state: "warning", detail: "is set, but this version does not serve it yet", without: "it has no effect" }));
+  const untouched = Config.parse({});
+  return unservedSections
+    .filter((section) => JSON.stringify(at(config, section)) !== JSON.stringify(at(untouched, section)))
+    .map((section): DoctorCheck => ({ name: section, state: "warning", detail: "is set, but this version does not serve it yet", without: "it has no effect" }));
 };
+
+const at = (value: unknown, dotted: string): unknown => dotted.split(".").reduce((inner, key) => (typeof inner === "object" && inner !== null && key in inner ? Reflect.get(inner, key) : undefined), value);
 
 const nearestExisting = async (path: string): Promise<string> => {
   for (let at = path; ; at = dirname(at)) {

@@ -10,7 +10,7 @@
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { OperatorLane } from "./lane.ts";
-import { type Stage, stages } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 const count = z.int().nonnegative();
 const positive = z.int().positive();
@@ -205,7 +205,6 @@ export const stageSettings = (config: Config, name: Stage): StageSettings => {
   const own = config.autonomous.defaultStages[name];
   return { stage: name, adapter: own.adapter ?? config.adapter, model: own.model ?? null, escalateModel: own.escalateModel ?? null, escalateAfterIteration: own.escalateAfterIteration, timeoutMs: own.timeoutMs, enabled: own.enabled };
 };
-export const allStageSettings = (config: Config): readonly StageSettings[] => stages.map((name) => stageSettings(config, name));
 
 /** A project's settings with the fallbacks of `workspace` and `verify` applied. */
 export interface ProjectSettings {

@@ -5,7 +5,7 @@ import type { OpenOptions, StoreLocation } from "./location.ts";
 import { memoryState, openMemoryOwner, openMemoryReader } from "./memory.ts";
 
 export type { OpenOptions, StoreLocation } from "./location.ts";
-export { type MemoryState, memoryState, type MemoryStore, openMemoryOwner } from "./memory.ts";
+export { memoryState, openMemoryOwner } from "./memory.ts";
 
 /**
  * Becomes the one owner of a store until the Scope ends. A store that is not there is made; an older one is migrated.

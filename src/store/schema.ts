@@ -28,6 +28,3 @@ export interface Schema {
   readonly views: ViewsTable;
   readonly dead_letters: DeadLettersTable;
 }
-
-/** The tables that hold the store's contents; `meta` is about the store itself. */
-export const dataTables = ["journal", "mail", "outbox", "alarms", "snapshots", "views", "dead_letters"] as const satisfies readonly (keyof Schema)[];

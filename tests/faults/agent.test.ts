@@ -24,6 +24,7 @@ const misbehaviours: readonly Row[] = [
   { what: "gets the same review again and again", playbook: rounds((n) => `{ write = "f.txt", text = "${n}" }, { result = "ok" }`) + critic('{ verdict = "revise", feedback = "The names are wrong, take better ones." }'), ends: { exitCode: 1, status: "exhausted", reason: "sameFeedback" } },
   { what: "claims success without a change", playbook: coder('{ result = "All tests pass." }'), ends: { exitCode: 1, status: "exhausted", reason: "nothing in the repository changed" } },
   { what: "spends money without a change", playbook: coder('{ cost = 50 }, { result = "ok" }'), ends: { exitCode: 1, status: "exhausted", reason: "costWithoutChange" } },
+  { what: "spends money on a change", playbook: coder(`${mend.replace("{ result", "{ cost = 50 }, { result")}`) + critic('{ cost = 50 }, { verdict = "approve" }'), ends: { exitCode: 0, status: "done", iterations: 1 } },
   { what: "gives no verdict, twice", playbook: coder(mend) + critic('{ malformed-verdict = { decision = "looks good" } }'), ends: { exitCode: 1, status: "failed", reason: "no valid verdict, twice" } },
   { what: "gives a verdict when asked once more", playbook: coder(mend) + critic('{ malformed-verdict = { decision = "looks good" } }', "try = 1") + critic('{ verdict = "approve" }', "try = 2"), ends: { exitCode: 0, status: "done", iterations: 1 } },
   { what: "is not signed in", playbook: coder('{ fail = "auth", message = "not signed in" }'), ends: { exitCode: 1, status: "blocked", reason: "not signed in" } },

@@ -12,9 +12,21 @@ const Shown = z.looseObject({ status: z.string(), operatorLane: z.string(), stag
 const shown = async (room: Room): Promise<z.infer<typeof Shown>> => Shown.parse(lastLine((await room.cli(["task", "show", "RUN-1", "--json"])).stdout));
 const state = (room: Room): string => join(room.directory, ".enact", "factory");
 
+/** Agents outlive an owner that is killed: a test that fails in between must not leave them behind. The launcher leads its group. */
+const agentsOf = (room: Room): Disposable => ({
+  [Symbol.dispose]: () => {
+    const runs = join(state(room), "runs");
+    for (const run of existsSync(runs) ? readdirSync(runs) : []) {
+      const [started, exit] = [join(runs, run, "started"), join(runs, run, "exit")];
+      if (existsSync(started) && !existsSync(exit)) process.kill(-Number(readFileSync(started, "utf8")), "SIGKILL");
+    }
+  },
+});
+
 describe("what outlives its process", { timeout: guardMs }, () => {
   test("VOC-01 an item has exactly one lane, which survives kill -9 of the owner", async () => {
     await using room = makeRoom({ config: quick });
+    using _agents = agentsOf(room);
     const owner = room.cli(["run", "wait", "-p", "repo", "--playbook", room.playbook("wait", coder('{ touch = "here" }, { wait-for-file = "go" }'))]);
     await expect.poll(() => existsSync(join(room.directory, "playbooks", "here")), { timeout: guardMs }).toBe(true);
     expect((await shown(room)).operatorLane).toBe("manual");
@@ -34,6 +46,7 @@ describe("what outlives its process", { timeout: guardMs }, () => {
 
   test("VOC-02 one stage at a time, known to the pipeline alone: the item's own row has none, and after kill -9 the same stage goes on", async () => {
     await using room = makeRoom({ config: quick });
+    using _agents = agentsOf(room);
     const playbook = `${turn("coder", '{ write = "work.txt", text = "work" }')}${turn("critic", '{ touch = "judging" }, { wait-for-file = "go" }, { verdict = "approve" }')}`;
     const owner = room.cli(["run", "work", "-p", "repo", "--playbook", room.playbook("work", playbook)]);
     await expect.poll(() => existsSync(join(room.directory, "playbooks", "judging")), { timeout: guardMs }).toBe(true);
