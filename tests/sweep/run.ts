@@ -175,7 +175,7 @@ try {
   // Enough boundaries of one run: all of them, else once more around.
   const chosen = Array.from({ length: wanted }, (_, n) => boundaries[wanted <= boundaries.length ? Math.floor((n * boundaries.length) / wanted) : n % boundaries.length]).flatMap((each) => (each ? [each] : []));
   const instants = Array.from({ length: number("--random", 100) }, (_, n): Try => ({ name: `owner killed at random instant ${n + 1}`, run: killedThenFinished(() => random() * lastsMs) }));
-  const agents = Array.from({ length: number("--agents", 20) }, (_, n): Try => ({
+  const agents = Array.from({ length: number("--agents", 12) }, (_, n): Try => ({
     name: `agents killed at random, ${n + 1}`,
     run: async (root) => {
       let over = false;
