@@ -26,7 +26,8 @@ const agentsOf = (room: Room): Disposable => ({
 describe("what outlives its process", { timeout: guardMs }, () => {
   test("VOC-01 an item has exactly one lane, which survives kill -9 of the owner", async () => {
     await using room = makeRoom({ config: quick });
-    using _agents = agentsOf(room);
+    using leftovers = new DisposableStack();
+    leftovers.use(agentsOf(room));
     const owner = room.cli(["run", "wait", "-p", "repo", "--playbook", room.playbook("wait", coder('{ touch = "here" }, { wait-for-file = "go" }'))]);
     await expect.poll(() => existsSync(join(room.directory, "playbooks", "here")), { timeout: guardMs }).toBe(true);
     expect((await shown(room)).operatorLane).toBe("manual");
@@ -46,7 +47,8 @@ describe("what outlives its process", { timeout: guardMs }, () => {
 
   test("VOC-02 one stage at a time, known to the pipeline alone: the item's own row has none, and after kill -9 the same stage goes on", async () => {
     await using room = makeRoom({ config: quick });
-    using _agents = agentsOf(room);
+    using leftovers = new DisposableStack();
+    leftovers.use(agentsOf(room));
     const playbook = `${turn("coder", '{ write = "work.txt", text = "work" }')}${turn("critic", '{ touch = "judging" }, { wait-for-file = "go" }, { verdict = "approve" }')}`;
     const owner = room.cli(["run", "work", "-p", "repo", "--playbook", room.playbook("work", playbook)]);
     await expect.poll(() => existsSync(join(room.directory, "playbooks", "judging")), { timeout: guardMs }).toBe(true);
