@@ -114,7 +114,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     Effect.andThen(interruptLadder(handle, clock, { ...options.ladder, ...(adapter.interrupt === undefined || options.ladder.polite === undefined ? {} : { polite: { ...options.ladder.polite, message: adapter.interrupt } }) })),
     Effect.ignore,
   ));
-  yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs), tell));
+  const ticks = yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs), tell));
 
   const watcher = progressAddress(turn.item, turn.attempt);
   const observe = observer((seen) => context.tell(watcher, { type: "observe", seen }));
@@ -149,6 +149,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const { reason } = contextOf(chart);
   // A ladder under way sweeps by itself; without one, survivors of an agent that ended are swept here (I4).
   if (reason !== null) yield* Fiber.await(ladder);
+  yield* Fiber.interrupt(ticks);
   const swept = yield* handle.sweep;
   tell({ type: "drained" });
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));

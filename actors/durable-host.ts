@@ -1,18 +1,18 @@
 import { Effect } from "effect";
 import type { AnyMachineSnapshot, EventObject } from "xstate";
-import type { CatalogEntry, StepAction } from "../machines/catalog.ts";
-import type { Alarm, Spawn, Tell } from "../machines/durable.ts";
+import type { CatalogEntry } from "../machines/catalog.ts";
 import { type Address, itemAddress, parseAddress, type WorkItemId } from "../src/domain/ids.ts";
 import type { ClockShape } from "../src/ports/clock.ts";
-import type { Cause, Commit, CommitError, OutboxRow, StoreShape, StoreUnavailable } from "../src/ports/store.ts";
+import type { Cause, CommitError, OutboxRow, StoreShape, StoreUnavailable } from "../src/ports/store.ts";
 import { AlarmClock } from "./alarm-clock.ts";
-import { type Chart, createChart, type HostEvent, type Step } from "./chart.ts";
+import type { HostEvent } from "./chart.ts";
+import { type Batch, beginTurn, type Change, type Charts, chartsOf, type Envelope, loadActor, parseEvent, type Resident, runActor, type RunOptions, type Turn } from "./durable-actor.ts";
 
 /**
  * Runs every durable chart of one state directory.
  *
  * Owns: the mailboxes, the resident states, the single commit in flight, the alarm clock. Talks to: the Store (its only memory),
- * the charts (pure), the effect runner (told of outbox rows after they are durable).
+ * the actors (durable-actor.ts, which compute), the effect runner (told of outbox rows after they are durable).
  *
  * I1 Nothing changes a durable chart that is not in the journal: a state is adopted after its commit, never before.
  * I2 One commit at a time; a batch is what arrived during the one before (group commit without a timer).
@@ -29,19 +29,6 @@ export interface HostObserver {
   readonly storeTrouble?: (error: CommitError | StoreUnavailable, retryInMs: number | null) => void;
 }
 
-/** One journaled step, as watchers (CLI, inspector, tests) see it. */
-export interface Change {
-  readonly actor: Address;
-  readonly chart: string;
-  readonly seq: number;
-  readonly at: number;
-  readonly event: EventObject;
-  readonly from: unknown;
-  readonly to: unknown;
-  readonly final: boolean;
-  readonly view: unknown;
-}
-
 export interface HostOptions {
   readonly store: StoreShape;
   readonly clock: ClockShape;
@@ -55,24 +42,7 @@ export interface HostOptions {
   readonly residents?: number;
 }
 
-interface Envelope { readonly event: HostEvent; readonly cause: Cause | undefined; readonly done: (() => void) | undefined; readonly fail: ((error: unknown) => void) | undefined }
-/** Where an actor stands. `touched`: used since eviction last looked at it. */
-interface Resident { readonly entry: Entry; state: AnyMachineSnapshot; seq: number; snapshotSeq: number; view: string; touched: boolean }
-/** One actor's part of a batch: what it was given, and where it will stand once that is durable (`entry` undefined: nowhere yet). */
-interface Turn { readonly address: Address; readonly envelopes: Envelope[]; readonly resident: Resident | undefined; entry: Entry | undefined; state: AnyMachineSnapshot | undefined; seq: number; snapshotSeq: number; view: string; done: number; poison: { readonly error: unknown } | undefined }
-interface Entry { readonly catalog: CatalogEntry; readonly chart: Chart }
-
-/** What one step asked of the host; absent lists are empty. */
-interface Asked { readonly mail?: Commit["mail"]; readonly effects?: Commit["effects"]; readonly alarms?: readonly Alarm[] }
-interface Batch { readonly at: number; readonly commits: Commit[]; readonly changes: Change[]; readonly effects: OutboxRow[]; anyMail: boolean }
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-const askedNothing: Asked = {};
-
-/** Journal entries between snapshots: replaying 64 costs about ten restores, and a restore is a third of a millisecond. */
-const snapshotEvery = 64;
 const batchLimit = 512;
-const startType = "actor.start";
 const firstRetryMs = 100;
 const lastRetryMs = 10_000;
 
@@ -81,7 +51,8 @@ export class HostStopped extends Error { override readonly name = "HostStopped";
 
 export class DurableHost {
   readonly #options: HostOptions;
-  readonly #charts = new Map<string, Entry>();
+  readonly #charts: Charts;
+  readonly #run: RunOptions;
   readonly #mailboxes = new Map<Address, Envelope[]>();
   /** Insertion order is least recently used first. */
   readonly #resident = new Map<Address, Resident>();
@@ -100,7 +71,8 @@ export class DurableHost {
 
   constructor(options: HostOptions) {
     this.#options = options;
-    for (const catalog of options.catalog) if (catalog.durable) this.#charts.set(catalog.id, { catalog, chart: createChart(catalog.machine) });
+    this.#charts = chartsOf(options.catalog);
+    this.#run = { charts: this.#charts, redact: options.redact, watched: options.observer?.committed !== undefined, armed: (address, name) => this.#alarms.has(address, name) };
     this.#alarms = new AlarmClock(options.clock, (actor, name) => this.#enqueue(actor, { type: `alarm.${name}` }, { row: "alarm", name }));
   }
 
@@ -133,7 +105,7 @@ export class DurableHost {
 
   /** The state of an actor as of its last durable event; `undefined` when there is none. */
   async state(address: Address): Promise<{ readonly chart: string; readonly state: AnyMachineSnapshot; readonly seq: number } | undefined> {
-    const actor = this.#resident.get(address) ?? (await this.#load(address));
+    const actor = this.#resident.get(address) ?? (await Effect.runPromise(loadActor(this.#options.store, this.#charts, address)));
     return actor ? { chart: actor.entry.catalog.id, state: actor.state, seq: actor.seq } : undefined;
   }
 
@@ -201,8 +173,8 @@ export class DurableHost {
         const envelopes = box.length <= batchLimit ? box : box.splice(0, batchLimit);
         if (envelopes === box) this.#mailboxes.delete(address);
         if (envelopes.length === 0) continue;
-        const turn = begin(address, envelopes, resident, "actor" in found ? found.actor : undefined);
-        if ("actor" in found) this.#run(turn, batch);
+        const turn = beginTurn(address, envelopes, resident, "actor" in found ? found.actor : undefined);
+        if ("actor" in found) runActor(turn, batch, this.#run);
         else turn.poison = { error: found.poison };
         if (turn.poison) {
           // What this actor did before in the batch must be durable first: then the poisoned event waits for the next batch.
@@ -250,64 +222,6 @@ export class DurableHost {
     }
   }
 
-  /** Steps one actor through its events, adding to the batch. `turn.done` counts the events that went well. */
-  #run(turn: Turn, batch: Batch): void {
-    const { at } = batch;
-    const { address } = turn;
-    const watched = this.#options.observer?.committed !== undefined;
-    let { entry, state } = turn;
-    let last: Writable<Commit> | undefined;
-    for (const envelope of turn.envelopes) {
-      let step: Step;
-      let asked: Asked;
-      const { event, json } = this.#stamped(envelope.event, at);
-      try {
-        if (!entry || !state) {
-          if (event.type !== startType) throw new Error(`there is no actor at ${address}`);
-          entry = this.#entryFor(event);
-          step = entry.chart.start(startInput(event));
-        } else step = event.type === startType ? { state, actions: [] } : entry.chart.step(state, event);
-        if (step.state.status === "error") throw step.state.error;
-        asked = step.actions.length === 0 ? askedNothing : this.#read(step.actions);
-      } catch (error) {
-        if (!state) entry = undefined;
-        turn.poison = { error };
-        break;
-      }
-      const from: unknown = state?.value;
-      state = step.state;
-      const seq = ++turn.seq;
-      turn.done++;
-      const final = state.status !== "active";
-      const commit: Writable<Commit> = { actor: address, seq, at, event: json };
-      if (envelope.cause) commit.cause = envelope.cause;
-      if (asked.mail) { commit.mail = asked.mail; batch.anyMail = true; }
-      if (asked.effects) {
-        commit.effects = asked.effects;
-        asked.effects.forEach(({ kind, payload }, n) => batch.effects.push({ key: `${address}:${seq}:effect:${n}`, actor: address, kind, payload, at, attempts: 0 }));
-      }
-      if (asked.alarms) commit.alarms = asked.alarms;
-      if (final) commit.final = true;
-      if (final || seq - turn.snapshotSeq >= snapshotEvery) {
-        commit.snapshot = { machine: entry.catalog.id, version: entry.catalog.version, state: entry.chart.save(state) };
-        turn.snapshotSeq = seq;
-      }
-      batch.commits.push(commit);
-      last = commit;
-      if (watched) batch.changes.push({ actor: address, chart: entry.catalog.id, seq, at, event, from, to: state.value, final, view: undefined });
-    }
-    turn.entry = entry;
-    turn.state = state;
-    if (!last || !entry || !state) return;
-    // The batch is one transaction, so only what its last event leaves can ever be seen.
-    const seen = entry.catalog.view(state);
-    const view = seen === null || seen === undefined ? "null" : JSON.stringify(seen);
-    if (view === turn.view) return;
-    turn.view = last.view = view;
-    const change = batch.changes.at(-1);
-    if (watched && change) batch.changes[batch.changes.length - 1] = { ...change, view: seen };
-  }
-
   /** A read that began before this row was processed may still show it. */
   #forgetMail(id: number): void {
     this.#mailInHand.delete(id);
@@ -324,55 +238,6 @@ export class DurableHost {
       this.#enqueue(row.to, parseEvent(row.event), { row: "mail", id: row.id });
     }
     return fresh;
-  }
-
-  #read(actions: readonly StepAction[]): Asked {
-    const asked: { mail?: { readonly to: Address; readonly event: string }[]; effects?: { readonly kind: string; readonly payload: string }[]; alarms?: Alarm[] } = {};
-    for (const action of actions) {
-      switch (action.type) {
-        case "tell": {
-          const { to, event } = action.params as Tell;
-          (asked.mail ??= []).push({ to, event: this.#json(event) });
-          break;
-        }
-        case "spawn": {
-          const { address, chart, input } = action.params as Spawn;
-          (asked.mail ??= []).push({ to: address, event: this.#json({ type: startType, chart, version: this.#charts.get(chart)?.catalog.version ?? 0, input }) });
-          break;
-        }
-        case "effect": {
-          const request = action.params as { readonly kind: string };
-          (asked.effects ??= []).push({ kind: request.kind, payload: this.#json(request) });
-          break;
-        }
-        case "alarm":
-          (asked.alarms ??= []).push(action.params as Alarm);
-          break;
-        default:
-          throw new Error(`a durable chart cannot do ${action.type}: only effect, tell, spawn and alarm`);
-      }
-    }
-    return asked;
-  }
-
-  /** What the chart hears is what the journal holds: a replay gives the same state, and no secret stays in a snapshot or a view. */
-  #stamped(heard: EventObject, at: number): { readonly event: EventObject & { readonly at: number }; readonly json: string } {
-    const event = { ...heard, at };
-    const text = JSON.stringify(event);
-    const json = this.#options.redact ? this.#options.redact(text) : text;
-    return { event: json === text ? event : JSON.parse(json), json };
-  }
-
-  #json(value: unknown): string {
-    const text = JSON.stringify(value);
-    return this.#options.redact ? this.#options.redact(text) : text;
-  }
-
-  #entryFor(event: EventObject): Entry {
-    const chart = "chart" in event && typeof event.chart === "string" ? event.chart : "";
-    const entry = this.#charts.get(chart);
-    if (!entry) throw new Error(`there is no durable chart ${JSON.stringify(chart)}`);
-    return entry;
   }
 
   /** The turn is durable (I1). */
@@ -412,37 +277,17 @@ export class DurableHost {
   /** A saved state that cannot be brought back poisons the events of this actor alone; a store that does not answer is not its fault. */
   async #find(address: Address): Promise<{ readonly actor: Resident | undefined } | { readonly poison: unknown }> {
     try {
-      return { actor: this.#resident.get(address) ?? (await this.#load(address)) };
+      return { actor: this.#resident.get(address) ?? (await Effect.runPromise(loadActor(this.#options.store, this.#charts, address))) };
     } catch (error) {
       if (asStoreError(error)) throw error;
       return { poison: error };
     }
   }
 
-  /** Snapshot, then the events after it, as they were journaled; their actions were committed then and are ignored now. */
-  async #load(address: Address): Promise<Resident | undefined> {
-    const { snapshot, events } = await Effect.runPromise(this.#options.store.load(address));
-    let actor: Resident | undefined;
-    if (snapshot) {
-      const entry = this.#charts.get(snapshot.machine);
-      if (!entry) throw new Error(`${address} was saved by a chart this version does not have: ${snapshot.machine}`);
-      const saved: unknown = JSON.parse(snapshot.state);
-      const state = entry.chart.load(snapshot.version === entry.catalog.version ? saved : entry.catalog.migrate(saved, snapshot.version));
-      actor = { entry, state, seq: snapshot.seq, snapshotSeq: snapshot.seq, view: "", touched: false };
-    }
-    for (const row of events) {
-      const event = parseEvent(row.event);
-      const entry: Entry = actor?.entry ?? this.#entryFor(event);
-      const state: AnyMachineSnapshot = actor ? (event.type === startType ? actor.state : entry.chart.step(actor.state, event).state) : entry.chart.start(startInput(event)).state;
-      actor = { entry, state, seq: row.seq, snapshotSeq: actor?.snapshotSeq ?? 0, view: "", touched: false };
-    }
-    return actor && { ...actor, view: JSON.stringify(actor.entry.catalog.view(actor.state) ?? null) };
-  }
-
   /** I4. The item hears of it as an event of its own, so that `why` can say so. */
   async #bury(address: Address, envelope: Envelope, error: unknown, at: number): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
-    await Effect.runPromise(this.#options.store.deadLetter({ actor: address, event: this.#json(envelope.event), error: message, stack: error instanceof Error ? (error.stack ?? "") : "", at }, envelope.cause));
+    await Effect.runPromise(this.#options.store.deadLetter({ actor: address, event: this.#redacted(envelope.event), error: message, stack: error instanceof Error ? (error.stack ?? "") : "", at }, envelope.cause));
     if (envelope.cause?.row === "mail") this.#forgetMail(envelope.cause.id);
     envelope.done?.();
     this.#options.observer?.deadLettered?.(address, envelope.event, error);
@@ -460,6 +305,11 @@ export class DurableHost {
       if ("poison" in found || found.actor) return address;
     }
     return undefined;
+  }
+
+  #redacted(event: HostEvent): string {
+    const text = JSON.stringify(event);
+    return this.#options.redact ? this.#options.redact(text) : text;
   }
 
   #putBack(address: Address, envelopes: readonly Envelope[]): void {
@@ -496,18 +346,6 @@ export class DurableHost {
     this.#wake = undefined;
   }
 }
-
-const begin = (address: Address, envelopes: Envelope[], resident: Resident | undefined, from: Resident | undefined): Turn => ({
-  address, envelopes, resident, entry: from?.entry, state: from?.state, seq: from?.seq ?? 0, snapshotSeq: from?.snapshotSeq ?? 0, view: from?.view ?? "null", done: 0, poison: undefined,
-});
-
-const parseEvent = (json: string): HostEvent => {
-  const value: unknown = JSON.parse(json);
-  if (typeof value === "object" && value !== null && "type" in value && typeof value.type === "string") return { ...value, type: value.type };
-  throw new Error("a journaled event has no type");
-};
-
-const startInput = (event: EventObject): unknown => ("input" in event ? event.input : undefined);
 
 const asStoreError = (error: unknown): CommitError | StoreUnavailable | undefined =>
   typeof error === "object" && error !== null && "_tag" in error && (error._tag === "StoreFenced" || error._tag === "StoreFull" || error._tag === "StoreUnavailable") ? (error as CommitError) : undefined;

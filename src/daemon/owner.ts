@@ -1,6 +1,7 @@
 import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
 import { turnHandler } from "../../actors/agent-turn.ts";
-import { type Change, DurableHost } from "../../actors/durable-host.ts";
+import type { Change } from "../../actors/durable-actor.ts";
+import { DurableHost } from "../../actors/durable-host.ts";
 import { workHandlers } from "../../actors/effect-handlers.ts";
 import { EffectRunner } from "../../actors/effect-runner.ts";
 import { poller } from "../../actors/poller.ts";
