@@ -187,6 +187,12 @@ const commitMessage = (context: PipelineContext): string => {
   return `${context.item.id}: ${title}\n\nStage ${context.stage}, iteration ${context.iteration}.`;
 };
 
+/** What a stage did or wanted and may not, for people. */
+const strayed = ({ stage, undone, denials }: StageEnded): readonly string[] => [
+  ...(undone.length === 0 ? [] : [`${stage} changed what it may not; undone: ${undone.slice(0, 5).join(", ")}`]),
+  ...(denials.length === 0 ? [] : [`${stage} was not let: ${denials.slice(0, 5).join("; ").slice(0, 500)}`]),
+];
+
 /** For people: the rule, and what went wrong each time. */
 const stuckReason = (rule: string, says: string, feedback: string): string => `stopped by rule ${rule}: ${says}${feedback === "" ? "" : `; the last time: ${feedback.slice(0, 500)}`}`;
 
@@ -215,7 +221,7 @@ export const pipelineMachine = setup({
         costUsd: context.costUsd + event.costUsd,
         question: null,
         ...(event.stage === "coder" ? { coderSession: event.session, ...(event.text === "" ? {} : { summary: event.text.slice(0, 4_000) }) } : {}),
-        ...(event.undone.length === 0 ? {} : { warnings: [...context.warnings, `${event.stage} changed what it may not; undone: ${event.undone.slice(0, 5).join(", ")}`].slice(-20) }),
+        ...(event.undone.length + event.denials.length === 0 ? {} : { warnings: [...context.warnings, ...strayed(event)].slice(-20) }),
       };
     }),
     takeCommit: assign(({ event }) => (event.type === "workspace.committed" ? { head: event.head, empty: event.empty, diffHash: event.diffHash, changeSummary: event.summary } : {})),

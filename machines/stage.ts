@@ -73,6 +73,8 @@ export interface StageEnded {
   readonly audit: Audit | null;
   readonly text: string;
   readonly undone: readonly string[];
+  /** What the agent wanted to do and was not let. */
+  readonly denials: readonly string[];
   readonly session: { readonly id: string | null; readonly costUsd: number };
   readonly costUsd: number;
 }
@@ -129,7 +131,7 @@ const tellEnded = (outcome: StageEnded["outcome"]) => ({
   params: ({ context: c }: { readonly context: StageContext }) => {
     const event: StageEnded = {
       type: "stage.ended", stage: c.stage, iteration: c.iteration, outcome, failure: c.failure, reason: c.reason,
-      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, session: c.session, costUsd: c.costUsd,
+      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, denials: c.denials, session: c.session, costUsd: c.costUsd,
     };
     return { to: c.pipeline, event: { ...event } };
   },

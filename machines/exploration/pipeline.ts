@@ -23,7 +23,7 @@ const critical: Audit = { findings: [{ severity: "critical", message: "a hole" }
 
 type Ended = Pick<StageEnded, "outcome"> & Partial<StageEnded>;
 const ended = (stage: Stage, how: Ended) => [1, 2].map((iteration) => stamped({
-  type: "stage.ended" as const, stage, iteration, failure: null, reason: how.outcome === "done" ? "" : `it was ${how.failure ?? how.outcome}`, verdict: null, audit: null, text: "the summary", undone: [],
+  type: "stage.ended" as const, stage, iteration, failure: null, reason: how.outcome === "done" ? "" : `it was ${how.failure ?? how.outcome}`, verdict: null, audit: null, text: "the summary", undone: [], denials: [],
   session: { id: "session-1", costUsd: 0.4 }, costUsd: 0.25, ...how,
 }));
 const failed = (failure: StageFailure): Ended => ({ outcome: "failed", failure });
@@ -38,7 +38,7 @@ const results = [
   stamped({ type: "workspace.checkpointed", ref: "refs/enact/checkpoints/LOC-7/1" }),
   stamped({ type: "verify.done", report: report([]) }),
   stamped({ type: "verify.done", report: report(["test: a", "test: b"]) }),
-  ...[{ ...done, undone: ["other.ts"] }, failed("timeout"), failed("stalled"), failed("auth"), failed("environment"), exhausted("infra"), exhausted("crash"), cancelled].flatMap((how) => ended("coder", how)),
+  ...[{ ...done, undone: ["other.ts"], denials: ["Bash: rm -rf"] }, failed("timeout"), failed("stalled"), failed("auth"), failed("environment"), exhausted("infra"), exhausted("crash"), cancelled].flatMap((how) => ended("coder", how)),
   ...[{ ...done, verdict: approve }, { ...done, verdict: revise }, { ...done, verdict: reject }, failed("noAnswer"), failed("timeout"), exhausted("infra")].flatMap((how) => ended("critic", how)),
   ...[done, failed("timeout"), failed("model"), exhausted("infra")].flatMap((how) => ended("tester", how)),
   ...[done, failed("timeout"), cancelled].flatMap((how) => ended("documenter", how)),
@@ -215,10 +215,11 @@ export const exploration: Exploration = {
       return up.length === (asks ? 1 : 0) && up.every(({ to: whom, event: ask }) => whom === owner && ask["question"] === "which one?") && down.length === (answers ? 1 : 0) && down.every(({ to: whom, event: say }) => whom === from.stageAddress && say["text"] === "the first")
         && (!asks || (to.question === "which one?" && at(e.to, state))) && (!answers || (to.question === null && at(e.to, state)));
     } },
-    { name: "a stage's cost, session, summary and forbidden writes are taken once, and its question is closed", holds: (e) => {
+    { name: "a stage's cost, session, summary and forbidden writes and wishes are taken once, and its question is closed", holds: (e) => {
       const { state, stage, to, from } = read(e), takes = stage !== undefined && (state in stageIn || state === "settling" || (state === "cancelling" && from.workspace !== null));
       return to.costUsd === from.costUsd + (takes ? stage.costUsd : 0) && (!takes || to.question === null) && (takes && stage.stage === "coder" ? same(to.coderSession, stage.session) && to.summary === stage.text : same([to.coderSession, to.summary], [from.coderSession, from.summary]))
-        && (!takes || stage.undone.length === 0 || to.warnings.some((w) => w.includes(stage.undone.join(", "))));
+        && (!takes || stage.undone.length === 0 || to.warnings.some((w) => w.includes(stage.undone.join(", "))))
+        && (!takes || stage.denials.every((denial) => to.warnings.some((w) => w.includes(denial))));
     } },
     { name: "a documenter or reporter that finished leaves no warning", holds: (e) => { const { state, stage, to, from } = read(e); return stage?.outcome !== "done" || !["documenting", "reporting"].includes(state) || same(to.warnings, from.warnings); } },
     { name: "a documenter's or reporter's trouble is a warning", holds: (e) => { const { state, stage, to } = read(e); return !stage || stage.outcome === "done" || !["documenting", "reporting"].includes(state) || to.warnings.at(-1) === `${stage.stage}: ${stage.reason}`; } },

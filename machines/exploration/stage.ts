@@ -166,7 +166,7 @@ export const exploration: Exploration = {
     { name: "the pipeline hears the end once, as it was, and nothing before it", holds: (e) => {
       const ends = told(e, "stage.ended"), { to } = read(e), over = e.from.status === "active" && e.to.status !== "active";
       return ends.length === (over ? 1 : 0) && ends.every(({ to: whom, event }) => whom === to.pipeline && e.to.value === event["outcome"] && event["stage"] === to.stage && event["iteration"] === to.iteration && event["reason"] === to.reason && event["failure"] === to.failure
-        && same(event["verdict"], to.verdict) && same(event["audit"], to.audit) && same(event["session"], to.session) && event["costUsd"] === to.costUsd && same(event["undone"], to.undone) && event["text"] === to.text);
+        && same(event["verdict"], to.verdict) && same(event["audit"], to.audit) && same(event["session"], to.session) && event["costUsd"] === to.costUsd && same(event["undone"], to.undone) && same(event["denials"], to.denials) && event["text"] === to.text);
     } },
     { name: "stale and misplaced events change nothing", holds: (e) => implies(e.from.status === "active" && !(hears[String(e.from.value)] ?? []).some((type) => type === e.event.type), () => ignored(e)) },
   ],

@@ -182,7 +182,7 @@ export const live = async (life: Life): Promise<Lived> => {
     if (what < 20) return tell(anyone, { type: "pipeline.ended", attempt: one.attempt - 1, outcome: "done", failure: null, reason: "", workspace: null, head: "stale", iterations: 1, checks: null, summary: "stale", warnings: [], costUsd: 0 });
     // Only actors that exist are ever spoken to.
     const begun = state.actors.has(progressAddress(one.id, one.attempt));
-    if (what < 22 && begun) return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
+    if (what < 22 && begun) return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], denials: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
     if (what < 25 && begun) return tell(progressAddress(one.id, one.attempt), { type: "observe", seen: { kind: "tool", repeats: draw() % 6 } });
     // The same result once more, perhaps much later.
     const again = draw() % 3 === 0 ? pick(told) : told.at(-1 - (draw() % 3));

@@ -64,10 +64,10 @@ describe.skipIf(process.platform !== "linux")("agents that misbehave", { timeout
     expect(existsSync(join(room.directory, "pwned"))).toBe(false);
   });
 
-  test("stages that write outside of their scope are undone, with a warning", async () => {
+  test("stages that write outside of their scope are undone, with a warning, as is what an agent was not let do", async () => {
     await using room = makeRoom({ config: config() });
     const stage = (name: string, steps: string): string => coder(steps).replace('"coder"', `"${name}"`);
-    const end = await run(room, coder(mend)
+    const end = await run(room, coder(`{ deny = "WebFetch", detail = "http://example.invalid" }, ${mend}`)
       + stage("critic", `{ write = "src/sum.js", text = "evil", escape = true }, ${shell("git add -A; git commit -qm evil")}, { verdict = "approve" }`)
       + stage("tester", '{ write = "src/sum.js", text = "evil" }, { write = "test/more.test.js", text = "//" }, { result = "r" }')
       + stage("documenter", '{ write = "src/sum.js", text = "evil" }, { write = "README.md", text = "# Sums" }, { result = "r" }'), { argv: ["--pipeline"] });
@@ -75,6 +75,7 @@ describe.skipIf(process.platform !== "linux")("agents that misbehave", { timeout
     expect(room.git("show", `${end.branch}:src/sum.js`)).toContain("a + b, 0)");
     expect(room.git("ls-tree", "-r", "--name-only", String(end.branch))).toBe("README.md\npackage.json\nsrc/sum.js\ntest/more.test.js\ntest/sum.test.js");
     for (const each of ["critic", "tester", "documenter"]) expect(end.warnings.join("\n")).toContain(`${each} changed what it may not; undone: src/sum.js`);
+    expect(end.warnings).toContain("coder was not let: WebFetch: http://example.invalid");
   });
 
   test("secrets of the factory reach no agent, and secrets an agent prints reach no store, journal or screen", async () => {
