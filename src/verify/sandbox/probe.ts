@@ -41,7 +41,8 @@ export const probeSandbox = (setting: SandboxSetting, scratch: string): Effect.E
   for (const candidate of candidates) {
     const reason = yield* Effect.promise(() => works(candidate, scratch).catch((cause: unknown) => String(cause)));
     if (reason === undefined) return candidate;
-    reasons.push(`${candidate.name}: ${reason}`);
+    const said = `${candidate.name}: ${reason}`;
+    if (!reasons.includes(said)) reasons.push(said);
   }
   const mend = typeof setting === "object" ? `podman run --rm ${setting.container} true` : process.platform === "darwin" ? 'set verify.sandbox = "off", or { container = "IMAGE" }'
     : "sudo apt-get install bubblewrap (or dnf, pacman; where AppArmor restricts user namespaces: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0)";
