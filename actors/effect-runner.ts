@@ -96,6 +96,7 @@ export class EffectRunner<R> {
         running.end = end;
         if (running.ended) end(running.ended);
       },
+      // A host that has stopped takes nothing more; what an observation would have said, the next owner sees for itself.
       tell: (to, event) => { send(to, event).catch(() => undefined); },
     };
     const attempt = Effect.suspend(() => this.#dispatch(row, context));

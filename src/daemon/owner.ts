@@ -73,6 +73,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   /** Every crash is journaled and said (DESIGN §4). */
   const crashed = (where: string, reason: string): void => {
     notice("warning", `${where} crashed: ${reason}`);
+    // The notice was given; a host that has stopped journals nothing more.
     host.send(incidentsAddress, { type: "crashed", where, reason }).catch(() => undefined);
   };
 
@@ -94,6 +95,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
 
   const scheduler = new Scheduler({
     slots: config.scheduler.slots, slotsPerProject: config.scheduler.slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned,
+    // A claim that does not become durable is made again by the next owner.
     claim: (item) => { host.send(item, claimEvent).catch(() => undefined); },
   });
   const host: DurableHost = new DurableHost({
