@@ -7,6 +7,8 @@ import { describe, expect, test } from "vitest";
 import { anchorsOf, codeOf, commandsOf, linksOf, pages, root, trackedText } from "./pages.ts";
 
 const all = pages();
+/** The conformance table quotes every promise, kept yet or not. */
+const ours = all.filter(({ file }) => file !== "docs/conformance.md");
 
 describe("links", () => {
   test("every relative link leads to a file, and its anchor to a heading", () => {
@@ -28,7 +30,7 @@ describe("links", () => {
   });
 
   test("every source file that a page names in code is there", () => {
-    const missing = all.filter(({ file }) => !file.startsWith("docs/charts/")).flatMap(({ file, text }) => codeOf(text)
+    const missing = ours.filter(({ file }) => !file.startsWith("docs/charts/")).flatMap(({ file, text }) => codeOf(text)
       .filter((code) => /^(src|actors|machines|tests|fixtures|docs|\.toolchain)\/[\w./-]+$/.test(code) && !/NAME|NNNN/.test(code))
       .filter((code) => !existsSync(join(root, code)) && !code.startsWith("docs/charts") && code !== "docs/conformance.md").map((code) => `${file}: ${code}`));
     expect(missing).toEqual([]);
@@ -64,7 +66,7 @@ describe("commands", () => {
   };
 
   test("every enact-factory command and option in the pages is in its help", async () => {
-    const uses = all.flatMap(({ file, text }) => codeOf(text).flatMap((code) => commandsOf(code).map((words) => ({ file, words }))));
+    const uses = ours.flatMap(({ file, text }) => codeOf(text).flatMap((code) => commandsOf(code).map((words) => ({ file, words }))));
     // A page of commands that none is found in means that this test reads nothing.
     expect(uses.length).toBeGreaterThan(15);
     const found = await Promise.all(uses.map(async ({ file, words }) => ({ file, words, problem: await wrong(words) })));
@@ -81,7 +83,7 @@ describe("commands", () => {
 
   test("every npm script in the pages is in package.json, and the README has the two commands", () => {
     const { scripts }: { readonly scripts: Readonly<Record<string, string>> } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    const unknown = all.flatMap(({ file, text }) => codeOf(text).flatMap((code) => [...code.matchAll(/(?:^|&&\s*|\$\s)npm run (?:-\S+ )*([\w:-]+)/g)].map((match) => match[1] ?? "")).filter((name) => !Object.hasOwn(scripts, name) && !file.startsWith("docs/verification")).map((name) => `${file}: npm run ${name}`));
+    const unknown = ours.flatMap(({ file, text }) => codeOf(text).flatMap((code) => [...code.matchAll(/(?:^|&&\s*|\$\s)npm run (?:-\S+ )*([\w:-]+)/g)].map((match) => match[1] ?? "")).filter((name) => !Object.hasOwn(scripts, name) && !file.startsWith("docs/verification")).map((name) => `${file}: npm run ${name}`));
     expect(unknown).toEqual([]);
     const readme = readFileSync(join(root, "README.md"), "utf8");
     for (const said of ["npm ci && npm run demo", "npm ci && npm test"]) expect(readme).toContain(said);
