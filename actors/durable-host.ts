@@ -76,7 +76,7 @@ export class DurableHost {
     this.#alarms = new AlarmClock(options.clock, (actor, name) => this.#enqueue(actor, { type: `alarm.${name}` }, { row: "alarm", name }));
   }
 
-  /** Takes up what the last owner left: alarms, mail, and outbox rows that were never answered. Call once, before anything else. */
+  /** Takes up what the last owner left: alarms, mail, and outbox rows that were never answered. Call once, before anything but the start of actors that mail may be for. */
   async recover(): Promise<{ readonly effects: number; readonly mail: number; readonly alarms: number }> {
     const { store } = this.#options;
     const alarms = await Effect.runPromise(store.alarms);

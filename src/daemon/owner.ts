@@ -129,12 +129,13 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     options.onLost(reason);
   };
 
-  await host.recover();
-  // What was left in the store for the items counts before anybody looks at them.
-  await host.idle();
+  // Before any mail is taken: another process may have handed in work to a store that was only just made.
   for (const [address, chart] of [[intakeAddress, "intake"], [incidentsAddress, "incidents"]] as const) {
     if (!(await host.state(address))) await host.send(address, { type: "actor.start", chart, version: 1, input: {} });
   }
+  await host.recover();
+  // What was left in the store for the items counts before anybody looks at them.
+  await host.idle();
   for (const row of await Effect.runPromise(store.views("item"))) note(scheduler, row.actor, JSON.parse(row.view));
 
   const root: Supervisor = new Supervisor({
