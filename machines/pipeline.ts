@@ -1,111 +1,14 @@
 import { assign, setup } from "xstate";
-import type { CheckReport } from "../src/domain/check.ts";
 import { passed } from "../src/domain/check.ts";
 import { emptyBrief, type TurnBrief, type WorkspaceRef } from "../src/domain/effects.ts";
-import { type Address, pipelineAddress, progressAddress, stageAddress } from "../src/domain/ids.ts";
-import type { Policy, StagePlan } from "../src/domain/policy.ts";
+import { pipelineAddress, progressAddress, stageAddress } from "../src/domain/ids.ts";
 import type { Stage } from "../src/domain/stage.ts";
-import type { Finding } from "../src/domain/verdict.ts";
-import type { WorkItem } from "../src/domain/work-item.ts";
-import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
+import { chartOptions, hostActions } from "./durable.ts";
+import { escalates, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineInput, runnerOf } from "./pipeline-context.ts";
+import { pipelineGuards } from "./pipeline-guards.ts";
 import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
 
-/**
- * The plain pipeline of one work item: coder, then checks, then critic, until approval or the cap; then the enabled stages.
- *
- * I1 At most `maxIterations` coder turns are asked for. I2 Nothing is approved whose last checks had new failures.
- * I3 The last feedback and the failing checks are in the next brief. I4 Escalation happens once.
- * I5 At most one stage lives at a time, and a cancelled or stuck pipeline waits for it to end.
- * I6 `exhausted` names the cap; it never reads as done. I7 Only trouble with the work uses up an iteration: never infrastructure, accounts
- * or the environment. I8 After approval only the tester, new check failures and a critical audit can send the work back.
- */
-export interface PipelineInput {
-  readonly owner: Address;
-  readonly item: WorkItem;
-  /** Rises with every pipeline of the item; part of this actor's address. */
-  readonly attempt: number;
-  /** Names the worktree and branch: the same for all pipelines that continue one another's work. */
-  readonly lineage: number;
-  readonly policy: Policy;
-  /** Failing checks found after an earlier run of this pipeline's work. */
-  readonly failing: readonly string[];
-}
-
-export interface PipelineContext extends PipelineInput {
-  readonly workspace: WorkspaceRef | null;
-  readonly iteration: number;
-  /** Stage actors started so far; part of their address. */
-  readonly started: number;
-  readonly stage: Stage;
-  readonly stageAddress: Address;
-  readonly head: string;
-  readonly changeSummary: string;
-  readonly diffHash: string;
-  readonly empty: boolean;
-  readonly checks: { readonly base: string; readonly head: string } | null;
-  readonly newFailures: readonly string[];
-  readonly feedback: string;
-  readonly findings: readonly Finding[];
-  readonly approved: boolean;
-  readonly escalated: boolean;
-  readonly escalateNow: boolean;
-  readonly question: string | null;
-  readonly coderSession: { readonly id: string | null; readonly costUsd: number };
-  readonly costUsd: number;
-  readonly summary: string;
-  readonly warnings: readonly string[];
-  readonly rule: string;
-  readonly reason: string;
-  readonly failure: PipelineFailure | null;
-}
-
-export type PipelineFailure = "infra" | "environment" | "work" | "rejected" | "auth" | "stuck" | "cap";
-
-export interface PipelineEnded {
-  readonly type: "pipeline.ended";
-  readonly attempt: number;
-  readonly outcome: "done" | "failed" | "cancelled" | "exhausted";
-  readonly failure: PipelineFailure | null;
-  readonly reason: string;
-  readonly workspace: WorkspaceRef | null;
-  readonly head: string;
-  readonly iterations: number;
-  readonly checks: { readonly base: string; readonly head: string } | null;
-  readonly summary: string;
-  readonly warnings: readonly string[];
-  readonly costUsd: number;
-}
-
-export type PipelineEvent = (
-  | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
-  | { readonly type: "workspace.committed"; readonly head: string; readonly empty: boolean; readonly diffHash: string; readonly changed: readonly string[]; readonly summary: string }
-  | { readonly type: "workspace.checkpointed"; readonly ref: string }
-  | { readonly type: "verify.done"; readonly report: CheckReport }
-  | StageEnded
-  | { readonly type: "stage.asks"; readonly stage: Stage; readonly question: string }
-  | { readonly type: "answer"; readonly text: string }
-  | { readonly type: "stuck"; readonly rule: string; readonly says: string }
-  | { readonly type: "cancel" }
-  | EffectFailed
-) & Stamp;
-
-/** Optional stages after approval, in their order. */
-const afterApproval = ["tester", "documenter", "auditor", "stage-documenter"] as const satisfies readonly Stage[];
-
-const nextAfter = (context: PipelineContext): Stage | undefined => {
-  const from = (afterApproval as readonly Stage[]).indexOf(context.stage);
-  return afterApproval.slice(from + 1).find((stage) => context.policy.stages[stage] !== undefined);
-};
-
 const words = (text: string): readonly string[] => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? [])].slice(0, 400);
-
-const coderPlan = (context: PipelineContext): StagePlan | undefined => context.policy.stages.coder;
-
-const mayEscalate = (context: PipelineContext): boolean => !context.escalated && (coderPlan(context)?.escalateModel ?? null) !== null;
-
-/** CONF-17: iterations 1..n use the base model, later ones the other; evidence may bring it forward, once (I4). */
-const modelFor = (context: PipelineContext, stage: Stage, plan: StagePlan): string | null =>
-  stage === "coder" && plan.escalateModel !== null && (context.escalated || context.iteration > plan.escalateAfterIteration) ? plan.escalateModel : plan.model;
 
 const itself = (context: PipelineContext) => pipelineAddress(context.item.id, context.attempt);
 const watcher = (context: PipelineContext) => progressAddress(context.item.id, context.attempt);
@@ -126,7 +29,7 @@ const startStage = {
     const { id, title, body, kind, repository, playbook } = c.item;
     const input: StageInput = {
       pipeline: itself(c), stage: c.stage, item: { id, title, body, kind }, attempt: c.attempt, iteration: c.iteration,
-      adapter: plan.adapter, model: modelFor(c, c.stage, plan), timeoutMs: plan.timeoutMs, workspace: c.workspace, repository,
+      ...runnerOf(c, plan), timeoutMs: plan.timeoutMs, workspace: c.workspace, repository,
       since: c.head, playbook: playbook ?? null, brief: brief(c),
       session: c.stage === "coder" ? c.coderSession : { id: null, costUsd: 0 },
       policy: c.policy,
@@ -179,8 +82,6 @@ const required = (workspace: WorkspaceRef | null): WorkspaceRef => {
   return workspace;
 };
 
-const isCritical = (event: PipelineEvent): boolean => event.type === "stage.ended" && event.outcome === "done" && (event.audit?.findings.some((f) => f.severity === "critical") ?? false);
-
 /** Subject from the item's title, one line; the body says who did it. Titles are data: never split into arguments. */
 const commitMessage = (context: PipelineContext): string => {
   const title = context.item.title.replaceAll(/\s+/g, " ").trim().slice(0, 60);
@@ -198,6 +99,15 @@ const stuckReason = (rule: string, says: string, feedback: string): string => `s
 
 const infraStage: ReadonlySet<StageFailure> = new Set(["infra", "crash"]);
 
+/**
+ * The plain pipeline of one work item: coder, then checks, then critic, until approval or the cap; then the enabled stages.
+ *
+ * I1 At most `maxIterations` coder turns are asked for. I2 Nothing is approved whose last checks had new failures.
+ * I3 The last feedback and the failing checks are in the next brief. I4 Escalation happens once.
+ * I5 At most one stage lives at a time, and a cancelled or stuck pipeline waits for it to end.
+ * I6 `exhausted` names the cap; it never reads as done. I7 Only trouble with the work uses up an iteration: never infrastructure, accounts
+ * or the environment. I8 After approval only the tester, new check failures and a critical audit can send the work back.
+ */
 export const pipelineMachine = setup({
   types: {} as { context: PipelineContext; events: PipelineEvent; input: PipelineInput },
   actions: {
@@ -208,13 +118,13 @@ export const pipelineMachine = setup({
       started: context.started + 1,
       stageAddress: stageAddress(context.item.id, context.attempt, params.stage, context.started + 1),
     })),
-    nextIteration: assign(({ context }) => ({
-      iteration: context.iteration + 1,
-      approved: false,
-      reason: "",
-      escalated: context.escalated || context.escalateNow || (coderPlan(context)?.escalateModel != null && context.iteration + 1 > (coderPlan(context)?.escalateAfterIteration ?? Infinity)),
-      escalateNow: false,
-    })),
+    nextIteration: assign(({ context }) => {
+      const escalated = context.escalated || escalates(context), plan = context.policy.stages.coder;
+      // A session belongs to the CLI that opened it.
+      const changed = plan !== undefined && runnerOf({ ...context, stage: "coder", escalated }, plan).adapter !== runnerOf({ ...context, stage: "coder" }, plan).adapter;
+      return { iteration: context.iteration + 1, approved: false, reason: "", escalated, escalateNow: false, ...(changed ? { coderSession: { id: null, costUsd: 0 } } : {}) };
+    }),
+    retryDocumenter: assign({ documenterRetried: true }),
     takeStage: assign(({ context, event }) => {
       if (event.type !== "stage.ended") return {};
       return {
@@ -260,38 +170,14 @@ export const pipelineMachine = setup({
     clearQuestion: assign({ question: null }),
     noteCancelled: assign({ reason: "cancelled", failure: null }),
   },
-  guards: {
-    /** Late word of a stage that was replaced; it changes nothing. */
-    notCurrent: ({ context, event }) => event.type === "stage.ended" && (event.stage !== context.stage || event.iteration !== context.iteration),
-    hasWorkspace: ({ context }) => context.workspace !== null,
-    hasQuestion: ({ context }) => context.question !== null,
-    stageDone: ({ event }) => event.type === "stage.ended" && event.outcome === "done",
-    approves: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "approve",
-    rejects: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "reject",
-    stageTroubleIsWork: ({ event }) => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled"),
-    workTroubleMayIterate: ({ context, event }) => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled") && context.iteration < context.policy.maxIterations,
-    revisesWithinCap: ({ context, event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "revise" && context.iteration < context.policy.maxIterations,
-    revises: ({ event }) => event.type === "stage.ended" && event.outcome === "done" && event.verdict?.decision === "revise",
-    exhaustedStage: ({ event }) => event.type === "stage.ended" && event.outcome === "exhausted",
-    criticalWithinCap: ({ context, event }) => isCritical(event) && context.iteration < context.policy.maxIterations,
-    critical: ({ event }) => isCritical(event),
-    /** Only the coder owes a new diff; a tester or documenter that finds nothing to do is not going round in circles. */
-    laterStage: ({ context }) => context.stage !== "coder",
-    nothingChanged: ({ event }) => event.type === "workspace.committed" && event.empty,
-    nothingChangedWithinCap: ({ context, event }) => event.type === "workspace.committed" && event.empty && context.iteration < context.policy.maxIterations,
-    newFailuresWithinCap: ({ context, event }) => event.type === "verify.done" && event.report.newFailures.length > 0 && context.iteration < context.policy.maxIterations,
-    newFailures: ({ event }) => event.type === "verify.done" && event.report.newFailures.length > 0,
-    needsReview: ({ context }) => !context.approved && context.policy.stages.critic !== undefined,
-    next: ({ context }, params: { readonly stage: Stage }) => nextAfter(context) === params.stage,
-    mayGoOn: ({ context }) => context.escalateNow && context.iteration < context.policy.maxIterations,
-  },
+  guards: pipelineGuards,
 }).createMachine({
   id: "pipeline",
   options: chartOptions,
   context: ({ input }) => ({
     ...input, workspace: null, iteration: 1, started: 0, stage: "coder" as const, stageAddress: "stage/none", head: "", changeSummary: "", diffHash: "", empty: true,
     checks: null, newFailures: input.failing, feedback: input.failing.length > 0 ? "The final check of your work found new failures." : "", findings: [], approved: false,
-    escalated: false, escalateNow: false, question: null, coderSession: { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
+    escalated: false, escalateNow: false, documenterRetried: false, question: null, coderSession: { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
   }),
   initial: "preparing",
   entry: { type: "spawn", params: ({ context }) => ({ address: watcher(context), chart: "progress", input: { pipeline: itself(context), limits: context.policy.progress } }) },
@@ -393,6 +279,7 @@ export const pipelineMachine = setup({
         "stage.ended": [
           stale,
           { guard: "stageDone", target: "committing", actions: "takeStage" },
+          { guard: "documenterMayRetry", target: "documenting", reenter: true, actions: ["takeStage", "retryDocumenter"] },
           { target: "deciding", actions: ["takeStage", "warnStage"] },
         ],
       },

@@ -1,7 +1,7 @@
 import type { AnyMachineSnapshot } from "xstate";
 import type { PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
 import { WorkItemStatus } from "../src/domain/work-item.ts";
-import type { PipelineContext } from "./pipeline.ts";
+import type { PipelineContext } from "./pipeline-context.ts";
 import type { ProgressContext } from "./progress.ts";
 import type { StageContext } from "./stage.ts";
 import type { WorkItemContext } from "./work-item.ts";

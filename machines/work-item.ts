@@ -7,7 +7,7 @@ import type { OperatorLane } from "../src/domain/lane.ts";
 import { backoffMs, type Policy } from "../src/domain/policy.ts";
 import type { BlockedReason, WorkItem } from "../src/domain/work-item.ts";
 import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
-import type { PipelineEnded } from "./pipeline.ts";
+import type { PipelineEnded } from "./pipeline-context.ts";
 
 /**
  * One work item from discovery to its end. The lane decides who may claim it; the pipeline does the work; this chart keeps the

@@ -14,7 +14,7 @@ export const item: WorkItem = {
 
 export const workspace: WorkspaceRef = { path: "/worktrees/LOC-7", branch: "enact/LOC-7", base: "base0" };
 
-export const plan: StagePlan = { adapter: "scripted", model: "small", escalateModel: null, escalateAfterIteration: 9, timeoutMs: 60_000 };
+export const plan: StagePlan = { adapter: "scripted", model: "small", escalateModel: null, escalateAdapter: null, escalateAfterIteration: 9, timeoutMs: 60_000 };
 
 export const policy: Policy = {
   stages: { coder: plan, critic: plan }, baseRef: null, requireApproval: false, review: "none", maxIterations: 5, itemFailures: 1, infraRetries: 5, crashRetries: 5,

@@ -4,7 +4,7 @@ import type { Policy } from "../../src/domain/policy.ts";
 import type { Stage } from "../../src/domain/stage.ts";
 import type { Audit, Verdict } from "../../src/domain/verdict.ts";
 import type { Edge, Exploration } from "../catalog.ts";
-import type { PipelineContext, PipelineEvent, PipelineFailure, PipelineInput } from "../pipeline.ts";
+import type { PipelineContext, PipelineEvent, PipelineFailure, PipelineInput } from "../pipeline-context.ts";
 import type { StageEnded, StageFailure } from "../stage.ts";
 import { id, item, plan, policy, report, workspace } from "./fixtures.ts";
 import { asked, at, ignored, implies, same, spawned, stamped, told } from "./reading.ts";
@@ -13,7 +13,7 @@ const attempt = 3, lineage = 1;
 const owner = itemAddress(id, lineage), watcher = progressAddress(id, attempt);
 
 const input = (stages: Policy["stages"], failing: readonly string[] = []): PipelineInput => ({ owner, item, attempt, lineage, failing, policy: { ...policy, maxIterations: 2, stages } });
-const large = { ...plan, escalateModel: "large" };
+const large = { ...plan, escalateModel: "large" }, other = { ...plan, escalateAdapter: "claude" as const };
 
 const approve: Verdict = { decision: "approve", feedback: "", findings: [] };
 const revise: Verdict = { decision: "revise", feedback: "Handle the empty list", findings: [{ severity: "major", message: "the empty list" }] };
@@ -67,6 +67,7 @@ const stageIn: Readonly<Record<string, Stage>> = { coding: "coder", criticising:
 const stateOf = (stage: Stage): string => Object.entries(stageIn).find(([, each]) => each === stage)?.[0] ?? "?";
 const later = ["tester", "documenter", "auditor", "stage-documenter"] as const;
 
+const hasMore = ({ policy: { stages: { coder } } }: PipelineContext): boolean => coder !== undefined && (coder.escalateModel !== null || coder.escalateAdapter !== null);
 /** Where a pipeline goes whose work holds so far. */
 const onward = (context: PipelineContext, approved: boolean): string => {
   if (!approved && context.policy.stages.critic) return "criticising";
@@ -74,6 +75,9 @@ const onward = (context: PipelineContext, approved: boolean): string => {
   return next ? stateOf(next) : "done";
 };
 const again = (context: PipelineContext): string => (context.iteration < context.policy.maxIterations ? "coding" : "exhausted");
+
+/** A session belongs to the CLI that opened it. */
+const changesAdapter = ({ from, to }: { readonly from: PipelineContext; readonly to: PipelineContext }): boolean => to.escalated && !from.escalated && from.policy.stages.coder?.escalateAdapter === "claude";
 
 /** What must become of the current stage's end. */
 const afterStage = ({ state, from, stage }: Reading): string | undefined => {
@@ -83,7 +87,7 @@ const afterStage = ({ state, from, stage }: Reading): string | undefined => {
   switch (stage.stage) {
     case "coder": case "tester": return finished ? "committing" : wrong ? again(from) : ends;
     case "critic": return finished && stage.verdict ? { approve: onward(from, true), revise: again(from), reject: "failed" }[stage.verdict.decision] : ends;
-    case "documenter": return finished ? "committing" : onward(from, true);
+    case "documenter": return finished ? "committing" : wrong && !from.documenterRetried ? "documenting" : onward(from, true);
     case "auditor": return finished ? (stage.audit?.findings.some((f) => f.severity === "critical") ? again(from) : onward(from, true)) : ends;
     case "stage-documenter": return "done";
   }
@@ -115,6 +119,7 @@ export const exploration: Exploration = {
   inputs: [
     { name: "coder alone", input: input({ coder: plan }) },
     { name: "coder and critic, escalating on evidence", input: input({ coder: large, critic: plan }) },
+    { name: "escalating to another adapter", input: input({ coder: other }) },
     { name: "escalating after the first iteration", input: input({ coder: { ...large, escalateAfterIteration: 1 } }) },
     { name: "all stages", input: input({ coder: plan, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan }) },
     { name: "tester without critic, taken up again", input: input({ coder: plan, tester: plan, auditor: plan }, ["test: a"]) },
@@ -125,14 +130,14 @@ export const exploration: Exploration = {
     const c = contextOf(snapshot);
     if (snapshot.status !== "active") return { failure: c.failure };
     if (snapshot.matches("cancelling") || snapshot.matches("saving")) return { workspace: c.workspace !== null, stage: c.stage, iteration: c.iteration };
-    return { iteration: c.iteration, stage: c.stage, approved: c.approved, escalated: c.escalated, escalateNow: c.escalateNow, asks: c.question !== null, failing: c.newFailures.length > 0 };
+    return { iteration: c.iteration, stage: c.stage, approved: c.approved, escalated: c.escalated, escalateNow: c.escalateNow, retried: c.documenterRetried, asks: c.question !== null, failing: c.newFailures.length > 0 };
   },
   restStates: ["done", "failed", "cancelled", "exhausted"],
   states: [
     { name: "I1 at most maxIterations coder turns", holds: (s) => contextOf(s).iteration >= 1 && contextOf(s).iteration <= contextOf(s).policy.maxIterations },
     { name: "I2 nothing goes on to review or later stages, and nothing is done, whose last checks had new failures", holds: (s) => !at(s, "criticising", "testing", "documenting", "auditing", "reporting", "done") || (contextOf(s).newFailures.length === 0 && contextOf(s).checks !== null && contextOf(s).head.startsWith("head")) },
     { name: "I2 nothing is done that the critic did not approve", holds: (s) => !at(s, "testing", "documenting", "auditing", "reporting", "done") || contextOf(s).policy.stages.critic === undefined || contextOf(s).approved },
-    { name: "I4 only a coder with another model escalates", holds: (s) => !(contextOf(s).escalated || contextOf(s).escalateNow) || contextOf(s).policy.stages.coder?.escalateModel !== null },
+    { name: "I4 only a coder with another model or adapter escalates", holds: (s) => !(contextOf(s).escalated || contextOf(s).escalateNow) || hasMore(contextOf(s)) },
     { name: "I6 failed and exhausted carry a reason and its kind, a cap only at the cap; done and cancelled carry no trouble; a rule that fired is the reason while it settles", holds: (s) => {
       const c = contextOf(s);
       if (at(s, "settling")) return c.failure === null && c.rule !== "" && c.reason.includes(c.rule);
@@ -176,10 +181,10 @@ export const exploration: Exploration = {
     { name: "a new iteration is not approved, and only the critic approves", holds: (e) => { const { to, from, stage } = read(e); return to.approved === (to.iteration !== from.iteration ? false : from.approved || (at(e.from, "criticising") && stage?.verdict?.decision === "approve")); } },
     { name: "I4 escalation is by evidence or by iteration, for good, and decides the coder's model", holds: (e) => {
       const { to, from } = read(e), coder = from.policy.stages.coder;
-      const escalates = to.iteration !== from.iteration && (from.escalateNow || (coder?.escalateModel !== null && to.iteration > (coder?.escalateAfterIteration ?? 0)));
-      return to.escalated === (from.escalated || escalates) && spawned(e, "stage").every(({ input: i }) => i["model"] === (to.stage === "coder" && to.escalated ? "large" : "small"));
+      const escalates = to.iteration !== from.iteration && (from.escalateNow || (hasMore(from) && to.iteration > (coder?.escalateAfterIteration ?? 0)));
+      return to.escalated === (from.escalated || escalates) && spawned(e, "stage").every(({ input: i }) => same([i["adapter"], i["model"]], to.stage !== "coder" || !to.escalated ? ["scripted", "small"] : coder?.escalateAdapter === "claude" ? ["claude", null] : ["scripted", "large"]));
     } },
-    { name: "I4 a rule brings escalation forward when there is one left", holds: (e) => { const { to, from } = read(e); return enters(e, "settling") ? to.escalateNow === (!from.escalated && from.policy.stages.coder?.escalateModel !== null) : to.escalateNow === (to.iteration === from.iteration && from.escalateNow); } },
+    { name: "I4 a rule brings escalation forward when there is one left", holds: (e) => { const { to, from } = read(e); return enters(e, "settling") ? to.escalateNow === (!from.escalated && hasMore(from)) : to.escalateNow === (to.iteration === from.iteration && from.escalateNow); } },
     { name: "stuck: the stage or effect under way is ended first, unless it waits for a person or is only worth a warning", holds: (e) => {
       const { state, from, to, event } = read(e), cancels = told(e, "cancel"), resets = told(e, "reset");
       if (event?.type !== "stuck" || !(hears[state] ?? []).includes("stuck")) return true;
@@ -217,12 +222,16 @@ export const exploration: Exploration = {
     } },
     { name: "a stage's cost, session, summary and forbidden writes and wishes are taken once, and its question is closed", holds: (e) => {
       const { state, stage, to, from } = read(e), takes = stage !== undefined && (state in stageIn || state === "settling" || (state === "cancelling" && from.workspace !== null));
-      return to.costUsd === from.costUsd + (takes ? stage.costUsd : 0) && (!takes || to.question === null) && (takes && stage.stage === "coder" ? same(to.coderSession, stage.session) && to.summary === stage.text : same([to.coderSession, to.summary], [from.coderSession, from.summary]))
+      return to.costUsd === from.costUsd + (takes ? stage.costUsd : 0) && (!takes || to.question === null) && same(to.coderSession, changesAdapter({ from, to }) ? { id: null, costUsd: 0 } : takes && stage.stage === "coder" ? stage.session : from.coderSession)
+        && to.summary === (takes && stage.stage === "coder" ? stage.text : from.summary)
         && (!takes || stage.undone.length === 0 || to.warnings.some((w) => w.includes(stage.undone.join(", "))))
         && (!takes || stage.denials.every((denial) => to.warnings.some((w) => w.includes(denial))));
     } },
     { name: "a documenter or reporter that finished leaves no warning", holds: (e) => { const { state, stage, to, from } = read(e); return stage?.outcome !== "done" || !["documenting", "reporting"].includes(state) || same(to.warnings, from.warnings); } },
-    { name: "a documenter's or reporter's trouble is a warning", holds: (e) => { const { state, stage, to } = read(e); return !stage || stage.outcome === "done" || !["documenting", "reporting"].includes(state) || to.warnings.at(-1) === `${stage.stage}: ${stage.reason}`; } },
+    { name: "a documenter's or reporter's trouble is a warning, once the documenter had its one new try", holds: (e) => {
+      const { state, stage, from, to } = read(e), retries = state === "documenting" && at(e.to, "documenting") && stage !== undefined;
+      return to.documenterRetried === (from.documenterRetried || retries) && (!stage || stage.outcome === "done" || !["documenting", "reporting"].includes(state) || (retries ? same(to.warnings, from.warnings) : to.warnings.at(-1) === `${stage.stage}: ${stage.reason}`));
+    } },
     { name: "the watch sees each error, diff of the coder, mended check and feedback, and nothing else", holds: (e) => {
       const { state, event, stage, from } = read(e), back = at(e.to, "coding");
       const must = state === "coding" && stage && back ? ["error"]

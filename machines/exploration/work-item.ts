@@ -2,7 +2,7 @@ import type { AnyMachineSnapshot } from "xstate";
 import { itemAddress, pipelineAddress } from "../../src/domain/ids.ts";
 import { backoffMs, type Policy } from "../../src/domain/policy.ts";
 import type { Edge, Exploration } from "../catalog.ts";
-import type { PipelineEnded } from "../pipeline.ts";
+import type { PipelineEnded } from "../pipeline-context.ts";
 import type { WorkItemContext, WorkItemEvent, WorkItemInput } from "../work-item.ts";
 import { id, item, policy, report, workspace } from "./fixtures.ts";
 import { alarm, asked, at, ignored, now, same, spawned, stamped, told, when } from "./reading.ts";

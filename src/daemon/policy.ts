@@ -14,11 +14,13 @@ export const policyFor = (config: Config, repository: string, request: PolicyReq
   const plans = stages.map((name) => stageSettings(config, name)).flatMap((settings): [Stage, StagePlan][] => {
     const on = request.stages === "coder" ? settings.stage === "coder" : request.stages === "full" ? full.has(settings.stage) || settings.enabled : settings.enabled;
     if (!on) return [];
-    const { adapter, model, escalateModel, escalateAfterIteration, timeoutMs } = settings;
+    const { adapter, model, escalateModel, escalateAdapter, escalateAfterIteration, timeoutMs } = settings;
+    // An adapter named for this item is meant for all of it; a model that belongs to another one is no escalation then.
+    const escalation = request.adapter !== undefined && escalateAdapter !== null ? { escalateModel: null, escalateAdapter: null } : { escalateModel, escalateAdapter };
     return [[settings.stage, {
       adapter: request.adapter ?? adapter,
       model: settings.stage === "coder" ? (request.model ?? model) : model,
-      escalateModel, escalateAfterIteration, timeoutMs,
+      ...escalation, escalateAfterIteration, timeoutMs,
     }]];
   });
   return {

@@ -60,8 +60,9 @@ export type ProjectConfig = z.infer<typeof ProjectConfig>;
 const stageKeys = (timeoutMs: number) => ({
   adapter: AdapterName.optional().meta({ description: "Runs this stage; the top-level adapter when absent.", examples: ["claude", "codex"] }),
   model: text.meta({ description: "Passed to the adapter as it is; the CLI's own default when absent.", examples: ["claude-haiku-4-5-20251001", "o4-mini"] }),
-  escalateModel: text.meta({ description: "The model after escalation; never escalates when absent.", examples: ["claude-sonnet-4-20250514"] }),
-  escalateAfterIteration: positive.default(3).describe("Iterations with the first model; the next one takes escalateModel."),
+  escalateModel: text.meta({ description: "The model after escalation; the coder never escalates when neither this nor escalateAdapter is there.", examples: ["claude-sonnet-4-20250514"] }),
+  escalateAdapter: AdapterName.optional().meta({ description: "The adapter after escalation; it starts a session of its own. The same adapter when absent.", examples: ["codex"] }),
+  escalateAfterIteration: positive.default(3).describe("Iterations before escalation; the next one takes escalateModel and escalateAdapter."),
   timeoutMs: milliseconds.default(timeoutMs).describe("Milliseconds one turn may take."),
 });
 const switched = (on: boolean, what: string) => z.boolean().default(on).describe(what);
@@ -196,14 +197,15 @@ export interface StageSettings {
   readonly adapter: AdapterName;
   readonly model: string | null;
   readonly escalateModel: string | null;
-  /** The last iteration that uses `model`. */
+  readonly escalateAdapter: AdapterName | null;
+  /** The last iteration before escalation. */
   readonly escalateAfterIteration: number;
   readonly timeoutMs: number;
   readonly enabled: boolean;
 }
 export const stageSettings = (config: Config, name: Stage): StageSettings => {
   const own = config.autonomous.defaultStages[name];
-  return { stage: name, adapter: own.adapter ?? config.adapter, model: own.model ?? null, escalateModel: own.escalateModel ?? null, escalateAfterIteration: own.escalateAfterIteration, timeoutMs: own.timeoutMs, enabled: own.enabled };
+  return { stage: name, adapter: own.adapter ?? config.adapter, model: own.model ?? null, escalateModel: own.escalateModel ?? null, escalateAdapter: own.escalateAdapter ?? null, escalateAfterIteration: own.escalateAfterIteration, timeoutMs: own.timeoutMs, enabled: own.enabled };
 };
 
 /** A project's settings with the fallbacks of `workspace` and `verify` applied. */

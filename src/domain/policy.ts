@@ -7,8 +7,10 @@ export const StagePlan = z.object({
   adapter: AdapterName,
   /** null: the CLI's own default. Passed on verbatim. */
   model: z.string().nullable(),
+  /** What the coder changes to when it escalates; both null: it never does. A change of adapter alone takes that CLI's own default model. */
   escalateModel: z.string().nullable(),
-  /** Iterations 1..n use `model`, n+1 and later `escalateModel` (CONF-17). */
+  escalateAdapter: AdapterName.nullable(),
+  /** Iterations 1..n run as planned, n+1 and later escalated (CONF-17). */
   escalateAfterIteration: z.number().int().positive(),
   timeoutMs: z.number().int().positive(),
 });

@@ -2,7 +2,7 @@
 import type { AnyMachineSnapshot, EventObject } from "xstate";
 import { type Chart, createChart } from "../../actors/chart.ts";
 import { catalog } from "../../machines/index.ts";
-import type { PipelineContext } from "../../machines/pipeline.ts";
+import type { PipelineContext } from "../../machines/pipeline-context.ts";
 import type { StageContext } from "../../machines/stage.ts";
 import type { WorkItemContext } from "../../machines/work-item.ts";
 import { type Address, parseAddress } from "../../src/domain/ids.ts";

@@ -6,6 +6,12 @@ const needed = 0.95;
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const wanted = process.argv.slice(2);
 
+const unknown = wanted.filter((name) => !catalog.some(({ id }) => id === name));
+if (unknown.length > 0) {
+  console.error(`test:mutants: no chart ${unknown.join(", ")}; there are ${catalog.map(({ id }) => id).join(", ")}`);
+  process.exit(2);
+}
+
 const scores = catalog.filter(({ id }) => wanted.length === 0 || wanted.includes(id)).map((entry) => {
   const result = score(entry, mutantsOf(entry));
   console.log(`${entry.id}: ${result.caught} of ${result.tried - result.equivalent.length} caught (${percent(shareCaught([result]))}), ${result.equivalent.length} equivalent left out`);

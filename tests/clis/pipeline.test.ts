@@ -1,5 +1,7 @@
 /** The product with the real CLI, end to end: `enact-factory run` on a repository, coder and critic, one model server. */
 import { execa } from "execa";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { marker, type Scenario } from "../support/model-server.ts";
@@ -25,4 +27,39 @@ test("PRE-02 HOW-06 run with the real claude CLI, the default adapter: coder, ch
   expect(result).toMatchObject({ status: "done", iterations: 1, branch: "enact/RUN-1", checks: { base: "0/1", head: "1/1" } });
   const shown = await execa("git", ["show", "enact/RUN-1:add.mjs"], { cwd: room.repository });
   expect(shown.stdout).toBe("export const add = (a, b) => a + b;");
+});
+
+test("what one adapter does not get right the next one does: escalation changes to the real claude CLI, in a session of its own", async () => {
+  await using room = await openRoom({ work }, { files: { "package.json": '{"type":"module","scripts":{"test":"node --test"}}\n' } });
+  const config = join(room.host.home, "config.toml"), playbook = join(room.host.home, "playbook.toml");
+  await writeFile(config, `adapter = "scripted"
+[verify]
+sandbox = "off"
+[autonomous.defaultStages.coder]
+model = "small"
+escalateAfterIteration = 1
+escalateAdapter = "claude"
+`);
+  await writeFile(playbook, `[[turn]]
+stage = "coder"
+steps = [{ write = "notes.txt", text = "I looked." }, { result = "Looked." }]
+[[turn]]
+stage = "critic"
+iteration = 1
+steps = [{ verdict = "revise", feedback = "add() still subtracts." }]
+[[turn]]
+stage = "critic"
+iteration = 2
+steps = [{ verdict = "approve" }]
+`);
+  const factory = (...args: readonly string[]) => execa(process.execPath, [main, ...args, "--config", config, "--json"], {
+    cwd: room.repository, stdin: "ignore", reject: false, extendEnv: false, timeout: 120_000,
+    env: { ...room.host.env, HOME: room.host.home, XDG_STATE_HOME: `${room.host.home}/state` },
+  });
+  const { stdout, stderr } = await factory("run", `Fix add(). ${marker("work")}`, "-p", room.repository, "--playbook", playbook);
+  expect(JSON.parse(stdout), stderr).toMatchObject({ status: "done", iterations: 2, checks: { base: "0/1", head: "1/1" } });
+  const shown = await execa("git", ["show", "enact/RUN-1:add.mjs"], { cwd: room.repository });
+  expect(shown.stdout).toBe("export const add = (a, b) => a + b;");
+  // The second coder is told what the first one's critic said.
+  expect(JSON.stringify(room.model.requests)).toContain("add() still subtracts.");
 });

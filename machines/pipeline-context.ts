@@ -1,0 +1,105 @@
+import type { CheckReport } from "../src/domain/check.ts";
+import type { WorkspaceRef } from "../src/domain/effects.ts";
+import type { Address } from "../src/domain/ids.ts";
+import type { Policy, StagePlan } from "../src/domain/policy.ts";
+import type { Stage } from "../src/domain/stage.ts";
+import type { Finding } from "../src/domain/verdict.ts";
+import type { WorkItem } from "../src/domain/work-item.ts";
+import type { EffectFailed, Stamp } from "./durable.ts";
+import type { StageEnded } from "./stage.ts";
+
+/** What a pipeline knows, hears and says; its chart is in pipeline.ts, its guards in pipeline-guards.ts. */
+export interface PipelineInput {
+  readonly owner: Address;
+  readonly item: WorkItem;
+  /** Rises with every pipeline of the item; part of this actor's address. */
+  readonly attempt: number;
+  /** Names the worktree and branch: the same for all pipelines that continue one another's work. */
+  readonly lineage: number;
+  readonly policy: Policy;
+  /** Failing checks found after an earlier run of this pipeline's work. */
+  readonly failing: readonly string[];
+}
+
+export interface PipelineContext extends PipelineInput {
+  readonly workspace: WorkspaceRef | null;
+  readonly iteration: number;
+  /** Stage actors started so far; part of their address. */
+  readonly started: number;
+  readonly stage: Stage;
+  readonly stageAddress: Address;
+  readonly head: string;
+  readonly changeSummary: string;
+  readonly diffHash: string;
+  readonly empty: boolean;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly newFailures: readonly string[];
+  readonly feedback: string;
+  readonly findings: readonly Finding[];
+  readonly approved: boolean;
+  readonly escalated: boolean;
+  readonly escalateNow: boolean;
+  /** The documenter had its one new try. */
+  readonly documenterRetried: boolean;
+  readonly question: string | null;
+  readonly coderSession: { readonly id: string | null; readonly costUsd: number };
+  readonly costUsd: number;
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly rule: string;
+  readonly reason: string;
+  readonly failure: PipelineFailure | null;
+}
+
+export type PipelineFailure = "infra" | "environment" | "work" | "rejected" | "auth" | "stuck" | "cap";
+
+export interface PipelineEnded {
+  readonly type: "pipeline.ended";
+  readonly attempt: number;
+  readonly outcome: "done" | "failed" | "cancelled" | "exhausted";
+  readonly failure: PipelineFailure | null;
+  readonly reason: string;
+  readonly workspace: WorkspaceRef | null;
+  readonly head: string;
+  readonly iterations: number;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly costUsd: number;
+}
+
+export type PipelineEvent = (
+  | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
+  | { readonly type: "workspace.committed"; readonly head: string; readonly empty: boolean; readonly diffHash: string; readonly changed: readonly string[]; readonly summary: string }
+  | { readonly type: "workspace.checkpointed"; readonly ref: string }
+  | { readonly type: "verify.done"; readonly report: CheckReport }
+  | StageEnded
+  | { readonly type: "stage.asks"; readonly stage: Stage; readonly question: string }
+  | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "stuck"; readonly rule: string; readonly says: string }
+  | { readonly type: "cancel" }
+  | EffectFailed
+) & Stamp;
+
+/** Optional stages after approval, in their order. */
+const afterApproval = ["tester", "documenter", "auditor", "stage-documenter"] as const satisfies readonly Stage[];
+
+/** The next enabled stage after the current one. */
+export const nextAfter = (context: PipelineContext): Stage | undefined => {
+  const from = (afterApproval as readonly Stage[]).indexOf(context.stage);
+  return afterApproval.slice(from + 1).find((stage) => context.policy.stages[stage] !== undefined);
+};
+
+/** The coder's plan has something else to offer, and it was not used yet (I4). */
+export const mayEscalate = ({ escalated, policy: { stages: { coder } } }: PipelineContext): boolean => !escalated && (coder?.escalateModel ?? coder?.escalateAdapter ?? null) !== null;
+
+/** CONF-17: iterations 1..n run as planned, later ones escalated; evidence may bring it forward, once (I4). */
+export const escalates = (context: PipelineContext): boolean =>
+  mayEscalate(context) && (context.escalateNow || context.iteration + 1 > (context.policy.stages.coder?.escalateAfterIteration ?? Infinity));
+
+/** What runs a stage. Another adapter does not know the first one's models. */
+export const runnerOf = ({ escalated, stage }: Pick<PipelineContext, "escalated" | "stage">, plan: StagePlan): Pick<StagePlan, "adapter" | "model"> => {
+  if (stage !== "coder" || !escalated) return { adapter: plan.adapter, model: plan.model };
+  const adapter = plan.escalateAdapter ?? plan.adapter;
+  return { adapter, model: plan.escalateModel ?? (adapter === plan.adapter ? plan.model : null) };
+};
