@@ -37,6 +37,12 @@ export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher
       Effect.mapError(workspaceTrouble),
     ),
 
+  "workspace.remove": (request) =>
+    Workspaces.use((workspaces) => workspaces.remove(request.item, request.workspace, request.repository)).pipe(
+      Effect.as(event({ type: "workspace.removed" })),
+      Effect.mapError(workspaceTrouble),
+    ),
+
   "workspace.enforce": (request) =>
     Workspaces.use((workspaces) => workspaces.enforce(request.item, request.workspace, request.since, writeScope[request.stage])).pipe(
       Effect.map((undone) => event({ type: "workspace.enforced", undone })),

@@ -19,7 +19,7 @@ export const viewWorkItem = (snapshot: Snapshot<WorkItemContext>): WorkItemView 
     id, source, sourceId, title: title.length > 200 ? `${title.slice(0, 199)}…` : title, kind, priority, createdAt, project, repository,
     operatorLane: c.operatorLane, status: WorkItemStatus.parse(stateName(snapshot)), lineage: c.lineage, attempt: c.attempt, iterations: c.iterations,
     failures: c.failures, itemFailures: c.policy.itemFailures, infraFailures: c.infraFailures, infraRetries: c.policy.infraRetries, retryAt: c.retryAt, blocked: c.blocked, question: c.question, reason: c.reason,
-    branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, base: c.workspace?.base ?? null, head: c.head || null,
+    branch: c.workspace?.branch ?? null, worktree: c.tidied ? null : (c.workspace?.path ?? null), base: c.workspace?.base ?? null, head: c.head || null,
     checks: c.checks, summary: c.summary, warnings: [...c.warnings], costUsd: c.costUsd, published: c.published,
   };
 };

@@ -19,6 +19,7 @@ import type { PipelineEnded } from "./pipeline-context.ts";
  * `reconcile`). I5 Finals absorb everything. I6 Publishing is never left without its answer: a cancel comes too late, a reconcile is a warning.
  * I7 An item claimed by a command goes on by itself after a wait: automation might not be allowed to claim it again.
  * I8 Work that is done is not done again: when the last check or the publication could not be carried out, they alone are repeated.
+ * I9 What is published is done, whatever becomes of its worktree.
  */
 export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number }
 
@@ -50,6 +51,8 @@ export interface WorkItemContext {
   readonly warnings: readonly string[];
   readonly costUsd: number;
   readonly published: string;
+  /** The worktree was taken away; the branch stays. */
+  readonly tidied: boolean;
 }
 
 export type WorkItemEvent = (
@@ -67,6 +70,7 @@ export type WorkItemEvent = (
   | { readonly type: "pipeline.asks"; readonly question: string }
   | { readonly type: "verify.done"; readonly report: CheckReport }
   | { readonly type: "published"; readonly where: string }
+  | { readonly type: "workspace.removed" }
   | { readonly type: "alarm.retry" }
   | EffectFailed
 ) & Stamp;
@@ -93,6 +97,11 @@ const afterPipeline = [
 ] as const;
 
 const isInfraEnd = (event: WorkItemEvent): boolean => event.type === "pipeline.ended" && (event.outcome === "failed" || event.outcome === "exhausted") && event.failure === "infra";
+
+const required = (workspace: WorkspaceRef | null): WorkspaceRef => {
+  if (!workspace) throw new Error("the item has no workspace yet");
+  return workspace;
+};
 
 export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
@@ -129,8 +138,11 @@ export const workItemMachine = setup({
     noteRejected: assign(({ event }) => (event.type === "reject" ? { reason: `rejected: ${event.reason}` } : {})),
     noteCancelled: assign({ reason: "cancelled", blocked: null, question: null }),
     notePublished: assign(({ event }) => (event.type === "published" ? { published: event.where, reason: "" } : {})),
+    noteTidied: assign({ tidied: true }),
+    warnUntidied: assign(({ context, event }) => (event.type === "effect.failed" ? { warnings: [...context.warnings, `the worktree was not removed: ${event.message}`].slice(-20) } : {})),
   },
   guards: {
+    keepsWorktree: ({ context }) => context.policy.keepWorktree || context.workspace === null,
     needsApproval: ({ context }) => context.policy.requireApproval,
     /** I3. */
     mayClaim: ({ context, event }) => event.type === "claim" && (event.explicit || context.operatorLane !== "manual"),
@@ -163,7 +175,7 @@ export const workItemMachine = setup({
   context: ({ input }) => ({
     item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1, running: false, byCommand: false, worked: false,
     failures: 0, infraFailures: 0, iterations: 0, retryAt: null, blocked: null, question: null, reason: "", workspace: null, head: "", checks: null,
-    failing: [], summary: "", warnings: [], costUsd: 0, published: "",
+    failing: [], summary: "", warnings: [], costUsd: 0, published: "", tidied: false,
   }),
   initial: "discovered",
   on: {
@@ -236,9 +248,18 @@ export const workItemMachine = setup({
         params: ({ context: c }) => ({ kind: "publish", item: c.item.id, attempt: c.attempt, repository: c.item.repository, branch: c.workspace?.branch ?? "", base: c.workspace?.base ?? "", head: c.head, summary: c.summary }),
       },
       on: {
-        published: { target: "done", actions: "notePublished" },
+        published: [{ guard: "keepsWorktree", target: "done", actions: "notePublished" }, { target: "tidying", actions: "notePublished" }],
         reconcile: { actions: "warnReconcile" },
         "effect.failed": { target: "blocked", actions: ["noteEffect", { type: "block", params: { why: "needsEnvironment" } }] },
+      },
+    },
+    /** I9: nothing that happens here takes back what was published. */
+    tidying: {
+      entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.remove", item: c.item.id, workspace: required(c.workspace), repository: c.item.repository }) },
+      on: {
+        "workspace.removed": { target: "done", actions: "noteTidied" },
+        "effect.failed": { target: "done", actions: "warnUntidied" },
+        reconcile: { target: "done", actions: "warnReconcile" },
       },
     },
     retryAt: {

@@ -17,7 +17,7 @@ export const workspace: WorkspaceRef = { path: "/worktrees/LOC-7", branch: "enac
 export const plan: StagePlan = { adapter: "scripted", model: "small", escalateModel: null, escalateAdapter: null, escalateAfterIteration: 9, timeoutMs: 60_000 };
 
 export const policy: Policy = {
-  stages: { coder: plan, critic: plan }, baseRef: null, requireApproval: false, review: "none", maxIterations: 5, itemFailures: 1, infraRetries: 5, crashRetries: 5,
+  stages: { coder: plan, critic: plan }, baseRef: null, keepWorktree: false, requireApproval: false, review: "none", maxIterations: 5, itemFailures: 1, infraRetries: 5, crashRetries: 5,
   retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000,
   progress: { sameError: 3, sameFeedback: 3, feedbackSimilarity: 0.8, repeatedTool: 3, monologue: 3, sameDiff: 3, costWithoutChangeUsd: 1.5 },
 };

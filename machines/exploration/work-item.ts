@@ -28,6 +28,7 @@ const results = [
   stamped({ type: "verify.done", report: report([]) }),
   stamped({ type: "verify.done", report: report(["test: a"]) }),
   stamped({ type: "published", where: "branch enact/LOC-7" }),
+  stamped({ type: "workspace.removed" }),
   stamped({ type: "alarm.retry" }),
   ...(["io", "environment", "defect"] as const).map((klass) => stamped({ type: "effect.failed", kind: "verify" as const, class: klass, message: "it broke", mend: "mend it" })),
 ] satisfies readonly WorkItemEvent[];
@@ -73,7 +74,7 @@ const counts = (r: Reading): { readonly failures: 0 | 1; readonly infra: 0 | 1 }
 
 const hears: Readonly<Record<string, readonly WorkItemEvent["type"][]>> = {
   awaitingApproval: ["approve", "reject", "cancel"], ready: ["claim", "pause", "cancel"], operating: ["pipeline.ended", "pipeline.asks", "cancel"], verifying: ["verify.done", "effect.failed", "cancel"],
-  review: ["approve", "reject", "cancel"], publishing: ["published", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "retry", "cancel"],
+  review: ["approve", "reject", "cancel"], publishing: ["published", "effect.failed"], tidying: ["workspace.removed", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "retry", "cancel"],
   paused: ["resume", "cancel"], cancelling: ["pipeline.ended"],
 };
 
@@ -81,7 +82,7 @@ export const exploration: Exploration = {
   inputs: [
     { name: "two chances", input: input({ itemFailures: 2, infraRetries: 2 }) },
     { name: "approval and human review", input: input({ requireApproval: true, review: "human" }) },
-    { name: "manual lane", input: input({ infraRetries: 1 }, "manual") },
+    { name: "manual lane", input: input({ infraRetries: 1, keepWorktree: true }, "manual") },
     { name: "a later lineage, one more chance", input: input({ itemFailures: 1, requireApproval: true }, "none", 3) },
   ],
   events: [...alphabet],
@@ -98,9 +99,9 @@ export const exploration: Exploration = {
   restStates: ["awaitingApproval", "ready", "review", "blocked", "paused", "done", "failed", "cancelled", "exhausted"],
   states: [
     { name: "I1 failures and infraFailures keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).failures <= contextOf(s).policy.itemFailures + (at(s, "failed") ? 1 : 0) },
-    { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
+    { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "tidying", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
     { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "blocked") && (contextOf(s).running ? contextOf(s).blocked !== "needsEnvironment" : contextOf(s).blocked !== "needsHuman")) },
-    { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
+    { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "tidying", "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
     { name: "an item waits for approval only where the policy asks for it", holds: (s) => !at(s, "awaitingApproval") || contextOf(s).policy.requireApproval },
     { name: "a time to retry is set exactly in retryAt", holds: (s) => at(s, "retryAt") === (contextOf(s).retryAt !== null) },
     { name: "blocked says for what, and has its question exactly while a person is asked", holds: (s) => at(s, "blocked") === (contextOf(s).blocked !== null) && (contextOf(s).blocked === "needsHuman") === (contextOf(s).question !== null) && (!at(s, "blocked") || contextOf(s).reason !== "") },
@@ -145,9 +146,17 @@ export const exploration: Exploration = {
     } },
     { name: "I6 publishing ends with its answer, and then only; a poisoned event is kept as a warning", holds: (e) => {
       const { state, event, to } = read(e);
-      if (state !== "publishing") return !at(e.to, "done") || e.from.status !== "active";
-      if (event?.type === "published") return at(e.to, "done") && to.published === event.where;
+      if (state !== "publishing") return !at(e.to, "done") || state === "tidying" || e.from.status !== "active";
+      if (event?.type === "published") return at(e.to, to.policy.keepWorktree ? "done" : "tidying") && to.published === event.where;
       return event?.type === "effect.failed" || (at(e.to, "publishing") && (event?.type !== "reconcile" || to.warnings.at(-1) === event.reason));
+    } },
+    { name: "I9 the worktree of published work is removed once, unless it is to be kept; trouble with that is a warning", holds: (e) => {
+      const { state, event, from, to } = read(e), removals = asked(e, "workspace.remove");
+      if (removals.length !== (at(e.to, "tidying") && !at(e.from, "tidying") ? 1 : 0) || !removals.every((f) => same(f["workspace"], workspace) && f["repository"] === item.repository && f["item"] === id)) return false;
+      if (to.tidied !== (from.tidied || (state === "tidying" && event?.type === "workspace.removed"))) return false;
+      if (state !== "tidying") return true;
+      const over = event?.type === "workspace.removed" || event?.type === "effect.failed" || event?.type === "reconcile";
+      return at(e.to, over ? "done" : "tidying") && to.published === from.published && (event?.type === "workspace.removed" || !over || (to.warnings.at(-1) ?? "").includes(event.type === "reconcile" ? event.reason : "it broke"));
     } },
     { name: "the alarm is set on entering retryAt, later with every failure, and cleared on leaving it", holds: (e) => {
       const { from, to } = read(e);
@@ -161,14 +170,14 @@ export const exploration: Exploration = {
     } },
     { name: "I4 a cancel stops the pipeline first when one runs, ends the item at once when none does, and comes too late for publishing", holds: (e) => {
       const { state, event, from } = read(e), stops = told(e, "cancel"), poisoned = event?.type === "reconcile" && from.running && state !== "cancelling" && !(state === "blocked" && from.blocked === "needsReconcile");
-      const cancels = event?.type === "cancel" && e.from.status === "active" && state !== "publishing" && state !== "cancelling";
+      const cancels = event?.type === "cancel" && e.from.status === "active" && state !== "publishing" && state !== "tidying" && state !== "cancelling";
       return stops.length === (poisoned || (cancels && from.running) ? 1 : 0) && stops.every(({ to }) => to === pipelineAddress(id, from.attempt)) && (!cancels || at(e.to, from.running ? "cancelling" : "cancelled")) && (event?.type !== "cancel" || cancels || ignored(e));
     } },
     { name: "I4 cancelling ends as cancelled when the pipeline has ended, or the host gave up on it", holds: (e) => { const { state, event, end } = read(e); return state !== "cancelling" || (end || event?.type === "reconcile" ? at(e.to, "cancelled") : at(e.to, "cancelling")); } },
     { name: "cancelled says so, or why", holds: (e) => { const { event, to, from } = read(e); return !at(e.to, "cancelled") || e.from.status !== "active" || (to.blocked === null && to.reason === (event?.type === "reject" ? `rejected: ${event.reason}` : event?.type === "reconcile" ? event.reason : "cancelled") && from.published === ""); } },
     { name: "a poisoned event blocks the item for a person; a second one gives up on the pipeline", holds: (e) => {
       const { state, event, from, to } = read(e);
-      if (event?.type !== "reconcile" || e.from.status !== "active" || state === "publishing" || state === "cancelling") return true;
+      if (event?.type !== "reconcile" || e.from.status !== "active" || state === "publishing" || state === "tidying" || state === "cancelling") return true;
       return at(e.to, "blocked") && to.blocked === "needsReconcile" && to.reason === event.reason && to.running === (from.running && from.blocked !== "needsReconcile");
     } },
     { name: "a retry of a blocked item waits for its pipeline, and leads back to where it may be claimed, or goes on when a command had claimed it", holds: (e) => {

@@ -39,6 +39,8 @@ export const waitingFor = (state: ItemState): Waiting => {
       return waiting("person", "your review", { commands: [["task", "approve", id], ["task", "reject", id, "--reason", "…"]] });
     case "publishing":
       return waiting("git", "its result to be published");
+    case "tidying":
+      return waiting("git", "its worktree to be removed; the result is published");
     case "retryAt":
       return waiting("time", "its next try", { until: item.retryAt, commands: [["task", "retry", id], ["task", "cancel", id]] });
     case "paused":

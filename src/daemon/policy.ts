@@ -26,6 +26,7 @@ export const policyFor = (config: Config, repository: string, request: PolicyReq
   return {
     stages: Object.fromEntries(plans),
     baseRef: settingsOfRepository(config, repository).baseRef,
+    keepWorktree: config.workspace.keep === "always",
     requireApproval: config.autonomous.requireApproval || request.requireApproval === true,
     review: config.review,
     maxIterations: limits.maxIterations, itemFailures: limits.itemFailures, infraRetries: limits.infraRetries, crashRetries: limits.crashRetries,

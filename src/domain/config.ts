@@ -98,6 +98,7 @@ export const Config = z.strictObject({
   projects: z.array(ProjectConfig).default([]).describe("The repositories this factory works on, one table each."),
 
   workspace: z.strictObject({
+    keep: z.enum(["unpublished", "always"]).default("unpublished").describe('Which worktrees stay when their item ended: "unpublished" (failed, cancelled, exhausted; after publishing the branch holds everything) or "always".'),
     hooks: hooks.prefault({}).describe("Your own commands around a worktree, as arrays of words; no shell reads them."),
     copy: z.array(relativePath).default([]).meta({ description: "Files copied from the repository into each new worktree, e.g. ignored ones that tests need.", examples: [[".env.test"]] }),
     env: z.array(environmentName).default([]).meta({ description: "Names of environment variables that hooks, checks and agents may see, besides the basic ones.", examples: [["DATABASE_URL"]] }),

@@ -26,6 +26,7 @@ export const EffectRequest = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("workspace.prepare"), item: WorkItemId, attempt: z.number(), repository: z.string(), baseRef: z.string().nullable() }),
   z.object({ kind: z.literal("workspace.commit"), item: WorkItemId, workspace: WorkspaceRef, message: z.string() }),
   z.object({ kind: z.literal("workspace.checkpoint"), item: WorkItemId, workspace: WorkspaceRef, why: z.string() }),
+  z.object({ kind: z.literal("workspace.remove"), item: WorkItemId, workspace: WorkspaceRef, repository: z.string() }),
   z.object({ kind: z.literal("workspace.enforce"), item: WorkItemId, workspace: WorkspaceRef, since: z.string(), stage: Stage }),
   z.object({ kind: z.literal("verify"), repository: z.string(), base: z.string(), head: z.string() }),
   z.object({

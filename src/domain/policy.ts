@@ -36,6 +36,8 @@ export const Policy = z.object({
   /** Enabled stages only; coder is always there. */
   stages: z.partialRecord(Stage, StagePlan).refine((s) => s.coder !== undefined, "the coder stage cannot be turned off"),
   baseRef: z.string().nullable(),
+  /** false: the worktree goes once its work is published; the branch and its checkpoints stay. */
+  keepWorktree: z.boolean(),
   requireApproval: z.boolean(),
   review: z.enum(["none", "human"]),
   /** Turns of the coder before the item is exhausted. */

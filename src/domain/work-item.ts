@@ -32,7 +32,7 @@ export type WorkItem = z.infer<typeof WorkItem>;
 
 /** Where a work item stands; the work item chart's states. */
 export const WorkItemStatus = z.enum([
-  "discovered", "awaitingApproval", "ready", "claimed", "operating", "verifying", "review", "publishing",
+  "discovered", "awaitingApproval", "ready", "claimed", "operating", "verifying", "review", "publishing", "tidying",
   "retryAt", "blocked", "paused", "cancelling", "done", "failed", "cancelled", "exhausted",
 ]);
 export type WorkItemStatus = z.infer<typeof WorkItemStatus>;

@@ -52,6 +52,7 @@ export const resultOf = (request: EffectRequest, key: string, drawn: number, ser
       return { type: "workspace.committed", head: empty ? "base0" : `head${serial}`, empty, diffHash: `diff${drawn % 5}`, changed: [], summary: "1 file changed" };
     }
     case "workspace.checkpoint": return drawn >= 90 ? trouble(request.kind, "io") : { type: "workspace.checkpointed", ref: "refs/enact/checkpoints/1" };
+    case "workspace.remove": return drawn >= 90 ? trouble(request.kind, "io") : { type: "workspace.removed" };
     case "workspace.enforce": return drawn >= 94 ? trouble(request.kind, "environment") : { type: "workspace.enforced", undone: drawn >= 70 ? ["src/a.ts"] : [] };
     case "verify": return drawn >= 94 ? trouble(request.kind, drawn >= 97 ? "environment" : "io") : { type: "verify.done", report: report(drawn >= 65 ? [`test: ${drawn % 4}`] : [], request.head) };
     case "publish": return drawn >= 85 ? trouble(request.kind, "environment") : { type: "published", where: `branch ${request.branch}` };
