@@ -171,6 +171,7 @@ const giveUp = async (context: CommandContext, connection: Connection, ids: read
   const { err, out } = context.terminal;
   const resume = await again(context.place, context.terminal, context.tools, ids.length === 1 ? ["resume", ...ids] : ["resume"]);
   view.end();
+  // Nothing of it is this process's any more; what the next owner needs is in the store.
   await Promise.race([connection.close("abandon").catch(() => {}), sleep(giveUpWaitMs)]);
   err.write(`This process works on nothing any more: ${oneLine(String(reason))}\nAgents were left to the factory that goes on. Watch it, or go on with: ${resume}\n`);
   if (context.json) out.write(`${JSON.stringify(options.json(ids.map((id) => ({ id, status: "interrupted", next: [resume] }))))}\n`);
@@ -190,8 +191,8 @@ const leave = async (context: CommandContext, connection: Connection, owner: boo
   view.end();
   if (how === "atOnce") {
     err.write(owner ? "Left at once: agents may go on by themselves; the next command with this factory takes them over.\n" : "Left at once: the running factory may still be ending its agents.\n");
+    // Who asked twice is told above what goes on without them; a close that fails or hangs must not keep them.
     polite.catch(() => {});
-    // A close that hangs must not keep somebody who asked twice.
     await Promise.race([connection.close("abandon").catch(() => {}), sleep(1_000)]);
   }
   if (owner) err.write(`Resume with: ${resume}\n`);

@@ -109,6 +109,7 @@ const nearestExisting = async (path: string): Promise<string> => {
 const withDirectory = async <A>(directory: string, use: () => Promise<A>): Promise<A> => {
   const { rm } = await import("node:fs/promises");
   try {
+    // The check itself finds out, and says, what is wrong with a directory that cannot be made.
     await mkdir(directory, { recursive: true }).catch(() => undefined);
     return await use();
   } finally {

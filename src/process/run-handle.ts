@@ -66,6 +66,7 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
   const lines = (from: number): Stream.Stream<OutputLine, RunIo> => Stream.unwrap(Effect.gen(function* () {
     let file: Promise<FileHandle | undefined> = Promise.resolve(undefined);
     // Waits for an opening under way: a reader may be interrupted in the middle of it.
+    // A file that could not be opened was said by the read, and has nothing to close.
     yield* Effect.addFinalizer(() => Effect.promise(async () => (await file.catch(() => undefined))?.close()));
     const cutter = lineCutter(from, lineCap);
     const buffer = Buffer.allocUnsafe(readBytes);
@@ -149,6 +150,7 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
   const write = (text: string): Effect.Effect<void, RunIo> => Effect.tryPromise({
     try: (abort) => {
       const mine = writing.then(() => send(text, abort));
+      // Its sender hears of a failure; the next message is tried for itself.
       writing = mine.catch(() => undefined);
       return mine;
     },

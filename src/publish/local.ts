@@ -64,6 +64,7 @@ const note = (publication: Publication, remote: string | null): string => [
 
 const writeNote = (file: string, text: string): Effect.Effect<void, PublishFailed> => Effect.tryPromise({
   try: async () => {
+    // Not there yet, or unreadable: it is written anew, and that says what is wrong.
     if (await fs.readFile(file, "utf8").catch(() => undefined) === text) return;
     const temporary = `${file}.${randomUUID()}`;
     try {

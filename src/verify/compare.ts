@@ -27,6 +27,8 @@ const removed = (base: Outcome, head: Outcome): { readonly names: readonly strin
 
 const shown = (names: readonly string[]): string => names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
 
+const broken = ({ result: { status } }: Outcome): boolean => status === "failed" || status === "timeout";
+
 /** What is new on head. Pure. */
 export const compare = ({ base, head, deletedTests, warnings: before, sandbox }: Comparison): CheckReport => {
   const newFailures: string[] = [], fixed: string[] = [], warnings = [...before];
@@ -40,12 +42,16 @@ export const compare = ({ base, head, deletedTests, warnings: before, sandbox }:
     newFailures.push(...now.result.failures.filter((failure) => !known.has(failure)).map((failure) => `${name}: ${failure}`));
     // What base ran and head cannot start any more was broken by the work.
     if (now.result.status === "missing" && then !== undefined && (then.result.status === "passed" || then.result.status === "failed")) newFailures.push(`${name}: cannot be run any more`);
-    if (then === undefined) continue;
+    if (then === undefined) {
+      warnings.push(`${name} is defined by the work itself: base has no such check`);
+      continue;
+    }
     if (now.result.status !== "missing" && now.result.status !== "timeout") {
       const still = new Set(now.result.failures);
       const gone = now.passed === null || now.result.status === "passed" ? null : new Set(now.passed);
       fixed.push(...then.result.failures.filter((failure) => !still.has(failure) && (gone === null || gone.has(failure) || failure.startsWith("output "))).map((failure) => `${name}: ${failure}`));
     }
+    if (broken(then) && broken(now) && ![...newFailures, ...fixed].some((failure) => failure.startsWith(`${name}: `))) warnings.push(`${name} fails on head as it does on base`);
     if (then.passed !== null && now.passed !== null) named = true;
     const lost = removed(then, now);
     if (lost.names.length > 0) {

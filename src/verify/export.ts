@@ -33,6 +33,7 @@ export const dependenciesFor = (repository: string, files: CommitFiles): Effect.
   const found: Dependency[] = [];
   const same = (path: string) => Effect.gen(function* () {
     const wanted = yield* files.read(path);
+    // What cannot be read is not the same; the check then installs or fails by itself.
     const there = yield* Effect.promise(() => fs.readFile(join(repository, path), "utf8").catch(() => undefined));
     return there !== undefined && there.replace(/\n$/, "") === wanted;
   });

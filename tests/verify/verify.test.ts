@@ -26,7 +26,7 @@ describe.skipIf(skipSandbox)("base against head", () => {
     // Read back, not made again: durations are equal.
     expect(await b.run(head)).toEqual(report);
     const worse = await b.run(b.commit(sum("0")));
-    expect(worse.newFailures).toEqual([]);
+    expect(worse).toMatchObject({ newFailures: [], warnings: ["test fails on head as it does on base"] });
     const broken = await b.run(b.commit(sum("a * b + 7")));
     expect(broken.newFailures).toEqual(["test: knows zero"]);
     expect(readdirSync(join(b.top, "scratch"))).toEqual([]);
@@ -41,10 +41,16 @@ describe.skipIf(skipSandbox)("base against head", () => {
     expect(skipped.newFailures).toEqual(["test: tests removed: adds"]);
     const renamed = await b.run(b.commit({ "test/sum.test.js": suite.replace('test("adds"', 'test("adds two numbers"') }));
     expect(renamed.newFailures).toEqual([]);
-    expect(renamed.warnings).toEqual(["test: tests that passed on base are gone on head: adds"]);
+    expect(renamed.warnings).toEqual(["test fails on head as it does on base", "test: tests that passed on base are gone on head: adds"]);
     // A test that failed on base may go.
     const tidy = await b.run(b.commit({ "test/sum.test.js": suite.replace(/test\("always broken".*\n/, "") }));
     expect(tidy.newFailures).toEqual([]);
+  });
+
+  test("a check that the work brings along says so", async () => {
+    using b = bench({ "readme.md": "nothing to check\n" });
+    const report = await b.run(b.commit({ "package.json": manifest({ test: "true" }) }));
+    expect(report).toMatchObject({ newFailures: [], base: { results: [] }, head: { results: [{ name: "test", status: "passed" }] }, warnings: ["test is defined by the work itself: base has no such check"] });
   });
 
   test("a head that weakens its scripts is judged by base's", async () => {
