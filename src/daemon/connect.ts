@@ -13,7 +13,7 @@ import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { heir } from "./heir.ts";
-import { forgetStatus, noteStatus, type OwnerStatus, readStatus } from "./owner-status.ts";
+import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { redactor, secretsIn } from "./secrets.ts";
@@ -55,9 +55,15 @@ export const connect = async (options: ConnectOptions): Promise<Connection> => {
     const owner = await own(takeOver);
     if (owner) return owner;
     // An owner of this very moment is still making its store.
-    if (!isUntouched(setting)) return heir({ reader: await connectAsReader(setting), succeed: () => own(false), clock: systemClock });
+    if (!isUntouched(setting)) return heir({ reader: await connectAsReader(setting), succeed: () => own(false), silence: () => silenceOf(setting), clock: systemClock });
     await wait(readEveryMs);
   }
+};
+
+/** The text stays the same while the silence lasts, so that it is said once. */
+const silenceOf = (setting: Setting): string | undefined => {
+  const silent = silentOwner(setting.stateDirectory, systemClock.now());
+  return silent && `the factory that has this work (pid ${silent.pid}) holds its state but does not answer: it is frozen or hangs. If it does not come back, stop it, or give the same command again with --take-over`;
 };
 
 const isUntouched = ({ location }: Setting): boolean => location.kind === "sqlite" && !existsSync(join(location.directory, "factory.db"));

@@ -15,12 +15,14 @@ export interface HeirOptions {
   readonly reader: Connection;
   /** The owner's connection, or `undefined` while somebody else owns the state. */
   readonly succeed: () => Promise<Connection | undefined>;
+  /** What to tell a person when the owner holds the lock and says nothing; `undefined` while it lives. */
+  readonly silence: () => string | undefined;
   readonly clock: ClockShape;
 }
 
 interface Watch { readonly onChange: (change: LiveChange) => void; stop: () => void }
 
-export const heir = ({ reader, succeed, clock }: HeirOptions): Connection => {
+export const heir = ({ reader, succeed, silence, clock }: HeirOptions): Connection => {
   let current = reader;
   let closed = false;
   let under: Promise<void> = Promise.resolve();
@@ -28,14 +30,20 @@ export const heir = ({ reader, succeed, clock }: HeirOptions): Connection => {
   const watches = new Set<Watch>();
   let told = "";
 
+  const tell = (text: string): void => {
+    if (text !== told) for (const { onChange } of watches) onChange({ type: "notice", level: "warning", text });
+    told = text;
+  };
   const attempt = async (): Promise<void> => {
     const owner = await succeed().catch((error: unknown) => {
-      const text = `the factory that did this work is gone, and its state cannot be taken over: ${error instanceof Error ? error.message : String(error)}`;
-      if (text !== told) for (const { onChange } of watches) onChange({ type: "notice", level: "warning", text });
-      told = text;
-      return undefined;
+      tell(`the factory that did this work is gone, and its state cannot be taken over: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
     });
-    if (owner === undefined) return;
+    if (owner === undefined) {
+      const text = silence();
+      if (text !== undefined) tell(text);
+    }
+    if (!owner) return;
     if (closed) return owner.close("suspend");
     current = owner;
     for (const watch of watches) {

@@ -33,11 +33,27 @@ export const noteStatus = (stateDirectory: string, status: OwnerStatus): void =>
 
 export const forgetStatus = (stateDirectory: string): void => rmSync(fileOf(stateDirectory), { force: true });
 
+const lastNote = (stateDirectory: string): OwnerStatus | undefined => {
+  try {
+    return OwnerStatus.safeParse(JSON.parse(readFileSync(fileOf(stateDirectory), "utf8"))).data;
+  } catch {
+    return undefined;
+  }
+};
+
 /** The living owner's last note; `undefined` when nobody has written one lately. */
 export const readStatus = (stateDirectory: string, now: number): OwnerStatus | undefined => {
+  const note = lastNote(stateDirectory);
+  return note && Math.abs(now - note.at) < freshMs ? note : undefined;
+};
+
+/** Its process is there and it has said nothing for a while: for whoever knows that the lock is held, an owner that hangs. */
+export const silentOwner = (stateDirectory: string, now: number): { readonly pid: number; readonly silentMs: number } | undefined => {
+  const note = lastNote(stateDirectory);
+  if (!note || Math.abs(now - note.at) < freshMs) return undefined;
   try {
-    const parsed = OwnerStatus.safeParse(JSON.parse(readFileSync(fileOf(stateDirectory), "utf8")));
-    return parsed.success && Math.abs(now - parsed.data.at) < freshMs ? parsed.data : undefined;
+    process.kill(note.pid, 0);
+    return { pid: note.pid, silentMs: Math.max(0, now - note.at) };
   } catch {
     return undefined;
   }

@@ -88,11 +88,15 @@ describe.skipIf(process.platform !== "linux")("owners that are interrupted, kill
     expect(itemIn((await room.cli(["task", "show", "RUN-1", "--json"])).stdout)).toMatchObject({ status: "done", iterations: 1 });
   });
 
-  test("a frozen owner is followed with --take-over; thawed, it leaves by itself and touches nothing", async () => {
+  test("a client beside a frozen owner is told so; it is followed with --take-over; thawed, it leaves by itself and touches nothing", async () => {
     await using room = makeRoom({ config: config() });
     const frozen = room.cli(["run", "Fix", "-p", "repo", "--json", "--playbook", waitsForGo(room)]);
     const agent = await agentPid(room);
     frozen.kill("SIGSTOP");
+    const beside = room.cli(["resume", "RUN-1", "--json"]);
+    await expect.poll(heard(beside), { timeout: 60_000 }).toMatch(/pid \d+\) holds its state but does not answer.*--take-over/);
+    beside.kill("SIGKILL");
+    await beside;
     const next = room.cli(["resume", "RUN-1", "--json", "--take-over"]);
     const said = heard(next);
     await expect.poll(said, { timeout: 60_000 }).toContain("waits for the coder");
