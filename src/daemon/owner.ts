@@ -61,8 +61,10 @@ export interface Owner {
   readonly stop: (how: "suspend" | "abandon") => Promise<void>;
 }
 
-/** Messages left by other processes are seen within this; DESIGN §4 allows 250 ms. */
-const mailEveryMs = 200;
+/** From the store's hint to the look at the mail of other processes; DESIGN §4 allows 250 ms. Writes of our own cause hints too, so a busy store is looked at this often. */
+const mailWithinMs = 100;
+/** A hint may be lost; so late is a message then. */
+const mailEveryMs = 2_000;
 const patience = { strategy: "one_for_one", intensity: { max: 20, withinMs: 60_000 }, backoff: { baseMs: 500, maxMs: 30_000 } } as const;
 
 export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
@@ -148,7 +150,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         if (fenced) lost(fenced.message);
         else options.onStatus(root.tree());
       }),
-      poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }),
+      poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }, { subscribe: store.onMail, withinMs: mailWithinMs }),
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
     onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),

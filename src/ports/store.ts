@@ -86,6 +86,11 @@ export interface StoreShape extends StoreReaderShape {
   readonly load: (actor: Address) => Effect.Effect<{ readonly snapshot?: SnapshotRow; readonly events: readonly JournalRow[] }, StoreUnavailable>;
   /** Unprocessed mail with an id above `after`, oldest first. */
   readonly mail: (after: number) => Effect.Effect<readonly MailRow[], StoreUnavailable>;
+  /**
+   * Calls back when there may be new mail; bursts may become one call, and other writes may cause some. A hint, not a promise: a file system
+   * may keep silent, so look now and then anyway. Returns how to stop.
+   */
+  readonly onMail: (hint: () => void) => () => void;
   /** Counts one more attempt of an outbox row (made before the effect is sent), after checking the generation. */
   readonly attempt: (key: string) => Effect.Effect<void, CommitError>;
   /** Stores a poisoned event with its stack and deletes the row that caused it. */

@@ -22,12 +22,13 @@ export interface MemoryState {
   readonly actors: Map<Address, Actor>;
   readonly journal: JournalRow[];
   readonly mail: Map<number, MailRow>;
+  readonly mailHints: Set<() => void>;
   lastMail: number;
   readonly outbox: Map<string, OutboxRow>;
   readonly deadLetters: DeadLetter[];
 }
 
-export const memoryState = (): MemoryState => ({ generation: 0, owned: false, actors: new Map(), journal: [], mail: new Map(), lastMail: 0, outbox: new Map(), deadLetters: [] });
+export const memoryState = (): MemoryState => ({ generation: 0, owned: false, actors: new Map(), journal: [], mail: new Map(), mailHints: new Set(), lastMail: 0, outbox: new Map(), deadLetters: [] });
 
 /** A store that can be told to fail. */
 export interface MemoryStore extends StoreShape {
@@ -41,6 +42,7 @@ const noBackup = Effect.fail(new StoreUnavailable({ message: "a store in memory 
 const addMail = (state: MemoryState, to: Address, event: string, at: number): void => {
   const id = ++state.lastMail;
   state.mail.set(id, { id, to, event, at });
+  for (const hint of state.mailHints) hint();
 };
 
 const take = (state: MemoryState, actor: Address, cause: Cause): void => {
@@ -167,6 +169,10 @@ const ownerOf = (state: MemoryState, generation: number): MemoryStore => {
       return actor?.snapshot === undefined ? { events } : { snapshot: actor.snapshot, events };
     }),
     mail: (after) => Effect.sync(() => [...state.mail.values()].filter((row) => row.id > after)),
+    onMail: (hint) => {
+      state.mailHints.add(hint);
+      return () => { state.mailHints.delete(hint); };
+    },
     attempt: (key) => write(() => {
       const row = state.outbox.get(key);
       if (row !== undefined) state.outbox.set(key, { ...row, attempts: row.attempts + 1 });

@@ -228,6 +228,28 @@ export const storeContract = (name: string, place: () => Promise<StoreLocation>)
       expect((await run(fresh.outbox)).map((row) => row.attempts)).toEqual([0]);
     });
 
+    test("mail from elsewhere is hinted at, every time, until nobody wants to know", async () => {
+      const location = await place();
+      const store = await own(location);
+      const other = await reader(location);
+      open.push(other);
+      let hints = 0;
+      const stop = store.onMail(() => { hints += 1; });
+      for (let n = 1; n <= 3; n++) {
+        // What still comes of the message before must not count for this one.
+        await expect.poll(async () => { const before = hints; await run(store.stillOwner); return hints - before; }).toBe(0);
+        const before = hints;
+        await run(other.store.enqueue(a, event(`${n}`), n));
+        await expect.poll(() => hints, { timeout: 10_000 }).toBeGreaterThan(before);
+        expect(await run(store.mail(0))).toHaveLength(n);
+      }
+      stop();
+      const before = hints;
+      await run(other.store.enqueue(a, event("4"), 4));
+      await run(store.stillOwner);
+      expect(hints).toBe(before);
+    });
+
     test("a reader sees what is committed and leaves mail for the owner, in order", async () => {
       const location = await place();
       const store = await own(location);

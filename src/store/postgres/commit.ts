@@ -9,7 +9,7 @@ import type { Heads } from "../heads.ts";
 import { storable } from "../text.ts";
 import { schemaName as s } from "./connect.ts";
 import { type Changes, fold } from "./fold.ts";
-import { mailLockCall } from "./lock.ts";
+import { mailChannel, mailLockCall } from "./lock.ts";
 
 export interface Statement {
   readonly name?: string;
@@ -108,9 +108,9 @@ export const checkAnswer = (answer: Answer | undefined, generation: number): voi
   if (answer.wrong !== null) throw sequenceRefused(answer.wrong, generation);
 };
 
-/** Inserts one message; safe from any process. Ids become visible in their order (see `mailLockCall`). */
+/** Inserts one message and tells the owner; safe from any process. The word goes out when the message is visible. Ids become visible in their order (see `mailLockCall`). */
 export const enqueueStatement = (to: string, event: EventJson, at: number): Statement => ({
-  text: `WITH mail_lock AS MATERIALIZED (SELECT ${mailLockCall}) INSERT INTO ${s}.mail (recipient, event, at) SELECT $1, $2, $3 FROM mail_lock`,
+  text: `WITH mail_lock AS MATERIALIZED (SELECT ${mailLockCall}), told AS (INSERT INTO ${s}.mail (recipient, event, at) SELECT $1, $2, $3 FROM mail_lock RETURNING pg_notify('${mailChannel}', '')) SELECT FROM told`,
   values: [to, event, at],
 });
 

@@ -9,6 +9,8 @@ const ours = 0x656e_6163;
 const ownerLock = 1;
 /** Held for the length of one statement by whoever inserts mail, so that ids become visible in their order. */
 const mailLock = 2;
+/** Whoever inserts mail says so here; the owner's session listens. */
+export const mailChannel = "enact_mail";
 export const mailLockCall = `pg_advisory_xact_lock(${ours}, ${mailLock})`;
 
 /** How long a take-over waits for the server to end the old session, milliseconds. */

@@ -12,7 +12,7 @@ import type { OpenOptions } from "../location.ts";
 import { type Answer, attemptStatement, checkAnswer, commitStatement, deadLetterStatement, type Statement, stillOwnerStatement } from "./commit.ts";
 import { type Place, placeOf, prepare } from "./connect.ts";
 import { commitFailure, openFailure } from "./errors.ts";
-import { acquireLock } from "./lock.ts";
+import { acquireLock, mailChannel } from "./lock.ts";
 import { poolOf, readsOf } from "./reader.ts";
 
 interface Session { readonly client: Client; readonly lost: () => string | undefined; readonly abandon: () => void }
@@ -36,6 +36,8 @@ const openSession = async (place: Place, takeOver: boolean): Promise<Session> =>
     await client.query("SET synchronous_commit = on");
     await client.query("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4");
     await acquireLock(client, place.name, takeOver);
+    // On the session that is ownership itself: there is nothing to connect anew.
+    await client.query(`LISTEN ${mailChannel}`);
     const abandon = (): void => {
       why ??= "a write had no answer";
       void end(client);
@@ -85,6 +87,10 @@ export const openPostgresOwner = (url: string, options: OpenOptions): Effect.Eff
   return {
     ...readsOf(reading, place),
     generation,
+    onMail: (hint) => {
+      session.client.on("notification", hint);
+      return () => { session.client.off("notification", hint); };
+    },
     commit: (commits) => write(() => (commits.length === 0 ? stillOwnerStatement : commitStatement(commits, generation, heads))),
     attempt: (key) => write(() => attemptStatement(key, generation)),
     deadLetter: (letter, cause) => write(() => deadLetterStatement(letter, cause, generation)),

@@ -2,7 +2,9 @@
 // Talks to: `writer.ts` in its thread; all writes go there, so that no fsync stalls this thread.
 // I1 Every request is answered: by the writer, or with `StoreUnavailable` when the writer dies first.
 // I2 After the writer is gone every write fails with `StoreFenced`. (While it lives, the generation in the database refuses us.)
-// I3 Mail is not looked for again in a database that nobody has changed since there was none: an idle owner asks several times a second.
+// I3 Mail is not looked for again in a database that nobody has changed since there was none.
+import { watch } from "node:fs";
+import { basename } from "node:path";
 import { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { Effect, type Scope } from "effect";
@@ -90,6 +92,28 @@ const mailUnlessQuiet = (reading: Database.Database, mail: StoreShape["mail"], u
   });
 };
 
+/** Milliseconds between two hints where the system cannot watch files (out of inotify watches, some mounts); DESIGN §4 allows 250. */
+const blindHintMs = 200;
+
+/** Every write of any process goes through the log file first. */
+const onLogChange = (directory: string, path: string, hint: () => void): (() => void) => {
+  const log = `${basename(path)}-wal`;
+  let blind: NodeJS.Timeout | undefined;
+  const goBlind = (): void => { blind ??= setInterval(hint, blindHintMs).unref(); };
+  const stopBlind = (): void => clearInterval(blind);
+  try {
+    const watcher = watch(directory, { persistent: false }, (_, name) => { if (name === null || name === log) hint(); });
+    watcher.on("error", goBlind);
+    return () => {
+      watcher.close();
+      stopBlind();
+    };
+  } catch {
+    goBlind();
+    return stopBlind;
+  }
+};
+
 /** Owns the state directory until the Scope ends. */
 export const openSqliteOwner = (directory: string, options: OpenOptions): Effect.Effect<StoreShape, OpenError, Scope.Scope> => Effect.gen(function* () {
   const path = databasePath(directory);
@@ -110,6 +134,7 @@ export const openSqliteOwner = (directory: string, options: OpenOptions): Effect
   return {
     ...reads,
     mail,
+    onMail: (hint) => onLogChange(directory, path, hint),
     description: `sqlite ${path}`,
     generation: writer.generation,
     commit: (commits) => ask({ op: "commit", commits }),
