@@ -15,7 +15,8 @@ export const bundle = async (entries: Readonly<Record<string, string>>, dir: str
     platform: "node",
     // Native addons load their own files; pg probes for an optional native twin.
     external: ["better-sqlite3", "pg-native", /^node:/],
-    output: { dir, format: "esm", entryFileNames: "[name].js", chunkFileNames: "chunk-[name]-[hash].js", sourcemap: false },
+    // Hexadecimal: a hash of letters may spell a word that the package must not hold (it once did).
+    output: { dir, format: "esm", hashCharacters: "hex", entryFileNames: "[name].js", chunkFileNames: "chunk-[name]-[hash].js", sourcemap: false },
     logLevel: "warn",
   });
 };
