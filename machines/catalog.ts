@@ -6,6 +6,9 @@ export interface StepAction { readonly type: string; readonly params: unknown }
 /** One edge of the explored state space. */
 export interface Edge { readonly from: AnyMachineSnapshot; readonly event: EventObject; readonly to: AnyMachineSnapshot; readonly actions: readonly StepAction[] }
 
+/** The very first step: where a chart begins, and what it asks for at once. */
+export type First = Pick<Edge, "to" | "actions">;
+
 /** How a chart is explored: finite inputs and events, and what makes two states the same. Caps are 2 in `inputs`. */
 export interface Exploration {
   readonly inputs: readonly { readonly name: string; readonly input: unknown }[];
@@ -19,6 +22,8 @@ export interface Exploration {
   readonly restStates: readonly string[];
   /** Must hold in every reachable state. */
   readonly states: readonly { readonly name: string; readonly holds: (snapshot: AnyMachineSnapshot) => boolean }[];
+  /** Must hold of the first step from every input. */
+  readonly first: readonly { readonly name: string; readonly holds: (first: First) => boolean }[];
   /** Must hold on every edge. */
   readonly edges: readonly { readonly name: string; readonly holds: (edge: Edge) => boolean }[];
 }

@@ -1,7 +1,7 @@
 import type { AnyMachineSnapshot } from "xstate";
 import type { AgentProcessContext, AgentProcessEvent, AgentProcessInput } from "../agent-process.ts";
 import type { Edge, Exploration } from "../catalog.ts";
-import { at, ignored, implies, same } from "./reading.ts";
+import { asksNothing, at, ignored, implies, same } from "./reading.ts";
 
 /** Times are small numbers here, and may go back: a clock can be set. */
 const quiet: AgentProcessInput = { at: 0, timeoutMs: 5, stallMs: 2 };
@@ -44,6 +44,7 @@ export const exploration: Exploration = {
   states: [
     { name: "I4 interrupting has its reason, and a process that is left alone has none", holds: (s) => implies(at(s, "interrupting"), () => contextOf(s).reason !== null) && implies(alive(s), () => contextOf(s).reason === null) },
   ],
+  first: [asksNothing],
   edges: [
     { name: "a process starts or is adopted with its own start time, unless it is unwanted by now: then it is interrupted", holds: (e) => {
       const event = eventOf(e), from = contextOf(e.from), to = contextOf(e.to);

@@ -4,7 +4,7 @@ import type { WorkItem } from "../../src/domain/work-item.ts";
 import type { Edge, Exploration } from "../catalog.ts";
 import type { IntakeContext, IntakeEvent } from "../intake.ts";
 import { id, item, policy } from "./fixtures.ts";
-import { at, ignored, implies, same, spawned, stamped, told } from "./reading.ts";
+import { asksNothing, at, ignored, implies, same, spawned, stamped, told } from "./reading.ts";
 
 const { id: _, ...unnumbered } = item;
 const offered = (source: WorkItem["source"], sourceId: string): Omit<WorkItem, "id"> => ({ ...unnumbered, source, sourceId });
@@ -38,6 +38,7 @@ export const exploration: Exploration = {
   states: [
     { name: "I2 a number is never given twice", holds: (s) => { const ids = Object.values(contextOf(s).known); return new Set(ids).size === ids.length && ids.every((each) => WorkItemId.safeParse(each).success); } },
   ],
+  first: [asksNothing],
   edges: [
     { name: "I1 what is known already is ignored, whoever asks", holds: (e) => { const offer = offerIn(e); return !offer || !Object.hasOwn(contextOf(e.from).known, keyOf(offer.item)) || ignored(e); } },
     { name: "I1 what is new gets the next number of its source, is remembered by it and started once, and claimed only when asked", holds: (e) => {

@@ -146,6 +146,13 @@ export const exploration: Exploration = {
     } },
     { name: "the stage is the one that the state names", holds: (s) => (stageIn[String(s.value)] ?? contextOf(s).stage) === contextOf(s).stage },
   ],
+  first: [
+    { name: "the first step starts the watch and asks for the workspace, once each", holds: (first) => {
+      const watch = spawned(first, "progress"), prepare = asked(first, "workspace.prepare");
+      return at(first.to, "preparing") && first.actions.length === 2 && same(watch, [{ address: watcher, input: { pipeline: pipelineAddress(id, attempt), limits: policy.progress } }])
+        && same(prepare, [{ kind: "workspace.prepare", item: id, attempt: lineage, repository: item.repository, baseRef: policy.baseRef }]);
+    } },
+  ],
   edges: [
     { name: "each end of the current stage leads where it must", holds: (e) => { const r = read(e), must = afterStage(r); return must === undefined || (at(e.to, must) && started(e) === must in stageIn); } },
     { name: "what a failing stage was, the pipeline names by kind", holds: (e) => { const r = read(e), { stage, to } = r; return !stage || !(r.state in stageIn) || !at(e.to, "failed", "exhausted") || to.failure === "cap" || (stage.verdict?.decision === "reject" ? to.failure === "rejected" && to.reason.includes(stage.verdict.feedback) : to.failure === stageFailure(stage.failure) && to.reason === `${stage.stage}: ${stage.reason}`); } },

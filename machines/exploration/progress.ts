@@ -4,7 +4,7 @@ import type { Edge, Exploration } from "../catalog.ts";
 import { firstRule, noFacts, observe, type Observation } from "../progress-rules.ts";
 import type { ProgressContext, ProgressEvent, ProgressInput } from "../progress.ts";
 import { id } from "./fixtures.ts";
-import { at, ignored, implies, same, stamped, told } from "./reading.ts";
+import { asksNothing, at, ignored, implies, same, stamped, told } from "./reading.ts";
 
 const pipeline = pipelineAddress(id, 1);
 const input: ProgressInput = { pipeline, limits: { sameError: 2, sameFeedback: 2, feedbackSimilarity: 0.8, repeatedTool: 2, monologue: 2, sameDiff: 2, costWithoutChangeUsd: 2 } };
@@ -54,6 +54,7 @@ export const exploration: Exploration = {
     { name: "I1 stuck by a named rule that the recorded facts bear out, watching only while none does", holds: (s) => { const c = contextOf(s), rule = firstRule(c.facts, c.limits); return at(s, "stuck") ? rule?.id === c.rule && rule.says === c.says && c.says !== "" : !at(s, "watching") || (rule === undefined && c.rule === ""); } },
     { name: "what is remembered is bounded", holds: (s) => contextOf(s).facts.diffs.length <= 6 },
   ],
+  first: [asksNothing],
   edges: [
     { name: "while watching every observation is recorded, and the second of the same in a row is stuck", holds: (e) => {
       const seen = seenIn(e), from = contextOf(e.from), to = contextOf(e.to);

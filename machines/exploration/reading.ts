@@ -1,5 +1,5 @@
 import type { AnyMachineSnapshot } from "xstate";
-import type { Edge, StepAction } from "../catalog.ts";
+import type { Edge, First, StepAction } from "../catalog.ts";
 
 /** How invariants read a step: what it asked of the host, and where it went. */
 
@@ -12,20 +12,20 @@ const params = (actions: readonly StepAction[], type: string): readonly Fields[]
 export interface Told { readonly to: unknown; readonly event: Fields }
 
 /** Messages of this type. */
-export const told = ({ actions }: Edge, type: string): readonly Told[] =>
+export const told = ({ actions }: Pick<Edge, "actions">, type: string): readonly Told[] =>
   params(actions, "tell").map(({ to, event }) => ({ to, event: fields(event) })).filter(({ event }) => event["type"] === type);
 
 /** Effects of this kind. */
-export const asked = ({ actions }: Edge, kind: string): readonly Fields[] => params(actions, "effect").filter((effect) => effect["kind"] === kind);
+export const asked = ({ actions }: Pick<Edge, "actions">, kind: string): readonly Fields[] => params(actions, "effect").filter((effect) => effect["kind"] === kind);
 
 export interface Spawned { readonly address: unknown; readonly input: Fields }
 
 /** New actors of this chart. */
-export const spawned = ({ actions }: Edge, chart: string): readonly Spawned[] =>
+export const spawned = ({ actions }: Pick<Edge, "actions">, chart: string): readonly Spawned[] =>
   params(actions, "spawn").filter((spawn) => spawn["chart"] === chart).map(({ address, input }) => ({ address, input: fields(input) }));
 
 /** The last word on the alarm `name`: a time, null (cleared), or undefined when it was not touched. */
-export const alarm = ({ actions }: Edge, name: string): unknown => params(actions, "alarm").filter((each) => each["name"] === name).at(-1)?.["at"];
+export const alarm = ({ actions }: Pick<Edge, "actions">, name: string): unknown => params(actions, "alarm").filter((each) => each["name"] === name).at(-1)?.["at"];
 
 export const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
@@ -45,3 +45,6 @@ export const stamped = <const E extends { readonly type: string }>(event: E): E 
 
 /** A time as explorations tell it apart. */
 export const when = (time: number | null): "none" | "future" | "due" => (time === null ? "none" : time > now ? "future" : "due");
+
+/** For a chart that waits to be told something. */
+export const asksNothing = { name: "the first step asks for nothing", holds: ({ actions }: First): boolean => actions.length === 0 };

@@ -5,7 +5,7 @@ import type { Edge, Exploration } from "../catalog.ts";
 import type { PipelineEnded } from "../pipeline-context.ts";
 import type { WorkItemContext, WorkItemEvent, WorkItemInput } from "../work-item.ts";
 import { id, item, policy, report, workspace } from "./fixtures.ts";
-import { alarm, asked, at, ignored, now, same, spawned, stamped, told, when } from "./reading.ts";
+import { alarm, asked, asksNothing, at, ignored, now, same, spawned, stamped, told, when } from "./reading.ts";
 
 const input = (more: Partial<Policy>, operatorLane: WorkItemInput["item"]["operatorLane"] = "none", attempt = 1): WorkItemInput => ({ item: { ...item, operatorLane }, attempt, policy: { ...policy, itemFailures: 0, infraRetries: 0, ...more } });
 
@@ -106,6 +106,7 @@ export const exploration: Exploration = {
     { name: "a time to retry is set exactly in retryAt", holds: (s) => at(s, "retryAt") === (contextOf(s).retryAt !== null) },
     { name: "blocked says for what, and has its question exactly while a person is asked", holds: (s) => at(s, "blocked") === (contextOf(s).blocked !== null) && (contextOf(s).blocked === "needsHuman") === (contextOf(s).question !== null) && (!at(s, "blocked") || contextOf(s).reason !== "") },
   ],
+  first: [asksNothing],
   edges: [
     { name: "I3 automation never claims a manual item; any other claim of a ready one counts", holds: (e) => { const { event, state, from } = read(e); return event?.type !== "claim" || state !== "ready" || (event.explicit || from.operatorLane !== "manual" ? at(e.to, "operating") : ignored(e)); } },
     { name: "I7 I8 done work goes on to its check, an item claimed by a command by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.worked ? "verifying" : from.byCommand ? "operating" : "ready"); } },

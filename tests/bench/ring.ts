@@ -11,7 +11,7 @@ export const ring = setup({ types: { context: {} as { readonly n: number } }, ac
 
 export const ringEntry: CatalogEntry = {
   id: "ring", version: 1, machine: ring, durable: true, migrate: (state) => state, view: () => null,
-  exploration: { inputs: [], events: [], unattended: [], abstraction: () => null, restStates: [], states: [], edges: [] },
+  exploration: { inputs: [], events: [], unattended: [], abstraction: () => null, restStates: [], states: [], first: [], edges: [] },
 };
 
 export const startRing = { type: "actor.start", chart: "ring", version: 1, input: {} };

@@ -19,7 +19,7 @@ import { notJson, staticFaults } from "./static.ts";
 /** DESIGN §12.1: a chart with more abstract states than this counts something without bound. */
 const nodeLimit = 50_000;
 
-export type Check = "limit" | "throws" | "dead state" | "livelock" | "unreached state" | "untaken transition" | "state invariant" | "edge invariant" | "terminal absorbs" | "JSON context" | "rules of the house" | "alphabet";
+export type Check = "limit" | "throws" | "dead state" | "livelock" | "unreached state" | "untaken transition" | "first step" | "state invariant" | "edge invariant" | "terminal absorbs" | "JSON context" | "rules of the house" | "alphabet";
 
 export interface Violation {
   readonly check: Check;
@@ -121,8 +121,10 @@ export const explore = (entry: CatalogEntry, options: ExploreOptions = {}): Repo
     };
     try {
       const { state, actions } = chart.start(input.input);
-      hash.update(JSON.stringify(settle(actions)));
-      add(state, keyOf(entry, state), undefined, `[${input.name}]`);
+      const own = settle(actions);
+      hash.update(JSON.stringify(own));
+      const first = add(state, keyOf(entry, state), undefined, `[${input.name}]`);
+      for (const { name, holds } of exploration.first) judge("first step", name, () => holds({ to: shown(state), actions: own }), () => pathTo(first));
     } catch (error) {
       if (error instanceof Enough) throw error;
       return fault("throws", `start: ${messageOf(error)}`, [`[${input.name}]`]);

@@ -40,7 +40,7 @@ describe("the mutants themselves", () => {
   });
 
   test("without invariants many survive: the score measures the invariants", () => {
-    const naked: CatalogEntry = { ...sound, exploration: { ...sound.exploration, states: [], edges: [] } };
+    const naked: CatalogEntry = { ...sound, exploration: { ...sound.exploration, states: [], first: [], edges: [] } };
     const result = score(naked, mutantsOf(naked));
     expect(shareCaught([result])).toBeLessThan(0.8);
     expect(listed(result.survivors)).toContain("action dropped: working entry 0 work");

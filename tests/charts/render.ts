@@ -103,6 +103,10 @@ Of every state:
 
 ${names(exploration.states)}
 
+Of the first step:
+
+${names(exploration.first)}
+
 Of every edge:
 
 ${names(exploration.edges)}

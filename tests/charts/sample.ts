@@ -65,6 +65,7 @@ const exploration: Exploration = {
     { name: "failures stay within the cap", holds: (snapshot) => failures(snapshot) <= cap(snapshot) },
     { name: "exhausted only at the cap", holds: (snapshot) => !snapshot.matches("exhausted") || failures(snapshot) === cap(snapshot) },
   ],
+  first: [],
   edges: [
     { name: "entering work does the work", holds: ({ from, to, actions }) => !to.matches("working") || from === to || actions.some(({ type }) => type === "work") },
     { name: "every end is reported", holds: ({ from, to, actions }) => from.status !== "active" || to.status === "active" || actions.some(({ type }) => type === "report") },
@@ -78,7 +79,7 @@ const entry = (machine: AnyStateMachine, change: Partial<Exploration> = {}): Cat
   id: "errand", version: 1, machine, durable: true, migrate: (state) => state, view: (snapshot) => snapshot.value, exploration: { ...exploration, ...change },
 });
 
-const none = { states: [], edges: [] };
+const none = { states: [], first: [], edges: [] };
 export const sound = entry(soundMachine);
 export const planted = {
   deadState: entry(deadState, none), livelock: entry(livelock, none), unbounded: entry(unbounded, none), leak: entry(leak, none),
