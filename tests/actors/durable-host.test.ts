@@ -140,7 +140,7 @@ const asking = async (room: Room): Promise<{ readonly row: "outbox"; readonly ke
   return { row: "outbox", key: row.key };
 };
 
-test("I6 the outbox row answered twice changes the state once: in one batch, while the commit is under way, and afterwards", async () => {
+test("I6 the outbox row answered twice changes the state once: in one batch, and afterwards", async () => {
   const state = memoryState();
   await using room = await begun(state);
   const cause = await asking(room);
