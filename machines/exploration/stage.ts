@@ -113,7 +113,7 @@ export const exploration: Exploration = {
     { name: "cancelled says so", holds: (s) => !at(s, "cancelled") || contextOf(s).reason === "cancelled" },
   ],
   first: [
-    { name: "the first step asks for one turn, and nothing else", holds: (first) => at(first.to, "working") && first.actions.length === 1 && asked(first, "turn").every((turn) => turn["tryNumber"] === 1 && turn["stage"] === contextOf(first.to).stage && same(turn["brief"], contextOf(first.to).brief)) },
+    { name: "the first step asks for one turn, and nothing else", holds: (first) => at(first.to, "working") && first.actions.length === 1 && asked(first, "turn").length === 1 && asked(first, "turn").every((turn) => turn["tryNumber"] === 1 && turn["stage"] === contextOf(first.to).stage && same(turn["brief"], contextOf(first.to).brief)) },
   ],
   edges: [
     { name: "I1 infrastructure counts as infrastructure, up to its cap, and nothing else does", holds: (e) => { const { from, to, failure } = read(e); return to.infraFailures === from.infraFailures + (at(e.from, "working") && oneOf(infra, failure) && from.infraFailures < from.policy.infraRetries ? 1 : 0); } },

@@ -48,6 +48,10 @@ describe("the explorer itself", () => {
     expect(found(planted.overCap, "state invariant")).toEqual({ check: "state invariant", what: "failures stay within the cap", path: ["[cap 2]", "go", "fail", "fail", "ask", "fail"] });
   });
 
+  test("a fault of the very first step is found, although no edge leads there", () => {
+    expect(found(planted.unaccepted, "first step")).toEqual({ check: "first step", what: "it is accepted once, before anything is done", path: ["[cap 2]"] });
+  });
+
   test("a terminal that still reacts is found", () => {
     expect(found(planted.leakByName, "terminal absorbs")?.what).toContain("done is a terminal by name");
     // XState itself lets handlers of the root move a finished machine, so a host that steps it must be seen to do so.

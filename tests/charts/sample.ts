@@ -8,7 +8,7 @@ type Event = { readonly type: "go" | "ok" | "fail" | "ask" | "answer" | "cancel"
 const errand = setup({
   types: {} as { context: Context; events: Event; input: { cap: number } },
   guards: { spent: ({ context }) => context.failures >= context.cap },
-  actions: { count: assign({ failures: ({ context }) => context.failures + 1 }), forget: assign({ failures: 0 }), work: () => {}, report: () => {} },
+  actions: { count: assign({ failures: ({ context }) => context.failures + 1 }), forget: assign({ failures: 0 }), accept: () => {}, work: () => {}, report: () => {} },
 });
 
 const options = { maxIterations: 100 };
@@ -16,7 +16,7 @@ const context = ({ input }: { input: { cap: number } }): Context => ({ failures:
 const finals = { done: { type: "final", entry: "report" }, cancelled: { type: "final", entry: "report" }, exhausted: { type: "final", entry: "report" } } as const;
 
 export const soundMachine = errand.createMachine({
-  id: "errand", options, context, initial: "ready",
+  id: "errand", options, context, initial: "ready", entry: "accept",
   states: {
     ready: { on: { go: "working", cancel: "cancelled" } },
     working: { entry: "work", on: { ok: "done", fail: { target: "judging", actions: "count" }, ask: "waiting", cancel: "cancelled" } },
@@ -65,7 +65,7 @@ const exploration: Exploration = {
     { name: "failures stay within the cap", holds: (snapshot) => failures(snapshot) <= cap(snapshot) },
     { name: "exhausted only at the cap", holds: (snapshot) => !snapshot.matches("exhausted") || failures(snapshot) === cap(snapshot) },
   ],
-  first: [],
+  first: [{ name: "it is accepted once, before anything is done", holds: ({ to, actions }) => to.matches("ready") && actions.map(({ type }) => type).join(" ") === "accept" }],
   edges: [
     { name: "entering work does the work", holds: ({ from, to, actions }) => !to.matches("working") || from === to || actions.some(({ type }) => type === "work") },
     { name: "every end is reported", holds: ({ from, to, actions }) => from.status !== "active" || to.status === "active" || actions.some(({ type }) => type === "report") },
@@ -84,8 +84,10 @@ export const sound = entry(soundMachine);
 export const planted = {
   deadState: entry(deadState, none), livelock: entry(livelock, none), unbounded: entry(unbounded, none), leak: entry(leak, none),
   /** The same fault as `unbounded`, seen by the invariant rather than by the size of the space. */
-  overCap: entry(unbounded, { edges: [] }),
+  overCap: entry(unbounded, { first: [], edges: [] }),
   /** A terminal by name that forgot to be final. */
   leakByName: entry(errand.createMachine({ id: "errand", options, context, initial: "ready", states: { ready: { on: { ok: "done", cancel: "cancelled" } }, done: { on: { go: "ready" } }, cancelled: finals.cancelled } }), none),
+  /** What must be asked for at the very start is not. */
+  unaccepted: entry(errand.createMachine({ id: "errand", options, context, initial: "ready", states: { ready: { on: { go: "done" } }, done: finals.done } }), { states: [], edges: [] }),
   throws: entry(soundMachine.provide({ guards: { spent: () => { throw new Error("boom"); } } }), none),
 } as const;
