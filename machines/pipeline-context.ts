@@ -103,3 +103,9 @@ export const runnerOf = ({ escalated, stage }: Pick<PipelineContext, "escalated"
   const adapter = plan.escalateAdapter ?? plan.adapter;
   return { adapter, model: plan.escalateModel ?? (adapter === plan.adapter ? plan.model : null) };
 };
+
+/** For what only happens once there is a workspace; its absence is a bug of ours. */
+export const required = (workspace: WorkspaceRef | null): WorkspaceRef => {
+  if (!workspace) throw new Error("there is no workspace yet");
+  return workspace;
+};

@@ -1,10 +1,10 @@
 import { assign, setup } from "xstate";
 import { passed } from "../src/domain/check.ts";
-import { emptyBrief, type TurnBrief, type WorkspaceRef } from "../src/domain/effects.ts";
+import { emptyBrief, type TurnBrief } from "../src/domain/effects.ts";
 import { pipelineAddress, progressAddress, stageAddress } from "../src/domain/ids.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { escalates, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineInput, runnerOf } from "./pipeline-context.ts";
+import { escalates, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineInput, required, runnerOf } from "./pipeline-context.ts";
 import { pipelineGuards } from "./pipeline-guards.ts";
 import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
 
@@ -76,11 +76,6 @@ const whileStage = {
 const skipStuck = { stuck: [{ guard: "hasQuestion", actions: rearm }, { actions: ["warnStuck", cancelStage, rearm] }] } as const;
 
 const stale = { guard: "notCurrent" } as const;
-
-const required = (workspace: WorkspaceRef | null): WorkspaceRef => {
-  if (!workspace) throw new Error("the pipeline has no workspace yet");
-  return workspace;
-};
 
 /** Subject from the item's title, one line; the body says who did it. Titles are data: never split into arguments. */
 const commitMessage = (context: PipelineContext): string => {

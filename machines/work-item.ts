@@ -7,7 +7,7 @@ import type { OperatorLane } from "../src/domain/lane.ts";
 import { backoffMs, type Policy } from "../src/domain/policy.ts";
 import type { BlockedReason, WorkItem } from "../src/domain/work-item.ts";
 import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
-import type { PipelineEnded } from "./pipeline-context.ts";
+import { type PipelineEnded, required } from "./pipeline-context.ts";
 
 /**
  * One work item from discovery to its end. The lane decides who may claim it; the pipeline does the work; this chart keeps the
@@ -97,11 +97,6 @@ const afterPipeline = [
 ] as const;
 
 const isInfraEnd = (event: WorkItemEvent): boolean => event.type === "pipeline.ended" && (event.outcome === "failed" || event.outcome === "exhausted") && event.failure === "infra";
-
-const required = (workspace: WorkspaceRef | null): WorkspaceRef => {
-  if (!workspace) throw new Error("the item has no workspace yet");
-  return workspace;
-};
 
 export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },

@@ -7,8 +7,7 @@
 
 // Bidirectional controls can make a text read differently from what it is; the zero-width ones but the joiner (emoji) hide parts of it.
 const deceptive = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]/gu;
-// oxlint-disable-next-line no-control-regex
-const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/gu;
+const control = /[\p{Cc}\u2028\u2029]/gu;
 // Half a surrogate pair is no character; some terminals choke on it.
 const visible = (character: string): string => {
   const code = character.codePointAt(0) ?? 0;

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { Effect } from "effect";
 import { execa } from "execa";
 import type { DoctorCheck } from "../client/contract.ts";
-import { Config, stageSettings, unservedSections } from "../domain/config.ts";
+import { Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
 import { stages } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
 import type { Setting } from "./connect.ts";
@@ -79,7 +79,9 @@ const sandbox = async ({ config, stateDirectory: directory }: Setting): Promise<
 };
 
 const agents = async ({ config, env, home, stateDirectory: directory }: Setting): Promise<readonly DoctorCheck[]> => {
-  const used = new Set(stages.map((stage) => stageSettings(config, stage)).filter(({ enabled }) => enabled).map(({ adapter }) => adapter));
+  const enabled = stages.map((stage) => stageSettings(config, stage)).filter((settings) => settings.enabled);
+  // Only the coder escalates.
+  const used = new Set(enabled.flatMap(({ stage, adapter, escalateAdapter }) => (stage === "coder" && escalateAdapter !== null ? [adapter, escalateAdapter] : [adapter])));
   return Promise.all([...used].map(async (name): Promise<DoctorCheck> => {
     const adapter = adapters.find((each) => each.name === name);
     const without = `stages that use ${name} cannot run`;
@@ -92,8 +94,10 @@ const agents = async ({ config, env, home, stateDirectory: directory }: Setting)
 /** Sections that validate but do nothing yet, when somebody set them to something else than the default. */
 const unserved = (config: Config): readonly DoctorCheck[] => {
   const untouched = Config.parse({});
+  const paced = config.projects.some(({ heartbeatMs }) => heartbeatMs !== ProjectConfig.shape.heartbeatMs.parse(undefined));
   return unservedSections
     .filter((section) => JSON.stringify(at(config, section)) !== JSON.stringify(at(untouched, section)))
+    .concat(paced ? ["projects.heartbeatMs"] : [])
     .map((section): DoctorCheck => ({ name: section, state: "warning", detail: "is set, but this version does not serve it yet", without: "it has no effect" }));
 };
 

@@ -61,7 +61,7 @@ const stageKeys = (timeoutMs: number) => ({
   adapter: AdapterName.optional().meta({ description: "Runs this stage; the top-level adapter when absent.", examples: ["claude", "codex"] }),
   model: text.meta({ description: "Passed to the adapter as it is; the CLI's own default when absent.", examples: ["claude-haiku-4-5-20251001", "o4-mini"] }),
   escalateModel: text.meta({ description: "The model after escalation; the coder never escalates when neither this nor escalateAdapter is there.", examples: ["claude-sonnet-4-20250514"] }),
-  escalateAdapter: AdapterName.optional().meta({ description: "The adapter after escalation; it starts a session of its own. The same adapter when absent.", examples: ["codex"] }),
+  escalateAdapter: AdapterName.optional().meta({ description: "The adapter after escalation; it starts a session of its own. The same adapter when absent.", examples: ["claude", "codex"] }),
   escalateAfterIteration: positive.default(3).describe("Iterations before escalation; the next one takes escalateModel and escalateAdapter."),
   timeoutMs: milliseconds.default(timeoutMs).describe("Milliseconds one turn may take."),
 });

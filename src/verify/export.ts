@@ -47,6 +47,7 @@ export const dependenciesFor = (repository: string, files: CommitFiles): Effect.
   });
   const offer = (at: string, locks: readonly string[]) => Effect.gen(function* () {
     const from = join(repository, at);
+    // Not there: nothing to lend.
     const stat = yield* Effect.promise(() => fs.lstat(from).catch(() => undefined));
     if (stat === undefined || !stat.isDirectory() || [...files.paths].some((path) => path.startsWith(`${at}/`))) return;
     if (!(yield* locksAgree(dirname(at), locks))) return;

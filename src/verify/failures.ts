@@ -1,10 +1,10 @@
 /** Reads single tests out of what test runners print. A runner that is not known here still counts: by a fingerprint of its output. */
 import { createHash } from "node:crypto";
+import { stripVTControlCharacters } from "node:util";
 
 export interface Tests { /** Stable names of what failed. */ readonly failed: readonly string[]; /** Names of tests that passed; `null` when this output does not name them. */ readonly passed: readonly string[] | null }
 
-// oxlint-disable-next-line no-control-regex
-const plain = (text: string): string => text.replaceAll(/\u001B\[[0-9;?]*[ -/]*[@-~]/g, "").replaceAll("\r", "");
+const plain = (text: string): string => stripVTControlCharacters(text).replaceAll("\r", "");
 
 /** Takes out what changes from one run of the same code to the next: times, durations, addresses, temporary paths, line numbers, counts of milliseconds. */
 export const scrub = (text: string): string => plain(text)

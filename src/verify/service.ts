@@ -45,7 +45,7 @@ export interface VerifierOptions {
 /** Bytes of output kept in a result. */
 const tailBytes = 8_192;
 /** Rises when outputs are read in another way: old results are then made again. */
-const readerVersion = 1;
+const readerVersion = 2;
 const testFile = /(?:^|\/)(?:tests?|__tests__|specs?|testdata)\/|(?:^|\/)(?:[^/]*[._-](?:test|spec)\.[^/]+|test_[^/]+\.py|[^/]*_test\.[^/]+|[^/]*_spec\.rb|[^/]*Tests?\.(?:java|kt|cs))$/;
 
 const gitToPort = (error: GitFailed): Effect.Effect<never, VerifyIo> => Effect.fail(new VerifyIo({ message: error.message }));

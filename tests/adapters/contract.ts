@@ -10,7 +10,7 @@ import { interruptLadder, type LadderEnd } from "../../actors/interrupt-ladder.t
 import type { AgentEvent, TurnRequest } from "../../src/domain/agent.ts";
 import type { Adapter } from "../../src/ports/adapter.ts";
 import type { RunHandle } from "../../src/ports/agent-process.ts";
-import type { ClockShape } from "../../src/ports/clock.ts";
+import { systemClock } from "../../src/daemon/system-clock.ts";
 import { rig, type Rig } from "../process/rig.ts";
 import { playTurn, turnRequest, type Played } from "./play.ts";
 
@@ -51,13 +51,6 @@ export interface Scenarios {
   readonly rateLimited?: Play;
 }
 
-const realTime: ClockShape = {
-  now: () => Date.now(),
-  at: (at, fn) => {
-    const timer = setTimeout(fn, Math.max(0, at - Date.now()));
-    return () => clearTimeout(timer);
-  },
-};
 const steps = { sigintMs: 5_000, sigtermMs: 5_000 };
 
 export const adapterContract = (adapter: Adapter, scenarios: Scenarios): void => {
@@ -79,7 +72,7 @@ export const adapterContract = (adapter: Adapter, scenarios: Scenarios): void =>
       const message = polite ? adapter.interrupt : undefined;
       const played = await run(id, made, {}, (event, handle) => {
         if (!climbing && (made.ready ?? (({ type }) => type === "session"))(event)) {
-          climbing = Effect.runPromise(interruptLadder(handle, realTime, { ...ladder, ...(message === undefined ? {} : { polite: { message, graceMs: 5_000 } }) }));
+          climbing = Effect.runPromise(interruptLadder(handle, systemClock, { ...ladder, ...(message === undefined ? {} : { polite: { message, graceMs: 5_000 } }) }));
         }
       });
       if (!climbing) throw new Error("the agent ended before it was ready to be interrupted");

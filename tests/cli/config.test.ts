@@ -79,4 +79,16 @@ describe("init, validate and doctor, for real", { timeout: 240_000 }, () => {
     expect(tree.exitCode).toBe(0);
     expect(tree.stdout).toContain("No factory is running");
   });
+
+  test("doctor asks for the agent that the coder escalates to, and names what is set but not served", async () => {
+    await using room = makeRoom();
+    const file = join(room.directory, "other.toml");
+    writeFileSync(file, `adapter = "scripted"\n[[projects]]\nname = "app"\nprojectPath = "repo"\nheartbeatMs = 5000\n[verify]\nsandbox = "off"\n[autonomous.defaultStages.coder]\nescalateAdapter = "codex"\n`);
+    const { stdout, exitCode } = await room.cli(["--config", file, "doctor", "--json"]);
+    expect(exitCode, stdout).toBe(1);
+    expect(lastLine(stdout)).toMatchObject({ ready: false, checks: expect.arrayContaining([
+      expect.objectContaining({ name: "agent codex", state: "failed" }), expect.objectContaining({ name: "agent scripted", state: "ok" }),
+      expect.objectContaining({ name: "projects.heartbeatMs", state: "warning" }),
+    ]) });
+  });
 });

@@ -7,7 +7,7 @@ import type { AgentEvent, TurnOutcome, TurnRequest } from "../../src/domain/agen
 import { begin, finish, push } from "../../src/domain/turn-outcome.ts";
 import type { Adapter, HostEnvironment } from "../../src/ports/adapter.ts";
 import type { AgentProcessShape, RunExit, RunHandle } from "../../src/ports/agent-process.ts";
-import type { ClockShape } from "../../src/ports/clock.ts";
+import { systemClock } from "../../src/daemon/system-clock.ts";
 import { interruptLadder, type LadderEnd } from "../../actors/interrupt-ladder.ts";
 
 export interface Turned {
@@ -29,12 +29,6 @@ export interface Driving {
   /** Called beside the run; may signal it. */
   readonly meanwhile?: (handle: RunHandle) => Promise<void>;
 }
-
-/** Real time: the timers are what is tested here. */
-const clock: ClockShape = {
-  now: () => Date.now(),
-  at: (at, fn) => { const timer = setTimeout(fn, Math.max(0, at - Date.now())); return () => clearTimeout(timer); },
-};
 
 export const drive = (processes: AgentProcessShape, adapter: Adapter, turn: TurnRequest, host: HostEnvironment, driving: Driving = {}): Promise<Turned> => Effect.runPromise(Effect.scoped(Effect.gen(function* () {
   const plan = adapter.plan(turn, host);
@@ -58,7 +52,7 @@ export const drive = (processes: AgentProcessShape, adapter: Adapter, turn: Turn
   const meanwhile = Effect.andThen(Effect.promise(() => driving.meanwhile?.(handle) ?? Promise.resolve()), Effect.never);
   const ended = yield* Effect.raceFirst(handle.exit, Effect.raceFirst(Effect.raceFirst(wallClock, noProgress), meanwhile));
   const stopped = "kind" in ended ? ended : undefined;
-  const { exit, swept, by } = yield* interruptLadder(handle, clock, { sigintMs: 5_000, sigtermMs: 5_000 });
+  const { exit, swept, by } = yield* interruptLadder(handle, systemClock, { sigintMs: 5_000, sigtermMs: 5_000 });
   yield* Fiber.join(reading);
   const errorTail = yield* handle.errorTail;
   events.push(...reader.end({ exit, errorTail }));

@@ -11,15 +11,17 @@ import { makeLocalPublisher } from "../../src/publish/local.ts";
 const git = (cwd: string, ...args: string[]): string => execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" } }).replace(/\n$/, "");
 
 /**
- * A repository with a finished branch and a bare remote whose reflogs hold every update of a reference. A hook would not do: git runs it after
- * the update, and a kill in between leaves an update that no hook ever saw.
+ * A repository with a finished branch and a bare remote that counts every update of a reference twice. Its reflog has every update that is
+ * there, but forgets a deleted branch. Its hook has every change, but git runs it afterwards: a kill in between hides one.
  */
 const bench = () => {
   const top = realpathSync(mkdtempSync(join(tmpdir(), "enact publish-")));
-  const repository = join(top, "repo"), remote = join(top, "remote.git"), reports = join(top, "reports");
+  const repository = join(top, "repo"), remote = join(top, "remote.git"), reports = join(top, "reports"), counter = join(top, "heard");
   for (const path of [repository, remote]) mkdirSync(path);
   git(remote, "init", "-q", "--bare");
   git(remote, "config", "core.logAllRefUpdates", "always");
+  writeFileSync(join(remote, "hooks/post-receive"), `#!/bin/sh\ncat >> '${counter}'\n`);
+  chmodSync(join(remote, "hooks/post-receive"), 0o755);
   git(repository, "init", "-q", "-b", "main");
   for (const [key, value] of [["user.name", "A User"], ["user.email", "u@example.test"]] as const) git(repository, "config", key, value);
   const commit = (name: string) => { writeFileSync(join(repository, name), name); git(repository, "add", "-A"); git(repository, "commit", "-q", "-m", name); return git(repository, "rev-parse", "HEAD"); };
@@ -29,13 +31,10 @@ const bench = () => {
   git(repository, "remote", "add", "origin", remote);
   const publication = { item: WorkItemId.parse("LOC-1"), attempt: 1, repository, branch: "enact/LOC-1", base, head, summary: "Mended it.\n\n3/4 → 4/4" };
   const publisher = makeLocalPublisher({ reports, remote: () => "origin", timeoutMs: 60_000 });
-  return { top, repository, remote, reports, publication, publisher, commit, base, head, updates: () => updatesOf(remote, "refs/heads/enact/LOC-1"), [Symbol.dispose]: () => rmSync(top, { recursive: true, force: true }) };
+  return { top, repository, remote, reports, publication, publisher, commit, base, head, updates: () => linesOf(join(remote, "logs/refs/heads/enact/LOC-1")), heard: () => linesOf(counter), [Symbol.dispose]: () => rmSync(top, { recursive: true, force: true }) };
 };
-/** Old and new value of each update. Git logs before it moves the reference: a kill in between leaves a line that its next try writes again. */
-const updatesOf = (remote: string, ref: string): readonly string[] => {
-  const log = join(remote, "logs", ref);
-  return existsSync(log) ? [...new Set(readFileSync(log, "utf8").trim().split("\n").map((line) => line.slice(0, 81)))] : [];
-};
+/** Old and new value of each update. */
+const linesOf = (file: string): readonly string[] => existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").map((line) => line.slice(0, 81)) : [];
 const key = "item/LOC-1/1:9:publish:0";
 const failure = async <A>(effect: Effect.Effect<A, PublishFailed>): Promise<PublishFailed> => {
   const exit = await Effect.runPromiseExit(effect);
@@ -54,7 +53,7 @@ test("pushes the verified head once, however often it is asked", async () => {
   const first = await Effect.runPromise(b.publisher.publish(key, b.publication));
   expect(first).toEqual({ where: "origin/enact/LOC-1" });
   expect(await Effect.runPromise(b.publisher.publish(key, b.publication))).toEqual(first);
-  expect(b.updates()).toEqual([`${"0".repeat(40)} ${b.head}`]);
+  expect([b.updates(), b.heard()]).toEqual([[`${"0".repeat(40)} ${b.head}`], [`${"0".repeat(40)} ${b.head}`]]);
   const [note, ...others] = readdirSync(b.reports);
   expect(others).toEqual([]);
   expect(readFileSync(join(b.reports, note ?? ""), "utf8")).toContain(`- commit: \`${b.head}\``);
@@ -113,7 +112,10 @@ test("killed at random instants and asked again, the remote sees exactly one upd
     });
     // The next owner meets a remote where an orphaned push may still be under way: it retries what can be retried.
     await expect.poll(() => Effect.runPromise(b.publisher.publish(key, b.publication).pipe(Effect.as("published"), Effect.catch((e) => Effect.succeed(e.message)))), { timeout: 20_000 }).toBe("published");
-    expect(b.updates(), `try ${n}`).toEqual([`${"0".repeat(40)} ${b.head}`]);
+    const once = [`${"0".repeat(40)} ${b.head}`];
+    // Git logs before it moves the reference: a kill in between leaves a line that the next try writes again.
+    expect([...new Set(b.updates())], `try ${n}`).toEqual(once);
+    expect([[], once], `try ${n}`).toContainEqual(b.heard());
     expect(git(b.remote, "rev-parse", "enact/LOC-1")).toBe(b.head);
     expect(readdirSync(b.reports).filter((name) => name.endsWith(".md"))).toHaveLength(1);
   }
