@@ -28,7 +28,7 @@ const none: readonly StepAction[] = [];
 
 export const createChart = (machine: AnyStateMachine): Chart => {
   // XState types the scope by the machine; ours is inert, so the actor it names is only ever looked at.
-  const inert = createActor(machine, { input: undefined as never, inspect: undefined });
+  const inert = createActor(machine);
   let taken: StepAction[] | undefined;
   const scope: Parameters<AnyStateMachine["transition"]>[2] = {
     self: inert,
