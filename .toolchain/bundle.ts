@@ -13,8 +13,8 @@ export const bundle = async (entries: Readonly<Record<string, string>>, dir: str
   await build({
     input: { ...entries, ...companions },
     platform: "node",
-    // Native addons load their own files; pg probes for an optional native twin.
-    external: ["better-sqlite3", "pg-native", /^node:/],
+    // Native addons, and blessed with its terminfo, load their own files; pg probes for an optional native twin.
+    external: ["better-sqlite3", "blessed", "node-pty", "pg-native", /^node:/],
     // Hexadecimal: a hash of letters may spell a word that the package must not hold (it once did).
     output: { dir, format: "esm", hashCharacters: "hex", entryFileNames: "[name].js", chunkFileNames: "chunk-[name]-[hash].js", sourcemap: false },
     logLevel: "warn",

@@ -8,6 +8,7 @@ import type { LocalTools } from "../client/contract.ts";
 import type { Command as Action, CommandContext } from "./context.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
+import type { Registrar, Run } from "./registrar.ts";
 import { processTerminal, type Terminal } from "./screen.ts";
 
 /** The bin's body: parses the arguments, runs the command, leaves with its code. */
@@ -48,8 +49,6 @@ export const runCli = async (argv: readonly string[], terminal: Terminal, tools:
 /** Thrown by the option: the version is known to what is loaded only on demand. */
 const versionAsked = Symbol("versionAsked");
 
-type Run = <Options extends object>(load: () => Promise<Action<Options>>) => (command: Command, own: Options) => Promise<void>;
-
 const define = (run: Run, terminal: Terminal): Command => {
   const program = new Command("enact-factory")
     .description("Runs coding-agent CLIs unattended: work items in, reviewed and verified branches out.")
@@ -82,7 +81,7 @@ Start here:
 Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
 
   /** A command with its example; usage errors point at its help. */
-  const add = (parent: Command, usage: string, description: string, ...examples: readonly string[]): Command => {
+  const add: Registrar["add"] = (parent, usage, description, ...examples) => {
     const command = parent.command(usage).description(description);
     const path = parent === program ? command.name() : `${parent.name()} ${command.name()}`;
     command.showHelpAfterError(`  Its options: enact-factory ${path} --help`);

@@ -1,14 +1,18 @@
 import type { AdapterName } from "../domain/agent.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import type { OperatorLane } from "../domain/lane.ts";
+import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
 
 /**
- * What every client (CLI, HUD, dashboard, Discord, MCP) may ask of a factory, whatever carries it: in-process, offline (the store,
- * read-only but for mail), later HTTP. Clients know nothing else of the house.
+ * What every client (CLI, HUD, dashboard, Discord, MCP) may ask of a factory, whatever carries it: HTTP, in-process, offline (the store,
+ * read-only but for mail). Clients know nothing else of the house.
  */
-export interface FactoryClient {
+export interface FactoryClient extends StoredFactory, LiveFactory {}
+
+/** What the store can answer, and what mail can carry, whether or not somebody owns the state. */
+export interface StoredFactory {
   readonly describe: () => Promise<FactoryDescription>;
   /** All items, newest lineage each, in order of their ids. */
   readonly items: () => Promise<readonly ItemState[]>;
@@ -29,6 +33,117 @@ export interface FactoryClient {
   readonly checkpoints: (id: WorkItemId) => Promise<readonly { readonly ref: string; readonly commit: string }[]>;
   /** Puts a checkpoint's files into a new directory and names it. */
   readonly restore: (id: WorkItemId, ref: string, to: string) => Promise<string>;
+  /** Every team, running ones first, then by name. */
+  readonly teams: () => Promise<readonly TeamState[]>;
+  /** Sends a command to a team by its name. Rejects with `ClientProblem` when there is none. */
+  readonly team: (name: string, command: TeamCommand) => Promise<CommandReceipt>;
+}
+
+/** What lives in the owner only. Without one each of these answers empty or rejects with a `ClientProblem` that names the command which starts it. */
+export interface LiveFactory {
+  /** The owner: pid, gateway, slots, terminals, and why nothing more is started just now. */
+  readonly status: () => Promise<FactoryStatus>;
+  /** Ends the owner: agents are ended politely and their work kept, or left running for the next owner. Resolves when the owner has begun to stop. */
+  readonly stop: (options: { readonly keepAgents: boolean }) => Promise<void>;
+  /** Where agents can be watched, also those that have ended: read from the state directory, so it needs no owner. */
+  readonly terminals: () => Promise<readonly TerminalState[]>;
+  /**
+   * Follows a terminal from byte `from` (absent: begins with a keyframe). Frames come in order; `ready` false means "I cannot take more now":
+   * bytes are then dropped and a keyframe follows when it is true again. Returns how to stop.
+   */
+  readonly watchTerminal: (address: string, options: { readonly from?: number; readonly ready?: () => boolean }, onFrame: (frame: TerminalFrame) => void) => () => void;
+  /** What to execute to be in the real terminal; rejects where there is none (pty backend: watch it instead). */
+  readonly attachment: (address: string, options: { readonly write: boolean }) => Promise<{ readonly argv: readonly [string, ...string[]]; readonly env: Readonly<Record<string, string>> }>;
+  /** Says something to an agent. `interrupt`: its turn is ended and the next one begins with the message. */
+  readonly message: (address: string, text: string, options: { readonly interrupt: boolean }) => Promise<MessageReceipt>;
+  /** Every actor that can be inspected: durable ones that have not ended, and live ones. */
+  readonly actors: () => Promise<readonly ActorSummary[]>;
+  readonly actor: (address: string) => Promise<ActorDetail | undefined>;
+  /** Follows charts step by step, in the messages of `@statelyai/inspect`; produced only while somebody listens. Returns how to stop. */
+  readonly inspect: (options: { readonly address?: string }, onEvent: (event: InspectionEvent) => void) => () => void;
+}
+
+export interface FactoryStatus {
+  readonly pid: number;
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** null: this owner serves no gateway (`run`, `demo`). */
+  readonly gateway: { readonly host: string; readonly port: number } | null;
+  /** It picks up work by itself. */
+  readonly automation: boolean;
+  readonly slots: { readonly used: number; readonly of: number };
+  /** Why no further item is started now, one sentence; empty while one is. */
+  readonly idle: string;
+  readonly terminals: { readonly backend: "tmux" | "pty" | "none"; /** Name of the private tmux server, or why there is none. */ readonly detail: string; readonly panes: number };
+  readonly description: FactoryDescription;
+}
+
+export interface TeamState { readonly team: TeamView; readonly item: WorkItemView | null; readonly updatedAt: number }
+
+export type TeamCommand =
+  | { readonly type: "message"; /** A member's name, `leader`, or `all`. */ readonly to: string; readonly text: string; readonly id: string }
+  | { readonly type: "add"; readonly adapter: AdapterName | null }
+  | { readonly type: "remove"; readonly member: string }
+  | { readonly type: "shutdown"; readonly force: boolean };
+
+export interface TerminalState {
+  /** `LOC-3/coder`, `alpha/worker-1`. */
+  readonly address: string;
+  readonly item: WorkItemId;
+  /** Name of the team; null for a pipeline's stage. */
+  readonly team: string | null;
+  /** `coder`, `critic`, `leader`, `worker-2`. */
+  readonly seat: string;
+  readonly adapter: string;
+  /** `running`: an agent lives in it now. */
+  readonly state: "running" | "idle" | "ended";
+  /** Bytes ever written to it. */
+  readonly size: number;
+  /** The oldest byte that is still kept. */
+  readonly from: number;
+  readonly columns: number;
+  readonly rows: number;
+  readonly lastLine: string;
+  readonly updatedAt: number;
+  /** `%5` of the private tmux server, or `pty`; null while it is shown nowhere. */
+  readonly pane: string | null;
+  /** People who look at it in tmux now. */
+  readonly attached: number;
+}
+
+export type TerminalFrame =
+  /** The whole screen as escape sequences, with some scrollback; `offset` is the byte that follows it. */
+  | { readonly type: "keyframe"; readonly offset: number; readonly columns: number; readonly rows: number; readonly data: Uint8Array }
+  | { readonly type: "bytes"; readonly offset: number; readonly data: Uint8Array }
+  /** Bytes that are no longer kept. */
+  | { readonly type: "gap"; readonly from: number; readonly to: number }
+  | { readonly type: "resize"; readonly columns: number; readonly rows: number }
+  | { readonly type: "ended" };
+
+/** `delivered`: the agent has it. `queued`: it is in the agent's next turn. `undelivered`: nobody will ever read it, and why. */
+export interface MessageReceipt { readonly id: string; readonly state: "delivered" | "queued" | "undelivered"; readonly detail: string }
+
+export interface ActorSummary { readonly address: string; readonly chart: string; readonly kind: "durable" | "live"; readonly state: string; readonly seq: number }
+
+export interface ActorDetail extends ActorSummary {
+  /** `machine.definition` as JSON: what a chart viewer draws. */
+  readonly definition: unknown;
+  readonly value: unknown;
+  /** Secrets replaced. */
+  readonly context: unknown;
+  readonly transitions: readonly { readonly at: number; readonly event: string; readonly from: unknown; readonly to: unknown }[];
+}
+
+export interface InspectionEvent {
+  readonly type: "@xstate.actor" | "@xstate.event" | "@xstate.snapshot" | "@xstate.microstep";
+  readonly sessionId: string;
+  readonly rootId: string;
+  /** Milliseconds since the epoch, as text (the receivers' form). */
+  readonly createdAt: string;
+  readonly id: string;
+  readonly _version: string;
+  readonly [field: string]: unknown;
 }
 
 export interface FactoryDescription {
@@ -69,6 +184,8 @@ export interface Submission {
   readonly playbook?: string;
   /** "configured": stages as configured; "coder": the coder alone; "full": coder, critic, tester, documenter (EXEC-04, EXEC-05). */
   readonly stages: "configured" | "coder" | "full";
+  /** Lane `team` only. */
+  readonly team?: TeamSpec;
 }
 
 export type ItemCommand =
@@ -108,7 +225,9 @@ export type LiveChange =
   | { readonly type: "agent"; readonly item: WorkItemId; readonly stage: string; readonly line: string }
   /** This process owned the state and does no more: nothing further happens over this connection, and its agents are left to the next owner. */
   | { readonly type: "lost"; readonly reason: string }
-  | { readonly type: "notice"; readonly level: "info" | "warning" | "error"; readonly text: string };
+  | { readonly type: "notice"; readonly level: "info" | "warning" | "error"; readonly text: string }
+  /** Changes were missed: what is known may be stale and must be read again. */
+  | { readonly type: "resync" };
 
 export interface ProcessNode {
   readonly id: string;

@@ -1,10 +1,11 @@
 import { Effect } from "effect";
 import type { EventJson, StoreReaderShape } from "../ports/store.ts";
-import { type Address, itemAddress, type WorkItemId } from "../domain/ids.ts";
+import { type Address, itemAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import type { Policy } from "../domain/policy.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
-import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type ProcessNode, type Submission } from "./contract.ts";
+import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
 import { itemStates } from "./item-state.ts";
+import { isRunning, teamStates } from "./team-state.ts";
 
 /**
  * The contract over a store: the same reads whoever owns it. Only how a message is delivered, what is live, and the tree differ, so
@@ -24,6 +25,8 @@ export interface StoreClientOptions {
   readonly nextChange: () => Promise<void>;
   readonly checkpoints: FactoryClient["checkpoints"];
   readonly restore: FactoryClient["restore"];
+  /** The live half of the contract: the owner's own, or `offlineLive`. */
+  readonly live: LiveFactory;
 }
 
 const intake: Address = "intake/factory";
@@ -50,8 +53,22 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
     return { ...parsed.data, operatorLane: state.item.operatorLane };
   };
 
+  const teams: FactoryClient["teams"] = async () => {
+    const rows = await Effect.runPromise(reader.views());
+    return teamStates(rows, itemStates(rows));
+  };
+
   return {
+    ...options.live,
     describe: options.describe,
+    teams,
+    team: async (name, command) => {
+      const found = (await teams()).filter(({ team }) => team.name === name);
+      const [state] = found;
+      if (!state) throw new ClientProblem(`there is no team ${JSON.stringify(name)}`, "list them with: enact-factory team status");
+      if (!isRunning(state)) throw new ClientProblem(`team ${name} is ${state.team.phase} already`, `see it with: enact-factory team status ${name}`);
+      return options.deliver(teamAddress(state.team.item, state.team.attempt), { ...command, type: `team.${command.type}` });
+    },
     items,
     item,
     watch: options.watch,
@@ -60,10 +77,10 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
     restore: options.restore,
 
     submit: async (submission) => {
-      const { title, body, kind, priority, repository, sourceId, lane, claim, playbook } = submission;
+      const { title, body, kind, priority, repository, sourceId, lane, claim, playbook, team } = submission;
       const offered: Omit<WorkItem, "id"> = {
         source: "command", sourceId, title, body, kind, priority, createdAt: options.now(), project: options.projectOf(repository), repository, operatorLane: lane,
-        ...(playbook === undefined ? {} : { playbook }),
+        ...(playbook === undefined ? {} : { playbook }), ...(team === undefined ? {} : { team }),
       };
       await options.deliver(intake, { type: "offer", item: offered, policy: options.policy(repository, submission), claim });
       const until = options.now() + patienceMs;
@@ -104,7 +121,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
   };
 };
 
-const chartsOfItem = ["item", "pipeline", "stage", "progress"] as const;
+const chartsOfItem = ["item", "pipeline", "team", "member", "stage", "progress"] as const;
 
 const field = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null && name in value ? Reflect.get(value, name) : undefined);
 

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
 import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange } from "../client/contract.ts";
+import { offlineLive } from "../client/offline-live.ts";
 import { storeClient, type StoreClientOptions } from "../client/store-client.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { secretValues } from "../config/redact.ts";
@@ -106,6 +107,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     },
     tree: async () => owner.tree().map((node) => ({ ...node })),
     nextChange: () => nextOf(watchers),
+    live: offlineLive,
   });
   return {
     client,
@@ -139,6 +141,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
     },
     tree: async () => owner()?.tree ?? [],
     nextChange: () => wait(readEveryMs),
+    live: offlineLive,
   });
   return {
     client,
@@ -149,7 +152,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
   };
 };
 
-const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange">): FactoryClient => {
+const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange" | "live">): FactoryClient => {
   const client: FactoryClient = storeClient({
     ...live, reader, now: systemClock.now,
     policy: (repository, request) => policyFor(setting.config, repository, request),

@@ -79,6 +79,17 @@ export const heir = ({ reader, succeed, silence, clock }: HeirOptions): Connecti
     tree: () => current.client.tree(),
     checkpoints: (id) => current.client.checkpoints(id),
     restore: (id, ref, to) => current.client.restore(id, ref, to),
+    teams: () => current.client.teams(),
+    team: (name, command) => current.client.team(name, command),
+    status: () => current.client.status(),
+    stop: (options) => current.client.stop(options),
+    terminals: () => current.client.terminals(),
+    watchTerminal: (address, options, onFrame) => current.client.watchTerminal(address, options, onFrame),
+    attachment: (address, options) => current.client.attachment(address, options),
+    message: (address, text, options) => current.client.message(address, text, options),
+    actors: () => current.client.actors(),
+    actor: (address) => current.client.actor(address),
+    inspect: (options, onEvent) => current.client.inspect(options, onEvent),
   };
   return {
     client,

@@ -18,6 +18,8 @@ export const itemAddress = (id: WorkItemId, attempt: number): Address => `item/$
 export const pipelineAddress = (id: WorkItemId, attempt: number): Address => `pipeline/${id}/${attempt}`;
 export const progressAddress = (id: WorkItemId, attempt: number): Address => `progress/${id}/${attempt}`;
 export const stageAddress = (id: WorkItemId, attempt: number, stage: string, n: number): Address => `stage/${id}/${attempt}/${stage}.${n}`;
+export const teamAddress = (id: WorkItemId, attempt: number): Address => `team/${id}/${attempt}`;
+export const memberAddress = (id: WorkItemId, attempt: number, member: string): Address => `member/${id}/${attempt}/${member}`;
 
 /** The parts of an address; `undefined` when the text is no address of ours. */
 export const parseAddress = (address: string): { readonly chart: string; readonly item: WorkItemId; readonly attempt: number; readonly part?: string } | undefined => {

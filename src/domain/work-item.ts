@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
+import { TeamSpec } from "./team.ts";
 
 export const WorkItemKind = z.enum(["bug", "feature", "docs", "chore"]);
 export type WorkItemKind = z.infer<typeof WorkItemKind>;
@@ -27,6 +28,8 @@ export const WorkItem = z.object({
   playbook: z.string().optional(),
   /** The item asks for a person's approval; absent or false never takes away what the configuration asks for. */
   requireApproval: z.boolean().optional(),
+  /** Lane `team`: how its team is made up; the configuration decides when absent. */
+  team: TeamSpec.optional(),
 });
 export type WorkItem = z.infer<typeof WorkItem>;
 

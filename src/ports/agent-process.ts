@@ -48,7 +48,7 @@ export interface RunHandle {
   readonly write: (text: string) => Effect.Effect<void, RunIo>;
   /** CPU milliseconds burnt so far by every living process of the run, and how many live. */
   readonly activity: Effect.Effect<{ readonly cpuMs: number; readonly processes: number }>;
-  /** Kills whatever still carries the run's id, own sessions included. Returns how many were found. */
+  /** Kills whatever still carries the run's id, own sessions included. Returns how many outlived the run: what was dying already is not counted. */
   readonly sweep: Effect.Effect<number>;
 }
 

@@ -96,6 +96,25 @@ export const scan: () => Promise<readonly ProcessRow[]> = process.platform === "
 /** True while `row` still names the process it was read from. */
 export const isSame = (row: ProcessRow): boolean => row.startedAt === undefined || readRow(row.pid)?.startedAt === row.startedAt;
 
+/** From the kernel's headers: the process is on its way out (PF_EXITING), was ended by a signal (PF_SIGNALED), or has SIGKILL waiting. */
+const exiting = 0x4, signaled = 0x400, killPending = 1n << 8n;
+
+/**
+ * True when `row` is dying already and only needs the processor to finish: a SIGKILL is not obeyed by a process that is not scheduled.
+ * Such a process has not outlived anything. Where /proc is not (macOS), always false: it then counts as living until it is gone.
+ */
+export const isDying = ({ pid }: ProcessRow): boolean => {
+  if (process.platform !== "linux") return false;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    if ((Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[6]) & (exiting | signaled)) !== 0) return true;
+    const pending = [...readFileSync(`/proc/${pid}/status`, "latin1").matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)$/gm)];
+    return pending.some(([, set = "0"]) => (BigInt(`0x${set}`) & killPending) !== 0n);
+  } catch {
+    return true; // Ended meanwhile.
+  }
+};
+
 export interface RunIdentity { readonly mark: string; readonly launcher: number | undefined; readonly launcherLives: boolean }
 
 /** True when the process group of the launcher is still the run's: its leader lives, or a member carries the mark. A pid used again is neither. */

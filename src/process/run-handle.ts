@@ -5,7 +5,7 @@ import { Effect, Option, Stream } from "effect";
 import type { RunId } from "../domain/ids.ts";
 import { type OutputLine, type RunExit, type RunHandle, RunIo } from "../ports/agent-process.ts";
 import { lineCutter } from "./output-lines.ts";
-import { groupIsOurs, isSame, membersOf, scan, type ProcessRow, type RunIdentity } from "./process-table.ts";
+import { groupIsOurs, isDying, isSame, membersOf, scan, type ProcessRow, type RunIdentity } from "./process-table.ts";
 import { firstInputFed, launcherLives, launcherPid, readExit, readIfThere, readSpec, type RunPaths } from "./run-directory.ts";
 import type { RunWatch } from "./run-watch.ts";
 
@@ -174,7 +174,7 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
       else if (rows.length === 0) break;
       for (const row of rows) {
         if (!isSame(row)) continue;
-        found.add(row.pid);
+        if (!isDying(row)) found.add(row.pid);
         kill(row.pid, "SIGKILL");
       }
       if (round > 0) await rest();

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { AdapterName } from "./agent.ts";
+import { WorkItemId } from "./ids.ts";
+
+/** Names of teams and members go into addresses, branches and terminals: generated or checked, never free text. */
+export const TeamName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,29}$/, "a team's name is 1 to 30 of a-z, 0-9 and -, and begins with a letter or digit");
+export type TeamName = z.infer<typeof TeamName>;
+
+/** A task as a plan gives it. */
+export const PlannedTask = z.strictObject({
+  title: z.string().min(1).max(200),
+  description: z.string().max(20_000).default(""),
+  /** 1-based numbers of earlier tasks of the same plan. */
+  dependsOn: z.array(z.int().positive()).default([]),
+});
+export type PlannedTask = z.infer<typeof PlannedTask>;
+
+/** What `team init` asks for. */
+export const TeamSpec = z.object({
+  name: TeamName,
+  workers: z.int().min(1).max(20),
+  /** Worker n runs adapter n modulo the length; empty: the configured coder's. */
+  adapters: z.array(AdapterName),
+  /** Empty: the leader plans. */
+  tasks: z.array(PlannedTask),
+  /** Workers are the CLIs' own screens. */
+  interactive: z.boolean(),
+});
+export type TeamSpec = z.infer<typeof TeamSpec>;
+
+export const teamPhases = ["preparing", "plan", "prd", "exec", "verify", "fix", "draining", "done", "failed", "cancelled", "exhausted"] as const;
+export const memberStates = ["starting", "idle", "working", "committing", "checking", "merging", "waiting", "asking", "draining", "down", "gone"] as const;
+export const taskStates = ["open", "claimed", "merging", "done", "failed", "cancelled"] as const;
+
+/** What clients see of a team. */
+export const TeamView = z.object({
+  name: TeamName,
+  item: WorkItemId,
+  attempt: z.number(),
+  phase: z.enum(teamPhases),
+  fixes: z.number(),
+  maxFixes: z.number(),
+  members: z.array(z.object({
+    name: z.string(), role: z.enum(["leader", "worker"]), state: z.enum(memberStates), adapter: z.string(), task: z.number().nullable(), turns: z.number(), restarts: z.number(),
+    costUsd: z.number(), branch: z.string().nullable(), worktree: z.string().nullable(), address: z.string(), reason: z.string(), since: z.number(), question: z.string().nullable(),
+  })),
+  tasks: z.array(z.object({
+    id: z.number(), title: z.string(), kind: z.enum(["work", "fix", "conflict"]), state: z.enum(taskStates), dependsOn: z.array(z.number()), owner: z.string().nullable(),
+    leaseUntil: z.number().nullable(), attempts: z.number(), evidence: z.object({ commit: z.string(), checks: z.string(), summary: z.string() }).nullable(), reason: z.string(),
+  })),
+  /** Newest last, at most 50. */
+  messages: z.array(z.object({ id: z.string(), from: z.string(), to: z.string(), text: z.string(), state: z.enum(["queued", "delivered", "acknowledged", "undelivered"]), deliveries: z.number() })),
+  /** What happened to the team, newest last, at most 30. */
+  events: z.array(z.object({ at: z.number(), text: z.string() })),
+  branch: z.string().nullable(),
+  head: z.string().nullable(),
+  checks: z.object({ base: z.string(), head: z.string() }).nullable(),
+  costUsd: z.number(),
+  interactive: z.boolean(),
+  reason: z.string(),
+});
+export type TeamView = z.infer<typeof TeamView>;
