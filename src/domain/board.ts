@@ -6,7 +6,8 @@
  * board: what cannot be done any more is failed or cancelled, and says why. I6 A task is done only with evidence, after its work was merged.
  * I7 A lease that ran out is doubted once: its owner has a moment to show life before the task goes to another.
  */
-import type { PlannedTask, taskStates } from "./team.ts";
+import type { PlannedTask } from "./team-answers.ts";
+import type { taskStates } from "./team.ts";
 
 export type TaskState = (typeof taskStates)[number];
 export type TaskKind = "work" | "fix" | "conflict";

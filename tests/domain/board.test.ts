@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import {
   addFix, type Board, boardOf, cancel, cancelAll, claim, complete, conflicted, emptyBoard, expire, fail, givenUp, isMergeable, isOver, merged, mostTasks, nextFor, nextLapse, type Outcome, reclaim, refusalText, release, renew, type Task, taskOf, unfinished,
 } from "../../src/domain/board.ts";
-import { PlannedTask } from "../../src/domain/team.ts";
+import { PlannedTask } from "../../src/domain/team-answers.ts";
 
 const workers = ["worker-1", "worker-2", "worker-3"] as const;
 const leaseMs = 100, cap = 2, depth = 2;
