@@ -25,6 +25,7 @@ import { Verifier } from "../ports/verifier.ts";
 import { Workspaces } from "../ports/workspaces.ts";
 import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
+import { redactedText } from "./secrets.ts";
 import { systemClock } from "./system-clock.ts";
 
 /**
@@ -70,7 +71,7 @@ const patience = { strategy: "one_for_one", intensity: { max: 20, withinMs: 60_0
 export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const { store, config, emit } = options;
   const clock = systemClock;
-  const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text });
+  const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text: redactedText(options.redact, text) });
 
   /** Every crash is journaled and said (DESIGN §4). */
   const crashed = (where: string, reason: string): void => {
@@ -201,13 +202,6 @@ const offerAll = async (source: SourceShape, host: DurableHost, config: Config, 
     await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured", requireApproval: item.requireApproval ?? false }), claim: false });
     known.add(item.sourceId);
   }
-};
-
-/** The redaction knows secrets as they stand in JSON. */
-const redactedText = (redact: (json: string) => string, text: string): string => {
-  const json = JSON.stringify(text);
-  const clean = redact(json);
-  return clean === json ? text : String(JSON.parse(clean));
 };
 
 /** One line of an agent's stream, for people. */

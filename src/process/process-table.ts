@@ -93,6 +93,23 @@ const scanPs = async (): Promise<readonly ProcessRow[]> => {
 /** Every living process this user may look at. Zombies are not alive. */
 export const scan: () => Promise<readonly ProcessRow[]> = process.platform === "linux" ? scanProc : scanPs;
 
+/** Clock ticks between boot and the start of a living process; `undefined` where it is gone or the system does not tell. */
+export const startTicks = (pid: number): number | undefined => (process.platform === "linux" ? readRow(pid)?.startedAt : undefined);
+
+/** True while that process lives. Where starts are not told (macOS), any process with the pid counts. */
+export const lives = (pid: number, ticks: number | null): boolean => {
+  if (process.platform === "linux") {
+    const row = readRow(pid);
+    return row !== undefined && (ticks === null || row.startedAt === ticks);
+  }
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
 /** True while `row` still names the process it was read from. */
 export const isSame = (row: ProcessRow): boolean => row.startedAt === undefined || readRow(row.pid)?.startedAt === row.startedAt;
 
