@@ -6,6 +6,8 @@ import { homedir } from "node:os";
 import { Command, CommanderError } from "commander";
 import type { LocalTools } from "../client/contract.ts";
 import type { Command as Action, CommandContext } from "./context.ts";
+import { registerHud } from "./groups/hud.ts";
+import { registerInbox } from "./groups/inbox.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
 import { daemonCommands } from "./groups/daemon.ts";
@@ -116,6 +118,9 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("--verbose", "also show what the agents say and do")
     .option("--take-over", "take the state from a factory that hangs; nothing that one still does is written any more")
     .action((id: string | undefined, options: object, command: Command) => run(async () => (await import("./commands/resume.ts")).resume)(command, { ...options, ...(id === undefined ? {} : { id }) }));
+
+  registerInbox({ program, add, run });
+  registerHud({ program, add, run });
 
   const task = add(program, "task", "look at work items and tell them something", "task list", 'task answer RUN-3 "Round half to even."');
   const tasks = () => import("./commands/task.ts");
