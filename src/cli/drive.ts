@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, FactoryClient, ItemState } from "../client/contract.ts";
+import { oneLine, shellWord } from "../client/text/safe-text.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import type { CommandContext } from "./context.ts";
@@ -16,7 +17,6 @@ import { again } from "./place.ts";
 import { exitCode } from "./problem.ts";
 import { progressView, type ProgressView } from "./progress-view.ts";
 import { asksPerson, questions } from "./questions.ts";
-import { oneLine, shellWord } from "./safe-text.ts";
 import { paint } from "./screen.ts";
 
 export interface DriveOptions {

@@ -6,10 +6,10 @@
  */
 import { createInterface } from "node:readline/promises";
 import type { FactoryClient, ItemState } from "../client/contract.ts";
+import { block, indented } from "../client/text/safe-text.ts";
 import type { CommandContext } from "./context.ts";
 import { again } from "./place.ts";
 import type { ProgressView } from "./progress-view.ts";
-import { block, indented } from "./safe-text.ts";
 import { paint } from "./screen.ts";
 
 export interface Questions {

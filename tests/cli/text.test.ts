@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { block, oneLine, shellWord } from "../../src/cli/safe-text.ts";
+import { block, oneLine, shellWord } from "../../src/client/text/safe-text.ts";
 import type { Screen } from "../../src/cli/screen.ts";
 import { table } from "../../src/cli/table.ts";
-import { cut, pad, widthOf } from "../../src/cli/width.ts";
+import { cut, pad, widthOf } from "../../src/client/text/width.ts";
 import { execaSync } from "execa";
 
 const screen = (columns: number): Screen => ({ write: () => {}, isTty: true, colour: false, columns: () => columns });

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
 import type { Submission } from "../../client/contract.ts";
+import { oneLine } from "../../client/text/safe-text.ts";
 import { AdapterName } from "../../domain/agent.ts";
 import { WorkItemKind } from "../../domain/work-item.ts";
 import type { Command, CommandContext } from "../context.ts";
 import { drive } from "../drive.ts";
 import { again, pathFrom, placeForRepository } from "../place.ts";
 import { CliProblem, exitCode } from "../problem.ts";
-import { oneLine } from "../safe-text.ts";
 
 export interface WorkOptions {
   readonly task: string;
