@@ -112,7 +112,7 @@ export interface PaneState {
 }
 
 /** `lost`: the process is gone and nobody wrote down how (killed with its launcher, or the machine went down). */
-export interface PaneExit { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly lost: boolean }
+export interface PaneExit { readonly code: number | null; readonly signal: string | null; readonly lost: boolean }
 
 /** A key by name, or text that is typed as it is (control characters removed). */
 export type Key = KeyName | { readonly text: string };
