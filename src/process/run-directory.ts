@@ -7,8 +7,8 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
-import { constants as os } from "node:os";
 import { join } from "node:path";
+import { shellStatus } from "../../tmux/exit-status.ts";
 import type { RunId } from "../domain/ids.ts";
 import type { RunExit, RunSpec } from "../ports/agent-process.ts";
 
@@ -100,20 +100,12 @@ export const launcherLives = (paths: RunPaths): boolean => {
   }
 };
 
-const signalNames = new Map(Object.entries(os.signals).map(([name, number]) => [number, name]));
-
-/** sh reports death by signal N as 128 + N; a program that exits with such a code by itself (as CLIs do on a caught signal) reads the same. */
-const fromShell = (status: number): Pick<RunExit, "code" | "signal"> => {
-  const signal = status > 128 ? signalNames.get(status - 128) : undefined;
-  return signal === undefined ? { code: status, signal: null } : { code: null, signal };
-};
-
 const modified = (file: string): number => Math.round(statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
 
 const exitFile = (paths: RunPaths): RunExit | undefined => {
   const text = readIfThere(paths.exit)?.trim();
   if (text === undefined || !/^\d+$/.test(text)) return undefined;
-  return { ...fromShell(Number(text)), lost: false, at: modified(paths.exit) };
+  return { ...shellStatus(Number(text)), lost: false, at: modified(paths.exit) };
 };
 
 /** How the run ended, or `undefined` while its launcher lives. A few small system calls, so synchronous. The time of a lost run is that of its last sign of life. */
