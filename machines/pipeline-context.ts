@@ -76,7 +76,7 @@ export type PipelineEvent = (
   | { readonly type: "workspace.checkpointed"; readonly ref: string }
   | { readonly type: "verify.done"; readonly report: CheckReport }
   | StageEnded
-  | { readonly type: "stage.asks"; readonly stage: Stage; readonly question: string }
+  | { readonly type: "stage.asks"; readonly stage: Stage; readonly question: string; readonly heard?: readonly string[] }
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "stuck"; readonly rule: string; readonly says: string }
   | { readonly type: "cancel" }

@@ -171,7 +171,7 @@ export const pipelineMachine = setup({
     noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
     noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [], reason: stuckReason(event.rule, event.says, context.feedback) } : {})),
     noteStuckEnd: assign({ failure: "stuck" as const }),
-    noteQuestion: assign(({ event }) => (event.type === "stage.asks" ? { question: event.question } : {})),
+    noteQuestion: assign(({ context, event }) => (event.type === "stage.asks" ? { question: event.question, messages: deliver(context.messages, event.heard ?? []) } : {})),
     clearQuestion: assign({ question: null }),
     noteCancelled: assign({ reason: "cancelled", failure: null }),
     takeMessage: assign(({ context, event }) => {

@@ -330,7 +330,7 @@ export const stageMachine = setup({
       },
     },
     asking: {
-      entry: { type: "tell", params: ({ context }) => ({ to: context.pipeline, event: { type: "stage.asks", stage: context.stage, question: context.question } }) },
+      entry: { type: "tell", params: ({ context }) => ({ to: context.pipeline, event: { type: "stage.asks", stage: context.stage, question: context.question, heard: context.heard } }) },
       on: {
         answer: { target: "working", actions: ["takeAnswer", "nextTry"] },
         cancel: { target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },

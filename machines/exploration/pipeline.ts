@@ -54,7 +54,7 @@ const results = [
 ] satisfies readonly PipelineEvent[];
 
 const alphabet: readonly PipelineEvent[] = [
-  ...results, stamped({ type: "stage.asks", stage: "coder", question: "which one?" }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }),
+  ...results, stamped({ type: "stage.asks", stage: "coder", question: "which one?", heard: ["m0"] }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }),
   stamped({ type: "message", ...open, interrupt: true }), stamped({ type: "message", ...aimed, interrupt: false }),
 ];
 
@@ -237,7 +237,7 @@ export const exploration: Exploration = {
     { name: "cancelled says so", holds: (e) => !at(e.to, "cancelled") || (contextOf(e.to).reason === "cancelled" && contextOf(e.to).failure === null) },
     { name: "I9 a message is taken once, waits, and is delivered once, when an agent has it; only the end closes it", holds: (e) => {
       const { event, from, to, stage, state } = read(e), over = e.to.status !== "active", takes = stage !== undefined && (state in stageIn || state === "settling" || (state === "cancelling" && from.workspace !== null));
-      const heard = event?.type === "stage.heard" ? event.ids : takes ? (stage.heard ?? []) : [];
+      const heard = event?.type === "stage.heard" ? event.ids : event?.type === "stage.asks" && state in stageIn ? (event.heard ?? []) : takes ? (stage.heard ?? []) : [];
       const before = stateOfMessage(from), after = before === undefined ? (event?.type === "message" ? "queued" : undefined) : before === "queued" && heard.includes(open.id) ? "delivered" : before;
       return e.from.status !== "active" || stateOfMessage(to) === (over && after === "queued" ? "undelivered" : after);
     } },

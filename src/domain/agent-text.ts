@@ -70,9 +70,9 @@ export const noteText = (text: string): string => print([styled(`·· ${one(text
 
 const marks: Readonly<Record<Extract<AgentEvent, { type: "tool" }>["kind"], string>> = { read: "○", edit: "✎", run: "$", other: "◆" };
 
-const diffLines = ({ path, removed, added, cut }: ToolDiff): readonly string[] => {
+const diffLines = ({ removed, added, cut }: ToolDiff): readonly string[] => {
   const side = (lines: readonly string[], sign: string, style: Style): readonly string[] => head(lines.flatMap((line) => linesOf(line === "" ? " " : line)), lineCaps.diff / 2).map((line) => `  ${styled(`${sign} ${line}`, style)}`);
-  return [...(one(path) === "" ? [] : [`  ${styled(one(path), "dim")}`]), ...side(removed, "-", "red"), ...side(added, "+", "green"), ...(cut > 0 ? [`  ${styled(more(cut), "dim")}`] : [])];
+  return [...side(removed, "-", "red"), ...side(added, "+", "green"), ...(cut > 0 ? [`  ${styled(more(cut), "dim")}`] : [])];
 };
 
 const failureLine = (failure: AgentFailure): string => {

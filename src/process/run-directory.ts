@@ -1,10 +1,10 @@
 /**
  * The run's directory: which file means what, and what can be said about a run from its files alone, by any process.
- * Written by the owner before the launch: `spec.json`, `stdin`. Everything else is the launcher's (launcher.ts).
+ * Written by the owner before the launch: `spec.json`, `stdin`; later `.said.*`, one a message. Everything else is the launcher's (launcher.ts).
  *
  * I5 What is known of a run is read from its directory each time; nothing about it lives in memory only.
  */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -73,6 +73,18 @@ export const readSpec = (paths: RunPaths): { readonly labels: Readonly<Record<st
 export const launcherPid = (paths: RunPaths): number | undefined => {
   const pid = Number(readIfThere(paths.started));
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+};
+
+/** True for the first caller under this key, of any process. The claim comes before the write: what is claimed and never written is said by no one else. */
+export const claimInput = (paths: RunPaths, key: string): boolean => {
+  const name = createHash("sha256").update(key).digest("hex").slice(0, 32);
+  try {
+    closeSync(openSync(join(paths.directory, `.said.${name}`), "wx", 0o600));
+    return true;
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") return false;
+    throw cause;
+  }
 };
 
 /** True once a launcher of mode open has given the child all of `stdin`; a message written earlier would overtake it. */

@@ -6,7 +6,7 @@ import { groupIsOurs, isDying, isSame, type MarkedGroup, membersOf, type Process
 import type { RunId } from "../domain/ids.ts";
 import { type OutputLine, type RunExit, type RunHandle, RunIo } from "../ports/agent-process.ts";
 import { lineCutter } from "./output-lines.ts";
-import { firstInputFed, launcherLives, launcherPid, readExit, readIfThere, readSpec, type RunPaths } from "./run-directory.ts";
+import { claimInput, firstInputFed, launcherLives, launcherPid, readExit, readIfThere, readSpec, type RunPaths } from "./run-directory.ts";
 import type { RunWatch } from "./run-watch.ts";
 
 /** Bytes read from `out` at once: also the most that waits in memory for a slow reader, one long line aside. */
@@ -107,8 +107,9 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
   });
 
   let writing: Promise<void> = Promise.resolve();
-  const send = async (text: string, signal: AbortSignal): Promise<void> => {
+  const send = async (text: string, once: string | undefined, signal: AbortSignal): Promise<void> => {
     if (readSpec(paths).stdinMode !== "open") throw new Error("the run's standard input is closed");
+    if (once !== undefined && !claimInput(paths, once)) return;
     const bytes = Buffer.from(text, "utf8");
     let sent = 0;
     let patience = writePatienceMs;
@@ -138,9 +139,9 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
     }
   };
   // One message after the other: longer ones are several writes.
-  const write = (text: string): Effect.Effect<void, RunIo> => Effect.tryPromise({
+  const write = (text: string, once?: string): Effect.Effect<void, RunIo> => Effect.tryPromise({
     try: (abort) => {
-      const mine = writing.then(() => send(text, abort));
+      const mine = writing.then(() => send(text, once, abort));
       // Its sender hears of a failure; the next message is tried for itself.
       writing = mine.catch(() => undefined);
       return mine;
