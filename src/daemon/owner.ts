@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
 import { turnHandler } from "../../actors/agent-turn.ts";
 import type { Change } from "../../actors/durable-actor.ts";
@@ -6,7 +7,9 @@ import { workHandlers } from "../../actors/effect-handlers.ts";
 import { EffectRunner } from "../../actors/effect-runner.ts";
 import { poller } from "../../actors/poller.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
+import { Seats } from "../../actors/seats.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
+import { messageHandler, Mouths } from "../../actors/turn-mouths.ts";
 import { catalog } from "../../machines/index.ts";
 import { incidentsAddress } from "../../machines/incidents.ts";
 import { intakeAddress } from "../../machines/intake.ts";
@@ -56,6 +59,7 @@ export interface OwnerOptions {
 }
 
 export interface Owner {
+  readonly seats: Seats;
   readonly host: DurableHost;
   readonly scheduler: Scheduler;
   readonly tree: Supervisor["tree"];
@@ -82,13 +86,16 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
 
   const agents = new Supervisor({ id: "agents", clock, ...patience, observe: (event) => { if (event.type === "crashed") crashed(`factory/${event.path}`, event.reason); }, onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
   const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
+  const seats = new Seats({ root: join(dirname(options.runsDirectory), "terminals"), clock, onTrouble: (text) => notice("warning", text) });
+  const mouths = new Mouths();
   const handlers = {
     ...workHandlers,
+    "turn.message": messageHandler(mouths),
     turn: turnHandler({
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
-      stillOwner: store.stillOwner,
+      stillOwner: store.stillOwner, seats, mouths,
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });
@@ -160,11 +167,12 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   if (options.automation) scheduler.start();
 
   return {
-    host, scheduler,
+    host, scheduler, seats,
     tree: () => root.tree(),
     stop: async (how) => {
       scheduler.stop();
       await runner.drain(how);
+      await seats.close();
       await root.stop();
       await host.stop();
       await runtime.dispose();
@@ -214,7 +222,7 @@ const readable = (event: AgentEvent): string | undefined => {
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
-    case "session": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
+    case "heard": case "session": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };
 

@@ -38,8 +38,11 @@ export interface Adapter {
   readonly reader: (turn: TurnRequest) => StreamReader;
   /** The text to write to an open standard input for a polite interrupt; `undefined`: start with SIGINT. */
   readonly interrupt?: string;
-  /** The bytes that carry a message to a running turn, when its standard input is open. */
-  readonly message?: (text: string) => string;
+  /**
+   * The bytes that carry a message to a running turn, when its standard input is open. The reader must give a `heard` event with the same id once the
+   * agent has taken it: what was never heard is said again in the next turn.
+   */
+  readonly message?: (message: { readonly id: string; readonly text: string }) => string;
   /** For doctor: is the CLI there, which version, is it signed in? Runs nothing that costs money. */
   readonly probe: (host: HostEnvironment) => Effect.Effect<AdapterProbe>;
 }

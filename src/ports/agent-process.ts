@@ -44,8 +44,8 @@ export interface RunHandle {
   readonly exit: Effect.Effect<RunExit, RunIo>;
   /** Signals the whole process group. No error when it is gone already. */
   readonly signal: (signal: "SIGINT" | "SIGTERM" | "SIGKILL") => Effect.Effect<void>;
-  /** Writes to the child's standard input (stdinMode "open"). */
-  readonly write: (text: string) => Effect.Effect<void, RunIo>;
+  /** Writes to the child's standard input (stdinMode "open"). With `once`: nothing, when any owner began to write under that key before. */
+  readonly write: (text: string, once?: string) => Effect.Effect<void, RunIo>;
   /** CPU milliseconds burnt so far by every living process of the run, and how many live. */
   readonly activity: Effect.Effect<{ readonly cpuMs: number; readonly processes: number }>;
   /** Kills whatever still carries the run's id, own sessions included. Returns how many outlived the run: what was dying already is not counted. */

@@ -14,7 +14,7 @@ import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { answerBlock } from "../answer-block.ts";
 import { aboutLogin, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
-import { toolKind, toolOutput, toolSummary } from "./tool.ts";
+import { diffOf, toolKind, toolOutput, toolSummary } from "./tool.ts";
 
 type LineOf<T extends ClaudeLine["type"]> = Extract<ClaudeLine, { type: T }>;
 
@@ -77,9 +77,11 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
       switch (block.type) {
         case "text": return ofSubagent ? [] : [{ type: "text", text: block.text }];
         case "thinking": return ofSubagent ? [] : [{ type: "thinking", text: block.thinking }];
-        case "tool_use":
+        case "tool_use": {
           toolNames.set(block.id, block.name);
-          return [{ type: "tool", phase: "start", id: block.id, name: block.name, kind: toolKind(block.name), summary: toolSummary(block.input) }];
+          const diff = diffOf(block.name, block.input);
+          return [{ type: "tool", phase: "start", id: block.id, name: block.name, kind: toolKind(block.name), summary: toolSummary(block.input), ...(diff === undefined ? {} : { diff }) }];
+        }
         case "other": return [];
       }
     });

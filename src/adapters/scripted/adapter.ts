@@ -24,6 +24,6 @@ export const scriptedAdapter: Adapter = {
   },
   reader: scriptedReader,
   interrupt: `${JSON.stringify({ type: "interrupt" })}\n`,
-  message: (text) => `${JSON.stringify({ type: "message", text })}\n`,
+  message: ({ id, text }) => `${JSON.stringify({ type: "message", id, text })}\n`,
   probe: () => Effect.succeed({ ok: true, detail: "built in" }),
 };

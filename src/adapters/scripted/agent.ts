@@ -32,8 +32,9 @@ const readPlaybook = (request: AgentRequest): { readonly text: string; readonly 
 
 const input = createInterface({ input: process.stdin });
 const interruption = new AbortController();
-const messages: string[] = [];
-let wanted: ((text: string) => void) | undefined;
+interface Heard { readonly id: string; readonly text: string }
+const messages: Heard[] = [];
+let wanted: ((message: Heard) => void) | undefined;
 const hear = (line: string): void => {
   let value: unknown;
   try {
@@ -44,11 +45,11 @@ const hear = (line: string): void => {
   const message = AgentMessage.safeParse(value).data;
   if (message?.type === "interrupt") interruption.abort();
   if (message?.type !== "message") return;
-  if (wanted) wanted(message.text);
-  else messages.push(message.text);
+  if (wanted) wanted(message);
+  else messages.push(message);
   wanted = undefined;
 };
-const nextMessage = (): Promise<string> => new Promise((heard, refused) => {
+const nextMessage = (): Promise<Heard> => new Promise((heard, refused) => {
   const waiting = messages.shift();
   if (waiting !== undefined) return heard(waiting);
   wanted = heard;
