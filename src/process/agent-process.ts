@@ -14,8 +14,8 @@ import { accessSync, constants, existsSync, mkdirSync, readdirSync, realpathSync
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { Effect, Layer, type Scope } from "effect";
 import { RunId } from "../domain/ids.ts";
-import { AgentProcess, type AgentProcessShape, type RunHandle, RunIo, RunMissing, type RunSpec, SpawnFailed } from "../ports/agent-process.ts";
-import { defaultShell, launch } from "./launcher.ts";
+import { AgentProcess, type AgentProcessShape, type RunHandle, RunIo, RunMissing, type RunScreen, type RunSpec, SpawnFailed } from "../ports/agent-process.ts";
+import { defaultShell, launch, launchOnScreen, launcherCommand } from "./launcher.ts";
 import { lineCap } from "./output-lines.ts";
 import { runMark } from "./process-table.ts";
 import { launcherPid, prepare, readExit, readSpec, runPaths, type RunPaths } from "./run-directory.ts";
@@ -35,6 +35,9 @@ export interface AgentProcessOptions {
 const argumentCap = 128 * 1024 - 1;
 /** Variables that a POSIX shell or bash sets, drops or obeys by itself; the launcher could not hand them on unchanged. */
 const shellOwned = new Set(["PWD", "OLDPWD", "SHLVL", "_", "IFS", "OPTIND", "OPTARG", "PPID", "LINENO", "ENV", "BASH_ENV", "BASH_VERSION", "BASHOPTS", "SHELLOPTS", "UID", "EUID"]);
+
+/** Milliseconds from a terminal's start of the launcher to its sign of life; a loaded machine takes seconds. */
+const screenStartMs = 20_000;
 
 const isProgram = (file: string): boolean => {
   try {
@@ -84,7 +87,23 @@ export const makeAgentProcess = (options: AgentProcessOptions): AgentProcessShap
       Effect.map((watch) => runHandle({ runId, paths, mark: runMark(root, runId), watch, adopted, lineCap: options.lineCap ?? lineCap })),
     );
 
-  const start = (spec: RunSpec): Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope> => Effect.gen(function* () {
+  /** `started` appears, or nothing has for too long. */
+  const startedOnScreen = async (paths: RunPaths): Promise<boolean> => {
+    const watch = watchRun(paths.directory);
+    const late = AbortSignal.timeout(screenStartMs);
+    try {
+      for (;;) {
+        const seen = watch.changes();
+        if (launcherPid(paths) !== undefined) return true;
+        if (late.aborted) return false;
+        await Effect.runPromise(watch.changed(seen));
+      }
+    } finally {
+      watch.close();
+    }
+  };
+
+  const start = (spec: RunSpec, screen?: RunScreen): Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope> => Effect.gen(function* () {
     const { runId } = spec;
     const paths = runPaths(root, runId);
     if (existsSync(paths.started)) return yield* handle(runId, paths, true);
@@ -92,8 +111,11 @@ export const makeAgentProcess = (options: AgentProcessOptions): AgentProcessShap
     if (problem) return yield* new SpawnFailed({ runId, message: problem });
     const program = findProgram(spec);
     if (!program) return yield* new SpawnFailed({ runId, message: `there is no program ${JSON.stringify(spec.argv[0])}${spec.argv[0].includes("/") ? "" : ` on PATH (${spec.env["PATH"] ?? "not set"})`}` });
-    yield* Effect.tryPromise({ try: () => prepare(paths, spec), catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
-    const launched = yield* Effect.promise(() => launch(paths, spec, program, { ...spec.env, ENACT_RUN_ID: runMark(root, runId) }, shell));
+    yield* Effect.tryPromise({ try: () => prepare(paths, spec, screen?.files), catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
+    const mark = runMark(root, runId);
+    const launched = yield* Effect.promise(() => screen
+      ? launchOnScreen(() => screen.start({ argv: launcherCommand(paths, "screen", program, spec.argv.slice(1), shell), env: spec.env, cwd: spec.cwd, mark }), () => startedOnScreen(paths))
+      : launch(paths, spec, program, { ...spec.env, ENACT_RUN_ID: mark }, shell));
     if (launched.outcome === "failed") return yield* new SpawnFailed({ runId, message: launched.message });
     return yield* handle(runId, paths, launched.outcome === "lostRace");
   });
