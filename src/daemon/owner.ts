@@ -220,7 +220,7 @@ const readable = (event: AgentEvent): string | undefined => {
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
-    case "session": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
+    case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };
 

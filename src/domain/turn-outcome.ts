@@ -50,7 +50,7 @@ export const push = (tally: Tally, event: AgentEvent): Tally => {
     case "failure": return { ...tally, failure: tally.failure ?? event.failure };
     case "question": return { ...tally, question: event.text };
     case "result": return { ...tally, result: event.text };
-    case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
+    case "prompted": case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
   }
 };
 

@@ -38,8 +38,8 @@ export interface ScreenMode {
   readonly plan: (turn: TurnRequest, host: HostEnvironment) => ScreenPlan | AgentFailure;
   /** The lines that hooks write. `session` means that the CLI takes a prompt; a closing event, that the turn is over and the CLI may go. */
   readonly reader: (turn: TurnRequest) => StreamReader;
-  /** What a CLI may ask before it takes a prompt, and the keys (tmux names) that answer it. */
-  readonly dialogs: readonly { readonly shows: RegExp; readonly keys: readonly string[] }[];
+  /** What a CLI may ask before it takes a prompt, and the keys that answer it. */
+  readonly dialogs: readonly { readonly shows: RegExp; readonly keys: readonly ("Up" | "Down" | "Enter" | "Escape" | "Tab")[] }[];
 }
 
 export interface ScreenPlan {

@@ -63,7 +63,7 @@ const reader = (_turn: TurnRequest): StreamReader => {
   const read = (hook: Hook): readonly AgentEvent[] => {
     switch (hook.hook_event_name) {
       case "SessionStart": return [{ type: "session", sessionId: hook.session_id, ...(hook.model === undefined ? {} : { model: hook.model }) }];
-      case "UserPromptSubmit": return [];
+      case "UserPromptSubmit": return [{ type: "prompted" }];
       case "PreToolUse": return [{ type: "tool", phase: "start", id: hook.tool_use_id, name: hook.tool_name, kind: toolKind(hook.tool_name), summary: toolSummary(hook.tool_input) }];
       case "PostToolUse": return [{ type: "tool", phase: "end", id: hook.tool_use_id, name: hook.tool_name, kind: toolKind(hook.tool_name), summary: "", ok: true, output: outputOf(hook.tool_response) }];
       case "PermissionRequest": return [{ type: "text", text: `asks in its terminal for permission: ${hook.tool_name} ${toolSummary(hook.tool_input)}` }];

@@ -80,6 +80,7 @@ input.on("line", hear);
 /** The prompt is typed; what is typed after it are messages. */
 const prompted = async (open: NonNullable<typeof terminal>): Promise<void> => {
   await open.entered();
+  emit({ type: "prompted" });
   const listen = async (): Promise<never> => {
     for (;;) heard(await open.entered());
   };

@@ -25,7 +25,7 @@ const shown = (line: AgentLine): string | undefined => {
     case "tool": return line.phase === "start" ? `* ${line.name} ${line.summary}` : undefined;
     case "question": return `? ${line.text}`;
     case "error": return `! ${line.message}`;
-    case "usage": case "cost": case "rateLimit": case "denied": case "verdict": case "audit": case "interrupted": return undefined;
+    case "prompted": case "usage": case "cost": case "rateLimit": case "denied": case "verdict": case "audit": case "interrupted": return undefined;
   }
 };
 

@@ -26,7 +26,7 @@ const planned = (more: Parameters<typeof turnRequest>[0] = {}): ScreenPlan => {
 test("a turn on the screen is read from its hooks: session, tools, the last message, the result", () => {
   const events = read(fixture("edit.jsonl"), ended({ code: null, signal: "SIGTERM" }));
   expect(events.map((event) => event.type === "tool" ? `${event.name} ${event.phase} ${event.summary}` : event.type)).toEqual([
-    "session", "Read start /repo/add.mjs", "Read end ", "Edit start /repo/add.mjs", "Edit end ", "text", "result",
+    "session", "prompted", "Read start /repo/add.mjs", "Read end ", "Edit start /repo/add.mjs", "Edit end ", "text", "result",
   ]);
   expect(events.at(-1)).toEqual({ type: "result", text: "add() adds now. 한국어 😀" });
 });
