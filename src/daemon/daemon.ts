@@ -9,7 +9,7 @@ import { createServer } from "node:net";
 import manifest from "../../package.json" with { type: "json" };
 import { ClientProblem, type FactoryClient, type LiveChange, type RunningDaemon, type ServedFactory, type ServeOptions } from "../client/contract.ts";
 import { parseAddress } from "../domain/ids.ts";
-import { startTicks } from "../process/process-table.ts";
+import { startTicks } from "../../tmux/process-table.ts";
 import { becomeOwner, type OwnedConnection, prepare, type Setting, settingFor } from "./connect.ts";
 import { type DaemonLog, logFile, openLog, prepareLog } from "./daemon-log.ts";
 import { announceGateway, forgetGateway, locateGateway, newToken } from "./gateway-note.ts";

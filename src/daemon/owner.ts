@@ -222,7 +222,7 @@ const readable = (event: AgentEvent): string | undefined => {
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
-    case "heard": case "session": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
+    case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };
 

@@ -8,7 +8,7 @@ import { discover } from "../config/discover.ts";
 import { validateConfig } from "../config/load.ts";
 import { stateDirectory } from "../config/state-directory.ts";
 import { conventionalPostgresUrl, renderTemplate } from "../config/template.ts";
-import { lives } from "../process/process-table.ts";
+import { lives } from "../../tmux/process-table.ts";
 import { openReader } from "../store/open.ts";
 import { restore } from "../store/restore.ts";
 import { asProblem, connect, settingFor } from "./connect.ts";

@@ -129,6 +129,7 @@ export const turnText = (): TurnText => {
         const [first = "", ...rest] = head(linesOf(what.text), lineCaps.message);
         return print([`${styled("? asks", "bold", "magenta")} ${first}`, ...rest.map((line) => `       ${line}`)]);
       }
+      case "prompted": return "";
       case "heard": return what.text === undefined ? "" : print(messageLines({ text: what.text }));
       case "verdict": return print([`${styled(`⚖ ${what.verdict.decision}`, "bold", decisionStyle[what.verdict.decision])}${what.verdict.feedback === "" ? "" : ` ${one(what.verdict.feedback)}`}`, ...findingLines(what.verdict.findings)]);
       case "audit": return print([styled(`⚖ audit: ${what.audit.findings.length === 0 ? "nothing found" : `${what.audit.findings.length} finding${what.audit.findings.length === 1 ? "" : "s"}`}`, "bold", what.audit.findings.length === 0 ? "green" : "yellow"), ...findingLines(what.audit.findings)]);

@@ -35,6 +35,8 @@ export interface ToolDiff { readonly path: string; readonly removed: readonly st
 /** What an adapter reads off its CLI's stream: the one vocabulary of pipeline, renderers and progress evidence. */
 export type AgentEvent =
   | { readonly type: "session"; readonly sessionId: string; readonly model?: string }
+  /** The CLI took the prompt that was typed into its screen. */
+  | { readonly type: "prompted" }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "thinking"; readonly text: string }
   | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string; /** What an edit takes away and puts in its place; cut to size. */ readonly diff?: ToolDiff }

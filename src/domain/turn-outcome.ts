@@ -52,7 +52,7 @@ export const push = (tally: Tally, event: AgentEvent): Tally => {
     case "question": return { ...tally, question: event.text };
     case "result": return { ...tally, result: event.text };
     case "heard": return tally.heard.includes(event.id) ? tally : { ...tally, heard: [...tally.heard, event.id] };
-    case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
+    case "prompted": case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
   }
 };
 

@@ -14,8 +14,8 @@ import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { Effect, Layer, type Scope } from "effect";
 import { checkLaunch } from "../../tmux/launch-check.ts";
 import { RunId } from "../domain/ids.ts";
-import { AgentProcess, type AgentProcessShape, type RunHandle, RunIo, RunMissing, type RunSpec, SpawnFailed } from "../ports/agent-process.ts";
-import { defaultShell, launch } from "./launcher.ts";
+import { AgentProcess, type AgentProcessShape, type RunHandle, RunIo, RunMissing, type RunScreen, type RunSpec, SpawnFailed } from "../ports/agent-process.ts";
+import { defaultShell, launch, launchOnScreen, launcherCommand } from "./launcher.ts";
 import { lineCap } from "./output-lines.ts";
 import { launcherPid, prepare, readExit, readSpec, runPaths, type RunPaths } from "./run-directory.ts";
 import { runHandle } from "./run-handle.ts";
@@ -31,6 +31,9 @@ export interface AgentProcessOptions {
   readonly shell?: string;
 }
 
+/** Milliseconds from a terminal's start of the launcher to its sign of life; a loaded machine takes seconds. */
+const screenStartMs = 20_000;
+
 const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 export const makeAgentProcess = (options: AgentProcessOptions): AgentProcessShape => {
@@ -43,14 +46,34 @@ export const makeAgentProcess = (options: AgentProcessOptions): AgentProcessShap
       Effect.map((watch) => runHandle({ runId, paths, mark: runMark(root, runId), watch, adopted, lineCap: options.lineCap ?? lineCap })),
     );
 
-  const start = (spec: RunSpec): Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope> => Effect.gen(function* () {
+  /** `started` appears, or nothing has for too long. */
+  const startedOnScreen = async (paths: RunPaths): Promise<boolean> => {
+    const watch = watchRun(paths.directory);
+    const late = AbortSignal.timeout(screenStartMs);
+    try {
+      for (;;) {
+        const seen = watch.changes();
+        if (launcherPid(paths) !== undefined) return true;
+        if (late.aborted) return false;
+        await Effect.runPromise(watch.changed(seen));
+      }
+    } finally {
+      watch.close();
+    }
+  };
+
+  const start = (spec: RunSpec, screen?: RunScreen): Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope> => Effect.gen(function* () {
     const { runId } = spec;
     const paths = runPaths(root, runId);
     if (existsSync(paths.started)) return yield* handle(runId, paths, true);
     const checked = checkLaunch(spec);
     if (checked.problem !== undefined) return yield* new SpawnFailed({ runId, message: checked.problem });
-    yield* Effect.tryPromise({ try: () => prepare(paths, spec), catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
-    const launched = yield* Effect.promise(() => launch(paths, spec, checked.program, { ...spec.env, ENACT_RUN_ID: runMark(root, runId) }, shell));
+    const { program } = checked;
+    yield* Effect.tryPromise({ try: () => prepare(paths, spec, screen?.files), catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
+    const mark = runMark(root, runId);
+    const launched = yield* Effect.promise(() => screen
+      ? launchOnScreen(() => screen.start({ argv: launcherCommand(paths, "screen", program, spec.argv.slice(1), shell), env: spec.env, cwd: spec.cwd, mark }), () => startedOnScreen(paths))
+      : launch(paths, spec, program, { ...spec.env, ENACT_RUN_ID: mark }, shell));
     if (launched.outcome === "failed") return yield* new SpawnFailed({ runId, message: launched.message });
     return yield* handle(runId, paths, launched.outcome === "lostRace");
   });

@@ -31,6 +31,18 @@ const usageOf = ({ model_usage_since_last_result: models, usage }: LineOf<"resul
   return [{ inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens, outputTokens: usage.output_tokens, cachedTokens: usage.cache_read_input_tokens }];
 };
 
+/** The closing events of a final message: its typed block, if it ends with one, and what it says. */
+export const answerOf = (text: string): readonly AgentEvent[] => {
+  const block = answerBlock(text);
+  switch (block.found) {
+    case "none": return [{ type: "result", text }];
+    case "malformed": return [{ type: "garbage", line: block.reason }, { type: "result", text }];
+    case "answer": return [block.answer.kind === "question" ? { type: "question", text: block.answer.text }
+      : block.answer.kind === "verdict" ? { type: "verdict", verdict: block.answer.verdict }
+      : { type: "audit", audit: block.answer.audit }, { type: "result", text: block.before }];
+  }
+};
+
 export const claudeReader = (turn: TurnRequest): StreamReader => {
   /** The stream has carried its closing event. */
   let closed = false;
@@ -111,17 +123,6 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
     return line.subtype === "error_during_execution" ? { kind: "crashed", exitCode: null, signal: null, message } : { kind: "noResult", message: `${line.subtype}: ${message}` };
   };
 
-  const answer = (text: string): readonly AgentEvent[] => {
-    const block = answerBlock(text);
-    switch (block.found) {
-      case "none": return [{ type: "result", text }];
-      case "malformed": return [{ type: "garbage", line: block.reason }, { type: "result", text }];
-      case "answer": return [block.answer.kind === "question" ? { type: "question", text: block.answer.text }
-        : block.answer.kind === "verdict" ? { type: "verdict", verdict: block.answer.verdict }
-        : { type: "audit", audit: block.answer.audit }, { type: "result", text: block.before }];
-    }
-  };
-
   const result = (line: LineOf<"result">): readonly AgentEvent[] => {
     const events: AgentEvent[] = [];
     for (const denial of line.permission_denials ?? []) events.push(...denied(denial.tool_name, denial.tool_use_id, ""));
@@ -136,7 +137,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
       events.push({ type: "cost", usd: total >= before - roundingUsd ? Math.max(0, total - before) : total });
     }
     interrupted = undefined;
-    if (!line.is_error) { closed = true; return [...events, ...answer(line.result ?? "")]; }
+    if (!line.is_error) { closed = true; return [...events, ...answerOf(line.result ?? "")]; }
     const failure = failureOf(line);
     if (failure === undefined) return events;
     closed = true;

@@ -24,6 +24,8 @@ const counts = z.enum(["run", "session"]);
 export const AgentLine = z.discriminatedUnion("type", [
   /** `carried`: what this session had used before the run; zero for a new one. */
   z.object({ type: z.literal("session"), sessionId: z.string(), model: z.string().optional(), carried: Usage }),
+  /** On its own screen: the prompt was typed. */
+  z.object({ type: z.literal("prompted") }),
   z.object({ type: z.literal("text"), text: z.string() }),
   z.object({ type: z.literal("thinking"), text: z.string() }),
   /** A message was taken up. */

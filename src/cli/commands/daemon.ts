@@ -9,9 +9,9 @@ import { type Command, type CommandContext, printJson } from "../context.ts";
 import { codeOf, listenForInterrupts } from "../interrupts.ts";
 import { again } from "../place.ts";
 import { CliProblem, exitCode } from "../problem.ts";
-import { oneLine } from "../safe-text.ts";
+import { oneLine } from "../../client/text/safe-text.ts";
 import { paint } from "../screen.ts";
-import { localTime } from "../time-text.ts";
+import { localTime } from "../../client/text/time-text.ts";
 
 export interface StartOptions { readonly foreground?: boolean; readonly background?: boolean; readonly port?: string }
 

@@ -5,7 +5,7 @@ import { type Command, type CommandContext, printJson } from "../context.ts";
 import { listenForInterrupts } from "../interrupts.ts";
 import { again } from "../place.ts";
 import { CliProblem, exitCode } from "../problem.ts";
-import { block } from "../safe-text.ts";
+import { block } from "../../client/text/safe-text.ts";
 
 export interface LogsOptions { readonly address?: string; readonly follow?: boolean; readonly lines?: string }
 

@@ -4,9 +4,9 @@ import { isTerminal } from "../../domain/work-item.ts";
 import { type Command, printJson, reading } from "../context.ts";
 import { again } from "../place.ts";
 import { exitCode } from "../problem.ts";
-import { oneLine } from "../safe-text.ts";
+import { oneLine } from "../../client/text/safe-text.ts";
 import { paint } from "../screen.ts";
-import { isoTime, localTime } from "../time-text.ts";
+import { isoTime, localTime } from "../../client/text/time-text.ts";
 
 /** Somebody must do something before it goes on; what only waits for its command to be run is no such thing. */
 const needsPerson = (state: ItemState): boolean => !isTerminal(state.item.status) && state.item.status !== "ready" && waitingFor(state).on === "person";
