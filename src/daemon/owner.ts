@@ -222,7 +222,9 @@ const readable = (event: AgentEvent): string | undefined => {
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
-    case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
+    case "plan": return `plans ${event.plan.tasks.length} task${event.plan.tasks.length === 1 ? "" : "s"}`;
+    case "message": return `to ${event.message.to}: ${event.message.text}`;
+    case "criteria": case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };
 

@@ -133,6 +133,9 @@ export const turnText = (): TurnText => {
       case "heard": return what.text === undefined ? "" : print(messageLines({ text: what.text }));
       case "verdict": return print([`${styled(`⚖ ${what.verdict.decision}`, "bold", decisionStyle[what.verdict.decision])}${what.verdict.feedback === "" ? "" : ` ${one(what.verdict.feedback)}`}`, ...findingLines(what.verdict.findings)]);
       case "audit": return print([styled(`⚖ audit: ${what.audit.findings.length === 0 ? "nothing found" : `${what.audit.findings.length} finding${what.audit.findings.length === 1 ? "" : "s"}`}`, "bold", what.audit.findings.length === 0 ? "green" : "yellow"), ...findingLines(what.audit.findings)]);
+      case "plan": return print([styled(`⚖ plan: ${what.plan.tasks.length} task${what.plan.tasks.length === 1 ? "" : "s"}`, "bold"), ...what.plan.tasks.map((task, n) => `  ${n + 1}. ${one(task.title)}`)]);
+      case "criteria": return print([styled("⚖ criteria", "bold"), ...what.criteria.criteria.flatMap(({ task, acceptance }) => acceptance.map((line) => `  ${task}. ${one(line)}`))]);
+      case "message": return print([`${styled(`→ ${one(what.message.to)}`, "bold")} ${one(what.message.text)}`]);
       // Most CLIs repeat here what they said before.
       case "result": return lastText.includes(what.text.trim()) ? "" : print(head(linesOf(what.text), lineCaps.text));
       case "failure": return print([styled(`✗ ${one(failureLine(what.failure))}`, "bold", "red")]);

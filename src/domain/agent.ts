@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RunId, WorkItemId } from "./ids.ts";
 import { Stage } from "./stage.ts";
+import { TeamCriteria, TeamDuty, TeamMessage, TeamPlan } from "./team-answers.ts";
 import { Audit, Verdict } from "./verdict.ts";
 
 export const AdapterName = z.enum(["claude", "codex", "responses", "cursor", "hermes", "opencode", "scripted"]);
@@ -51,6 +52,11 @@ export type AgentEvent =
   | { readonly type: "heard"; readonly id: string; readonly text?: string }
   | { readonly type: "verdict"; readonly verdict: Verdict }
   | { readonly type: "audit"; readonly audit: Audit }
+  /** A team leader's answers. */
+  | { readonly type: "plan"; readonly plan: TeamPlan }
+  | { readonly type: "criteria"; readonly criteria: TeamCriteria }
+  /** What the agent says to another member of its team. */
+  | { readonly type: "message"; readonly message: TeamMessage }
   | { readonly type: "result"; readonly text: string }
   | { readonly type: "failure"; readonly failure: AgentFailure }
   /** A line that is no event of this CLI; kept visible, never fatal by itself. */
@@ -83,6 +89,13 @@ export const TurnRequest = z.object({
   /** No output and no CPU burnt for this long: stalled. */
   stallMs: z.number().int().positive(),
   playbook: z.string().nullable(),
+  /** Name of the team whose member works; none for a pipeline's stage. */
+  team: z.string().nullable().optional(),
+  /** Whose terminal it is; default: the stage. */
+  seat: z.string().optional(),
+  /** Of a team's member: why it works, and on which task. */
+  duty: TeamDuty.optional(),
+  task: z.number().optional(),
 });
 export type TurnRequest = z.infer<typeof TurnRequest>;
 
@@ -105,6 +118,9 @@ export const TurnOutcome = z.object({
   permissionDenials: z.array(z.string()),
   /** Ids of the messages that the agent has: those of its brief once it had opened its session, and those it took while it worked. */
   heard: z.array(z.string()).optional(),
+  plan: TeamPlan.nullable().optional(),
+  criteria: TeamCriteria.nullable().optional(),
+  messages: z.array(TeamMessage).optional(),
   /** Processes that outlived the agent and were swept. */
   swept: z.number().int().nonnegative(),
 });

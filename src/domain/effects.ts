@@ -3,6 +3,8 @@ import { AdapterName } from "./agent.ts";
 import { Stage } from "./stage.ts";
 import { WorkItemId } from "./ids.ts";
 import { Said } from "./message.ts";
+import { TeamBrief } from "./team-brief.ts";
+import { TeamDuty } from "./team-answers.ts";
 import { Finding } from "./verdict.ts";
 
 export const WorkspaceRef = z.object({ path: z.string(), branch: z.string(), base: z.string() });
@@ -20,17 +22,27 @@ export const TurnBrief = z.object({
   again: z.string(),
   /** What people said to this agent and it does not have yet. */
   messages: z.array(Said).default([]),
+  /** Of a team's member: its task, its mail, its team. */
+  team: TeamBrief.optional(),
 });
 export type TurnBrief = z.infer<typeof TurnBrief>;
 export const emptyBrief: TurnBrief = { feedback: "", findings: [], failingChecks: [], checks: "", answer: null, again: "", messages: [] };
 
+/** Where a synchronised worktree begins: as it stands, at the team's head, or at a commit that could not be merged. */
+export const SyncFrom = z.union([z.enum(["here", "team"]), z.object({ commit: z.string() })]);
+export type SyncFrom = z.infer<typeof SyncFrom>;
+
 /** Outward effects that durable charts ask for. Each is a row of the outbox; its result comes back as a journaled event. */
 export const EffectRequest = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("workspace.prepare"), item: WorkItemId, attempt: z.number(), repository: z.string(), baseRef: z.string().nullable() }),
+  z.object({ kind: z.literal("workspace.prepare"), item: WorkItemId, attempt: z.number(), repository: z.string(), baseRef: z.string().nullable(), /** A team's member, with a worktree and branch of its own. */ member: z.string().optional() }),
   z.object({ kind: z.literal("workspace.commit"), item: WorkItemId, workspace: WorkspaceRef, message: z.string() }),
   z.object({ kind: z.literal("workspace.checkpoint"), item: WorkItemId, workspace: WorkspaceRef, why: z.string() }),
   z.object({ kind: z.literal("workspace.remove"), item: WorkItemId, workspace: WorkspaceRef, repository: z.string() }),
   z.object({ kind: z.literal("workspace.enforce"), item: WorkItemId, workspace: WorkspaceRef, since: z.string(), stage: Stage }),
+  /** A member's worktree is brought to the team's branch; see the port. */
+  z.object({ kind: z.literal("workspace.sync"), item: WorkItemId, workspace: WorkspaceRef, onto: z.string(), from: SyncFrom }),
+  /** A member's commit goes into the team's branch. */
+  z.object({ kind: z.literal("workspace.merge"), item: WorkItemId, workspace: WorkspaceRef, commit: z.string(), message: z.string() }),
   z.object({ kind: z.literal("verify"), repository: z.string(), base: z.string(), head: z.string() }),
   z.object({
     kind: z.literal("turn"),
@@ -45,6 +57,10 @@ export const EffectRequest = z.discriminatedUnion("kind", [
     team: z.string().nullable().optional(),
     /** Whose terminal it is; default: the stage. */
     seat: z.string().optional(),
+    /** Of a team's member: why it works, on which task, and how often a turn that shows life says so (milliseconds). */
+    duty: TeamDuty.optional(),
+    task: z.number().optional(),
+    aliveEveryMs: z.number().optional(),
   }),
   /** Ends the turn of this try. Without a number (as older versions asked): every turn of the actor. */
   z.object({ kind: z.literal("turn.cancel"), tryNumber: z.number().optional() }),
