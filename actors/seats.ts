@@ -153,6 +153,7 @@ class OpenRun implements SeatRun {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #pumping: Promise<void> | undefined;
+  #draining = false;
   #failing = false;
   /** Text was dropped, or never begun. */
   #behind = false;
@@ -202,7 +203,7 @@ class OpenRun implements SeatRun {
       this.#late.push(text);
       return;
     }
-    const next: SeatFile = { ...(readSeat(this.#parts.directory) ?? file), run: { ...file.run, notes: [...file.run.notes, { at: this.#lines, text }] } };
+    const next: SeatFile = { ...(readSeat(this.#parts.directory) ?? file), run: { ...file.run, notes: [...file.run.notes, { at: this.#lines, text }].toSorted((a, b) => a.at - b.at) } };
     try {
       writeSeat(this.#parts.directory, next);
     } catch (error) {
@@ -277,30 +278,37 @@ class OpenRun implements SeatRun {
   }
 
   #pump(): void {
-    this.#pumping ??= this.#drain().finally(() => { this.#pumping = undefined; });
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#pumping = this.#drain();
   }
 
   async #drain(): Promise<void> {
     // What is written in this turn of the event loop goes in one piece.
     await Promise.resolve();
-    while (this.#pendingBytes > 0) {
+    while (this.#pendingBytes > 0 && !this.#behind) {
       const chunk = this.#pending.length === 1 && this.#pending[0] ? this.#pending[0] : Buffer.concat(this.#pending);
       this.#pending = [];
       const { written, error } = (await this.#log?.append(chunk)) ?? { written: 0, error: new Error("the log is not open") };
-      if (this.#behind) return;
+      if (this.#behind) break;
       this.#pendingBytes -= written;
       if (written < chunk.length) this.#pending.unshift(chunk.subarray(written));
-      if (this.#pendingBytes <= roomBytes) this.#wake();
-      if (!error) continue;
-      this.#failing = true;
-      this.#wake();
-      this.#parts.trouble(error);
-      const { clock } = this.#parts;
-      this.#cancelRetry = clock.at(clock.now() + retryMs, () => {
-        this.#failing = false;
-        this.#pump();
-      });
-      return;
+      if (error) this.#wait(error);
+      if (error || this.#pendingBytes <= roomBytes) this.#wake();
+      if (error) return;
     }
+    this.#draining = false;
+  }
+
+  /** The log takes nothing now. */
+  #wait(error: unknown): void {
+    this.#failing = true;
+    this.#draining = false;
+    this.#parts.trouble(error);
+    const { clock } = this.#parts;
+    this.#cancelRetry = clock.at(clock.now() + retryMs, () => {
+      this.#failing = false;
+      this.#pump();
+    });
   }
 }

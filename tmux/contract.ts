@@ -44,8 +44,8 @@ export interface Terminals {
   readonly show: (spec: PaneSpec) => Promise<Pane>;
   /** Every pane that was made by `show`, of any process, dead ones included until they are removed. Never starts a server. */
   readonly panes: () => Promise<readonly PaneState[]>;
-  /** Handle of a pane that exists, for whoever has no spec of it; undefined when there is none. `directory`: as in its spec. */
-  readonly find: (session: string, name: string, directory: string) => Promise<Pane | undefined>;
+  /** The pane that is there, dead or alive; undefined when there is none. Nothing is made. */
+  readonly find: (session: string, name: string) => Promise<Pane | undefined>;
   /**
    * What a person executes in a terminal of their own to be in that pane. Two people do not disturb each other, nothing is resized, nothing is left when they
    * go. Read-only unless `write`. Undefined on the pty backend and for a pane that is not there.
@@ -99,6 +99,7 @@ export interface PaneState {
   readonly session: string;
   readonly name: string;
   readonly kind: PaneSpec["kind"];
+  readonly directory: string;
   /** `%5` of the tmux server, `pty-5` otherwise. */
   readonly id: string;
   /** The pane's first process, leader of its process group. */
@@ -127,7 +128,7 @@ export interface Pane {
   readonly id: string;
   readonly pid: number;
   readonly directory: string;
-  /** `show` found it alive instead of making it. */
+  /** It was there already, instead of being made by this `show`. */
   readonly adopted: boolean;
   /** Undefined: it is there no more. */
   readonly state: () => Promise<PaneState | undefined>;
@@ -152,6 +153,8 @@ export interface KillOptions {
 export interface DeliverOptions {
   /** How long the application may take until it accepts a paste (bracketed paste on, output quiet); default 30 s. */
   readonly readyMs?: number;
+  /** How long no output counts as quiet; default 300 ms. 0 also types into a program that is busy drawing. */
+  readonly quietMs?: number;
   /** How long until the pasted text must be on the screen; default 2 s, longer for long texts. */
   readonly seenMs?: number;
   /** Texts of more bytes are written to a file, and a line that points at it is pasted instead; default 8192. Infinity: never. */
@@ -235,6 +238,8 @@ export interface Screen {
   readonly keyframe: (scrollbackLines: number) => string;
   /** The last lines as plain text, without blanks at their ends; empty lines below the last written one are not counted. */
   readonly text: (lines: number) => readonly string[];
+  /** The rows of the screen itself, top to bottom; only what stands before the cursor when asked for. */
+  readonly visible: (upTo?: "cursor") => readonly string[];
   readonly modes: () => ScreenModes;
   readonly cursor: () => { readonly column: number; readonly row: number };
   readonly dispose: () => void;

@@ -52,6 +52,17 @@ const readRow = (pid: number): ProcessRow | undefined => {
   }
 };
 
+/** One living process; undefined when there is none of that pid. Where /proc is not (macOS), only that it lives is known. */
+export const processRow = (pid: number): Pick<ProcessRow, "pid" | "startedAt"> | undefined => {
+  if (process.platform === "linux") return readRow(pid);
+  try {
+    process.kill(pid, 0);
+    return { pid, startedAt: undefined };
+  } catch {
+    return undefined;
+  }
+};
+
 const scanProc = async (): Promise<readonly ProcessRow[]> => {
   const rows: ProcessRow[] = [];
   let sinceBreak = 0;

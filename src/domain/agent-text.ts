@@ -60,7 +60,7 @@ const messageLines = ({ text, from }: Pick<Said, "text" | "from">): readonly str
 /** What a turn begins with. */
 export const headerText = (turn: TurnHeader): string => print([
   "",
-  styled(`── ${one(turn.seat)} · ${one(turn.item)} · ${one(turn.stage)}${turn.iteration > 1 ? ` · iteration ${turn.iteration}` : ""}${turn.tryNumber > 1 ? ` · try ${turn.tryNumber}` : ""} · ${one(turn.adapter)}${turn.model === null ? "" : ` ${one(turn.model)}`}${turn.resumed ? " · session resumed" : ""} ──`, "bold", "cyan"),
+  styled(`── ${[turn.seat, ...(turn.seat.startsWith(`${turn.item}/`) ? [] : [turn.item]), ...(turn.seat.endsWith(`/${turn.stage}`) ? [] : [turn.stage])].map(one).join(" · ")}${turn.iteration > 1 ? ` · iteration ${turn.iteration}` : ""}${turn.tryNumber > 1 ? ` · try ${turn.tryNumber}` : ""} · ${one(turn.adapter)}${turn.model === null ? "" : ` ${one(turn.model)}`}${turn.resumed ? " · session resumed" : ""} ──`, "bold", "cyan"),
   ...(one(turn.title) === "" ? [] : [styled(one(turn.title), "dim")]),
   ...turn.messages.flatMap(messageLines),
 ]);
