@@ -45,7 +45,7 @@ export const ServerMessage = z.discriminatedUnion("type", [
   /** A request that cannot be done; the connection stays. */
   z.object({ type: z.literal("refused"), request: z.string(), terminal: key.optional(), inspection: key.optional(), error: z.object({ message: z.string(), next: z.string() }) }),
 ]);
-export type ServerMessage = z.input<typeof ServerMessage>;
+export type ServerMessage = z.output<typeof ServerMessage>;
 
 /** Close codes of our own. */
 export const closeCode = { /** The factory stops by command. */ stopping: 1001, /** Too much, too big, or not of this protocol. */ refused: 1008, /** It read too slowly for too long. */ slow: 4001 } as const;

@@ -52,11 +52,15 @@ export const openGateway = async (options: GatewayOptions): Promise<Gateway> => 
   const app = fastify({
     logger: false, exposeHeadRoutes: false, forceCloseConnections: true, bodyLimit: 1_024, requestTimeout: 30_000, keepAliveTimeout: 10_000, connectionTimeout: 120_000,
     routerOptions: { maxParamLength: 100 },
+    // The guard says what is wrong with a Host, also when there is none.
+    http: { requireHostHeader: false },
     clientErrorHandler: (_error, socket) => socket.end(rawAnswer(400, { error: { message: "this is no HTTP request that is understood here", next: "see docs/api.md" } })),
     // A URL that cannot be decoded never reaches a route.
     frameworkErrors: (error, _request, reply) => fail(reply, 400, { error: { message: error.message, next: "see docs/api.md" } }),
   });
   app.server.maxConnections = maxConnections;
+  // A form of another page can send plain text without asking first.
+  app.removeContentTypeParser("text/plain");
 
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(securityHeaders);
