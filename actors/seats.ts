@@ -1,7 +1,8 @@
+import { mkdirSync } from "node:fs";
 import type { RunId } from "../src/domain/ids.ts";
 import { noteText } from "../src/domain/agent-text.ts";
 import type { ClockShape } from "../src/ports/clock.ts";
-import { openSeatLog, type SeatLog } from "../tmux/index.ts";
+import { openSeatLog, readSeatLog, type SeatLog } from "../tmux/index.ts";
 import { directoryOf, readSeat, type SeatFile, type SeatPlace, writeSeat } from "./seat-file.ts";
 
 /**
@@ -24,7 +25,13 @@ export interface SeatsOptions {
   readonly open?: (directory: string) => Promise<SeatLog>;
 }
 
-export interface SeatRequest extends SeatPlace { readonly address: string; readonly adapter: string; readonly runId: RunId }
+export interface SeatRequest extends SeatPlace {
+  readonly address: string;
+  readonly adapter: string;
+  readonly runId: RunId;
+  /** The run draws its own screen: nothing is written here. */
+  readonly screen?: boolean;
+}
 
 /** The text of one run. Calls come in the order of the run's output. */
 export interface SeatRun {
@@ -74,7 +81,7 @@ export class Seats {
     const directory = directoryOf(this.#options.root, request);
     await this.#open.get(directory)?.settle("left");
     const run = new OpenRun({
-      directory, request, clock: this.#options.clock, open: this.#options.open ?? openSeatLog,
+      directory, request, clock: this.#options.clock, open: request.screen === true ? drawnByItself : (this.#options.open ?? openSeatLog),
       trouble: (error) => this.#trouble(request.address, error),
       closed: () => {
         if (this.#open.get(directory) === run) this.#open.delete(directory);
@@ -128,6 +135,13 @@ export class Seats {
   }
 }
 
+/** A log that the terminal fabric writes: text of ours would only be in its way. */
+const drawnByItself = async (directory: string): Promise<SeatLog> => {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const { to } = await readSeatLog(directory).window();
+  return { directory, size: () => to, append: async (data) => ({ written: data.length, to }), close: async () => {} };
+};
+
 interface RunParts {
   readonly directory: string;
   readonly request: SeatRequest;
@@ -170,9 +184,9 @@ class OpenRun implements SeatRun {
     try {
       const log = await this.#parts.open(directory);
       const known = readSeat(directory);
-      const { item, team, seat, adapter, address, runId } = request;
+      const { item, team, seat, adapter, address, runId, screen = false } = request;
       const run = known?.run.id === runId ? known.run : { id: runId, begin: log.size(), notes: [] };
-      const file: SeatFile = { address, item, team, seat, adapter, state: "running", columns: known?.columns ?? defaultSize.columns, rows: known?.rows ?? defaultSize.rows, run, typed: known?.typed ?? 0, updatedAt: clock.now() };
+      const file: SeatFile = { address, item, team, seat, adapter, state: "running", columns: known?.columns ?? defaultSize.columns, rows: known?.rows ?? defaultSize.rows, screen, run, typed: known?.typed ?? 0, updatedAt: clock.now() };
       // I1: before the first byte.
       writeSeat(directory, file);
       this.#log = log;
