@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
 import manifest from "../../package.json" with { type: "json" };
@@ -8,13 +7,12 @@ import { httpClient } from "../client/http-client.ts";
 import { idleReason } from "../client/idle.ts";
 import { offlineLive } from "../client/offline-live.ts";
 import { storeClient, type StoreClientOptions } from "../client/store-client.ts";
-import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { secretValues } from "../config/redact.ts";
-import { factoryHash, prepareStateDirectory, stateDirectory, worktreeRoot } from "../config/state-directory.ts";
-import { Config, settingsOfRepository } from "../domain/config.ts";
-import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts";
+import { factoryHash, worktreeRoot } from "../config/state-directory.ts";
+import { settingsOfRepository } from "../domain/config.ts";
+import type { StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
-import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
+import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
 import { heir, type HeirOptions } from "./heir.ts";
@@ -24,29 +22,8 @@ import { policyFor } from "./policy.ts";
 import { reviver } from "./reviver.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
+import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
-
-/** What is in use for a directory: configuration, state, store. Makes nothing. */
-export interface Setting {
-  readonly loaded: LoadedConfig;
-  readonly config: Config;
-  readonly stateDirectory: string;
-  readonly location: StoreLocation;
-  readonly home: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Names this factory where there is no configuration file. */
-  readonly repository: string;
-}
-
-export const settingFor = async (options: Pick<ConnectOptions, "configFile" | "directory" | "repository" | "overrides">): Promise<Setting> => {
-  const home = homedir();
-  const loaded = await Effect.runPromise(loadConfig({ explicit: options.configFile, cwd: options.directory, home, env: process.env }))
-    .catch((error: unknown) => { throw asProblem(error, "mend it, then look again with: enact-factory validate"); });
-  const config = withOverrides(loaded.config, options.overrides ?? {});
-  const state = stateDirectory({ configFile: loaded.file, repository: options.repository ?? options.directory });
-  const location: StoreLocation = config.store.url === undefined ? { kind: "sqlite", directory: join(state, "state") } : { kind: "postgres", url: config.store.url };
-  return { loaded, config, stateDirectory: state, location, home, env: { ...process.env, ...loaded.env }, repository: resolve(options.repository ?? options.directory) };
-};
 
 /** Becomes the owner of the state directory, or a client of whoever is, until that one is gone. `bin`: the program that a daemon is started with. */
 export const connect = async (options: ConnectOptions, bin?: string): Promise<Connection> => {
@@ -64,10 +41,6 @@ export const connect = async (options: ConnectOptions, bin?: string): Promise<Co
     if (!isUntouched(setting)) return asClient();
     await wait(readEveryMs);
   }
-};
-
-export const prepare = async (setting: Setting): Promise<void> => {
-  await Effect.runPromise(prepareStateDirectory(setting.stateDirectory)).catch((error: unknown) => { throw asProblem(error, "then try again"); });
 };
 
 /** A client of the owner by its gateway, or of the store where there is none; it goes on as they come and go. */
@@ -279,39 +252,3 @@ const typeOf = (json: string): string => {
 };
 
 const describe = (setting: Setting, reader: StoreReaderShape): Omit<FactoryDescription, "role" | "generation" | "sandbox"> => ({ store: reader.description, stateDirectory: setting.stateDirectory, configFile: setting.loaded.file });
-
-const withOverrides = (config: Config, overrides: Readonly<Record<string, unknown>>): Config => {
-  if (Object.keys(overrides).length === 0) return config;
-  const copy: Record<string, unknown> = structuredClone({ ...config });
-  for (const [dotted, value] of Object.entries(overrides)) {
-    const keys = dotted.split(".");
-    const last = keys.pop() ?? dotted;
-    let at: Record<string, unknown> = copy;
-    for (const key of keys) {
-      const inner = at[key];
-      const next: Record<string, unknown> = typeof inner === "object" && inner !== null ? { ...inner } : {};
-      at[key] = next;
-      at = next;
-    }
-    at[last] = value;
-  }
-  return Config.parse(copy);
-};
-
-const isTagged = (error: unknown, tag: OpenError["_tag"]): boolean => typeof error === "object" && error !== null && "_tag" in error && error._tag === tag;
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const nextFor = (error: unknown): string => {
-  if (isTagged(error, "StoreCorrupt")) return "nothing was changed; put a backup in its place with: enact-factory store restore FILE";
-  if (isTagged(error, "StoreNewer")) return "update enact-factory, or use another state directory";
-  if (isTagged(error, "StoreReadOnly")) return "make the directory writable, or use another configuration with --config";
-  if (isTagged(error, "StoreFull")) return "make room on the disk, then try again";
-  if (isTagged(error, "StoreUnavailable")) return "see what is wrong with: enact-factory doctor";
-  return "see what is wrong with: enact-factory doctor";
-};
-
-export const asProblem = (error: unknown, next: string): ClientProblem => {
-  if (error instanceof ClientProblem) return error;
-  const mend = typeof error === "object" && error !== null && "mend" in error && typeof error.mend === "string" ? error.mend : next;
-  return new ClientProblem(messageOf(error), mend);
-};

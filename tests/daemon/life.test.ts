@@ -162,10 +162,10 @@ describe.skipIf(process.platform !== "linux")("start, stop, restart, status and 
     const playbook = room.playbook("go", coder(`{ session = "s1" }, ${writesPid(room)}, { wait-for-file = "go" }, ${mend}`));
     const owner = room.cli(["run", "first", "-p", "repo", "--playbook", playbook]);
     await agentPid(room);
-    const start = await room.cli(["start"]);
+    const [start, stop, restart, status] = await Promise.all([room.cli(["start"]), room.cli(["stop"]), room.cli(["restart"]), room.cli(["status"])]);
     expect([start.exitCode, start.stderr]).toEqual([1, expect.stringMatching(/a command \(process \d+\) works with this state directory/)]);
-    for (const command of ["stop", "restart"]) expect((await room.cli([command])).stderr).toMatch(/No daemon runs here; a command \(process \d+\)/);
-    expect((await room.cli(["status"])).stdout).toContain("A command works here");
+    for (const { exitCode, stderr } of [stop, restart]) expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/No daemon runs here; a command \(process \d+\)/)]);
+    expect(status.stdout).toContain("A command works here");
     const beside = room.cli(["exec", "second", "--path", "repo", "--json", "--playbook", playbook]);
     await expect.poll(heard(beside), { timeout: guardMs }).toContain("RUN-2 operating");
     writeFileSync(join(room.directory, "playbooks", "go"), "");
