@@ -81,7 +81,7 @@ const header = (model: HudModel, columns: number): readonly Line[] => {
   const open = items.filter(({ item }) => !isTerminal(item.status)).length;
   const cost = items.reduce((sum, state) => sum + spentUsd(state), 0);
   const left = [span(` Enact Factory ${model.version} `, "mark"), span(` ${needs === 0 ? "nothing needs you" : `${needs} need${needs === 1 ? "s" : ""} you`}`, needs === 0 ? "good" : "warn"), span(` · ${open} open, ${items.length - open} ended · ${money(cost)}`)];
-  const clock = clockTime(model.now);
+  const clock = clockTime(model.now).slice(0, 5);
   const store = cut(oneLine(description.store), Math.max(0, columns - lineWidth(left) - widthOf(clock) - 6));
   return [
     line(...fit(line(...left, span(`   ${store}`, "dim")), columns - widthOf(clock) - 1), span(` ${clock}`, "dim")),

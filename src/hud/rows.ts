@@ -22,10 +22,10 @@ export interface PanelRow {
   readonly line: (columns: number) => Line;
 }
 
-/** `45s`, `12m`, `3h`, `2d`. */
+/** `now`, `40s`, `12m`, `3h`, `2d`. Not finer than the ticks of the session, so that a screen left alone has nothing to draw. */
 export const ageText = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  return seconds < 60 ? `${seconds}s` : seconds < 3_600 ? `${Math.floor(seconds / 60)}m` : seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+  return seconds < 10 ? "now" : seconds < 60 ? `${Math.floor(seconds / 10)}0s` : seconds < 3_600 ? `${Math.floor(seconds / 60)}m` : seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
 };
 export const money = (usd: number): string => `$${usd.toFixed(2)}`;
 const sizeText = (bytes: number): string => (bytes < 1_000 ? `${bytes}B` : bytes < 1_000_000 ? `${Math.round(bytes / 1_000)}kB` : `${(bytes / 1_000_000).toFixed(1)}MB`);

@@ -84,7 +84,7 @@ describe("hud and inbox on a real store", { timeout: 300_000 }, () => {
 
   test("an empty inbox says so and leaves with 0, also where no factory ever ran", async () => {
     const done = await start(["-C", stocked.place.repository("fresh"), "--config", stocked.place.put("other/config.toml", 'adapter = "scripted"\n'), "inbox"]);
-    expect([done.exitCode, done.stdout]).toEqual([0, "Nothing needs you.\n"]);
+    expect([done.exitCode, done.stdout]).toEqual([0, "Nothing needs you."]);
     const hud = await start(["--config", stocked.place.put("other/config.toml", 'adapter = "scripted"\n'), "hud"]);
     expect([hud.exitCode, hud.stdout.includes("Nothing needs you."), hud.stdout.includes("No work items.")]).toEqual([0, true, true]);
   });

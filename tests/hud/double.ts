@@ -2,19 +2,18 @@
  * A factory at the contract boundary: items and journal are recorded from real ones (`write.ts`); teams, terminals and an owner, which no
  * part of the house provides yet, are made up here and checked against their schemas. For tests only.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
 import { ClientProblem, type FactoryClient, type FactoryStatus, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type ProcessNode, type TeamCommand, type TeamState, type TerminalFrame, type TerminalState } from "../../src/client/contract.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
 import { TeamView } from "../../src/domain/team.ts";
 import { PipelineView, ProgressView, StageView, WorkItemView } from "../../src/domain/view.ts";
+import told from "./recorded.json" with { type: "json" };
 
 const State = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), updatedAt: z.number() });
 const Journal = z.object({ position: z.number(), actor: z.string(), seq: z.number(), at: z.number(), type: z.string(), event: z.record(z.string(), z.unknown()) });
 const Description = z.object({ role: z.enum(["owner", "client", "offline"]), store: z.string(), stateDirectory: z.string(), configFile: z.string().nullable(), generation: z.number(), sandbox: z.string() });
 export const recorded: { readonly items: readonly ItemState[]; readonly journal: readonly JournalLine[]; readonly description: z.infer<typeof Description> } =
-  z.object({ items: z.array(State), journal: z.array(Journal), description: Description }).parse(JSON.parse(readFileSync(join(import.meta.dirname, "recorded.json"), "utf8")));
+  z.object({ items: z.array(State), journal: z.array(Journal), description: Description }).parse(told);
 
 /** Two minutes after the last event that was recorded. */
 export const recordedNow = Math.max(...recorded.items.map(({ updatedAt }) => updatedAt)) + 120_000;

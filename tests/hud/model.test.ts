@@ -118,13 +118,17 @@ describe("keys and what they ask for", () => {
   test("what is chosen stays chosen when others come and go; when it goes, its place does not", async () => {
     const { client, setItems } = doubleOf();
     const model = play(await choose(review), size, down).model;
-    const { key, index } = model.selected.inbox;
+    const { key } = model.selected.inbox;
     setItems(recorded.items.filter(({ item }) => item.id !== review));
     const later = step(model, { type: "known", known: await readKnown(client) }, recordedNow).model;
     expect(drawnLines(later, size).find((line) => line.startsWith("▸"))).toContain(key.slice(0, 12));
-    setItems(recorded.items.filter(({ item }) => item.id !== key));
-    const gone = step(model, { type: "known", known: await readKnown(client) }, recordedNow).model;
-    expect(play(gone, size, down).model.selected.inbox.index).toBe(Math.min(index + 1, 5));
+    // The choice itself goes: what stands in its place is chosen.
+    setItems(recorded.items);
+    const last = play(await choose(asks), size, "\u001b[A", down).model;
+    setItems(recorded.items.filter(({ item }) => item.id !== asks));
+    const gone = step(last, { type: "known", known: await readKnown(client) }, recordedNow).model;
+    const rowOf = (shown: HudModel): number => drawnLines(shown, size).findIndex((line) => line.startsWith("▸"));
+    expect([rowOf(gone), play(gone, size, down).model.selected.inbox.index]).toEqual([rowOf(last), last.selected.inbox.index + 1]);
   });
 
   test("quit by q and Ctrl-C, also while typing; q while typing is a letter", async () => {
