@@ -6,6 +6,7 @@
  * I2 Nothing untrusted gets here but through `safe-text`. I3 Only rows in view are made.
  */
 import { isTerminal } from "../domain/work-item.ts";
+import { spentUsd } from "../client/spent.ts";
 import { oneLine } from "../client/text/safe-text.ts";
 import { clockTime } from "../client/text/time-text.ts";
 import { cut, graphemes, widthOf } from "../client/text/width.ts";
@@ -78,9 +79,9 @@ const header = (model: HudModel, columns: number): readonly Line[] => {
   const { items, description } = model.known;
   const needs = inboxOf(model).filter(({ waits }) => waits).length;
   const open = items.filter(({ item }) => !isTerminal(item.status)).length;
-  const cost = items.reduce((sum, { item }) => sum + item.costUsd, 0);
+  const cost = items.reduce((sum, state) => sum + spentUsd(state), 0);
   const left = [span(` Enact Factory ${model.version} `, "mark"), span(` ${needs === 0 ? "nothing needs you" : `${needs} need${needs === 1 ? "s" : ""} you`}`, needs === 0 ? "good" : "warn"), span(` · ${open} open, ${items.length - open} ended · ${money(cost)}`)];
-  const clock = clockTime(model.now);
+  const clock = clockTime(model.now).slice(0, 5);
   const store = cut(oneLine(description.store), Math.max(0, columns - lineWidth(left) - widthOf(clock) - 6));
   return [
     line(...fit(line(...left, span(`   ${store}`, "dim")), columns - widthOf(clock) - 1), span(` ${clock}`, "dim")),

@@ -25,10 +25,11 @@ export const begin = (version: string, known: Known, now: number): HudModel => {
 
 const still = (model: HudModel): Step => ({ model, effects: [] });
 const tell = (model: HudModel, level: Notice["level"], text: string): HudModel => ({ ...model, notice: { level, text, at: model.now } });
-const noticeMs = 8_000;
+/** How long a notice stands. */
+export const noticeMs = 8_000;
 
 export const step = (before: HudModel, event: HudEvent, now: number): Step => {
-  const model = { ...before, now, notice: before.notice !== null && now - before.notice.at > noticeMs ? null : before.notice };
+  const model = { ...before, now, notice: before.notice !== null && now - before.notice.at >= noticeMs ? null : before.notice };
   switch (event.type) {
     case "tick": return still(model);
     case "drawn": return still(model.detail === null || model.detail.scroll <= event.reach ? model : { ...model, detail: { ...model.detail, scroll: event.reach } });

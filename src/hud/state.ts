@@ -107,7 +107,15 @@ export type Action =
   | { readonly type: "wheel"; readonly at: Target; readonly by: number }
   | { readonly type: "do"; readonly what: Deed };
 
-export const inboxOf = ({ known, now }: Pick<HudModel, "known" | "now">): readonly InboxEntry[] => inbox(known, now);
+/** Asked for several times a frame: what was answered last is kept beside what it was answered from. */
+const answered = new WeakMap<Known, { readonly now: number; readonly entries: readonly InboxEntry[] }>();
+export const inboxOf = ({ known, now }: Pick<HudModel, "known" | "now">): readonly InboxEntry[] => {
+  const before = answered.get(known);
+  if (before?.now === now) return before.entries;
+  const entries = inbox(known, now);
+  answered.set(known, { now, entries });
+  return entries;
+};
 
 export const entryOf = (model: HudModel, subject: Subject): InboxEntry | undefined => {
   const entries = inboxOf(model);
