@@ -24,7 +24,7 @@ export interface SeatsOptions {
   readonly open?: (directory: string) => Promise<SeatLog>;
 }
 
-export interface SeatRequest extends SeatPlace { readonly address: string; readonly adapter: string; readonly runId: RunId }
+export interface SeatRequest extends SeatPlace { readonly address: string; readonly adapter: string; readonly runId: RunId; /** The run draws its own screen in the seat's pane, and its log is written by that pane. */ readonly screen?: boolean }
 
 /** The text of one run. Calls come in the order of the run's output. */
 export interface SeatRun {
@@ -168,14 +168,15 @@ class OpenRun implements SeatRun {
   async begin(): Promise<void> {
     const { directory, request, clock } = this.#parts;
     try {
-      const log = await this.#parts.open(directory);
+      const log = request.screen === true ? undefined : await this.#parts.open(directory);
       const known = readSeat(directory);
-      const { item, team, seat, adapter, address, runId } = request;
-      const run = known?.run.id === runId ? known.run : { id: runId, begin: log.size(), notes: [] };
-      const file: SeatFile = { address, item, team, seat, adapter, state: "running", columns: known?.columns ?? defaultSize.columns, rows: known?.rows ?? defaultSize.rows, run, typed: known?.typed ?? 0, updatedAt: clock.now() };
+      const { item, team, seat, adapter, address, runId, screen } = request;
+      const run = known?.run.id === runId ? known.run : { id: runId, begin: log?.size() ?? 0, notes: [] };
+      const file: SeatFile = { address, item, team, seat, adapter, state: "running", columns: known?.columns ?? defaultSize.columns, rows: known?.rows ?? defaultSize.rows, run, typed: known?.typed ?? 0, updatedAt: clock.now(), ...(screen === true ? { screen } : {}) };
       // I1: before the first byte.
       writeSeat(directory, file);
       this.#log = log;
+      if (!log) return;
       this.#file = file;
       this.#earlier = run.notes;
       this.#at = run.begin;
@@ -216,7 +217,7 @@ class OpenRun implements SeatRun {
   }
 
   write(text: string): void {
-    if (text === "" || this.#behind || this.#settled) return;
+    if (text === "" || !this.#log || this.#behind || this.#settled) return;
     const bytes = Buffer.from(text, "utf8");
     const known = Math.min(bytes.length, Math.max(0, this.#end - this.#at));
     this.#at += bytes.length;
@@ -257,7 +258,7 @@ class OpenRun implements SeatRun {
     const { directory, clock } = this.#parts;
     try {
       const file = readSeat(directory);
-      if (how === "over" && file && file.run.id === this.#file?.run.id) writeSeat(directory, { ...file, state: "idle", updatedAt: clock.now() });
+      if (how === "over" && file && file.run.id === this.#parts.request.runId) writeSeat(directory, { ...file, state: "idle", updatedAt: clock.now() });
     } catch (error) {
       this.#parts.trouble(error);
     }
