@@ -30,6 +30,8 @@ export const SeatFile = z.object({
   /** Bytes of `typed` that were taken. */
   typed: z.number(),
   updatedAt: z.number(),
+  /** The CLI's own screen lives there: the log is its pane's, and no viewer is shown. */
+  screen: z.boolean().optional(),
 });
 export type SeatFile = z.infer<typeof SeatFile>;
 
