@@ -17,8 +17,6 @@ export const SeatFile = z.object({
   state: z.enum(["running", "idle", "ended"]),
   columns: z.number(),
   rows: z.number(),
-  /** Its agents have screens of their own, which the terminal fabric writes into the log. */
-  screen: z.boolean().default(false),
   /** The run whose text is written last, and what its text begins at. */
   run: z.object({
     id: RunId,

@@ -126,7 +126,7 @@ const specAnew = (e: Edge): Next | undefined => {
       if (event.type !== "workspace.committed") return undefined;
       if (moot) return rest();
       if (event.unresolved || event.dropped) return mayIterate ? { to: "working" } : { ...rest(), says: "failed" };
-      return event.head === from.synced && from.iteration === 1 && mayIterate ? { to: "working" } : { to: "checking" };
+      return event.head === from.grant?.head && from.iteration === 1 && mayIterate ? { to: "working" } : { to: "checking" };
     }
     case "checking":
       if (broke) return moot ? rest() : broke === "environment" ? rest("failed") : death();
@@ -195,7 +195,7 @@ export const exploration: Exploration = {
       const here = grant?.duty === "work" && (grant.task === last || grant.conflict?.task === last);
       return syncs.length === (enters(e, "syncing") ? 1 : 0) && syncs.every((s) => s["onto"] === grant?.head && same(s["workspace"], workspace) && same(s["from"], here ? "here" : grant?.conflict ? { commit: grant.conflict.commit } : "team"));
     } },
-    { name: "what it stands on is what was synchronised", holds: (e) => { const { state, event, to, from } = read(e); return state === "syncing" && event?.type === "workspace.synced" ? to.synced === event.head && same(to.conflicts, event.conflicts) && to.lastTask === from.grant?.task : to.synced === from.synced && (to.lastTask === from.lastTask || (to.lastTask === 0 && spec(e)?.says === "failed")); } },
+    { name: "what it stands on is what was synchronised", holds: (e) => { const { state, event, to, from } = read(e); return state === "syncing" && event?.type === "workspace.synced" ? to.head === event.head && same(to.conflicts, event.conflicts) && to.lastTask === from.grant?.task : (same(to.conflicts, from.conflicts) || event?.type === "member.granted") && (to.lastTask === from.lastTask || (to.lastTask === 0 && spec(e)?.says === "failed")); } },
     { name: "every entry into work asks for one turn, as things are now, and says which letters it carries", holds: (e) => {
       const { to } = read(e), turns = asked(e, "turn"), enter = enters(e, "working"), { grant } = to;
       return turns.length === (enter ? 1 : 0) && about1(told(e, "member.began"), enter ? 1 : 0, { member: to.name, mail: to.inbox.map((mail) => mail.id) }) && (!enter || (to.alive && same(to.carried, to.inbox.map((mail) => mail.id)))) && turns.every((t) => t["tryNumber"] === to.tryNumber && t["iteration"] === to.iteration && t["sessionId"] === to.session.id && t["sessionCostUsd"] === to.session.costUsd && t["seat"] === to.name && t["team"] === "alpha" && t["duty"] === grant?.duty && t["task"] === grant?.task

@@ -219,11 +219,11 @@ const readable = (event: AgentEvent): string | undefined => {
     case "tool": return event.phase === "start" ? `${event.name} ${event.summary}` : event.ok === false ? `${event.name} failed` : undefined;
     case "question": return `asks: ${event.text}`;
     case "verdict": return `${event.verdict.decision}${event.verdict.feedback === "" ? "" : `: ${event.verdict.feedback}`}`;
+    case "message": return `to ${event.message.to}: ${event.message.text}`;
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
     case "plan": return `plans ${event.plan.tasks.length} task${event.plan.tasks.length === 1 ? "" : "s"}`;
-    case "message": return `to ${event.message.to}: ${event.message.text}`;
     case "criteria": case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };
