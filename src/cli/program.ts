@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { Command, CommanderError } from "commander";
 import type { LocalTools } from "../client/contract.ts";
 import type { Command as Action, CommandContext } from "./context.ts";
+import { inspectGroup } from "./groups/inspect.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
 import type { Registrar, Run } from "./registrar.ts";
@@ -148,6 +149,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("-f, --follow", "go on until the item has ended")
     .option("--verbose", "each event whole")
     .action((id: string, options: object, command: Command) => run(async () => (await import("./commands/log.ts")).log)(command, { ...options, id }));
+  inspectGroup({ program, add, run });
   const surroundings = () => import("./commands/surroundings.ts");
   add(program, "tree", "the supervisor tree of the running factory", "tree")
     .action((_: object, command: Command) => run(async () => (await surroundings()).tree)(command, {}));

@@ -9,11 +9,13 @@ import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { secretValues } from "../config/redact.ts";
 import { factoryHash, prepareStateDirectory, stateDirectory, worktreeRoot } from "../config/state-directory.ts";
 import { Config, settingsOfRepository } from "../domain/config.ts";
-import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts";
+import type { JournalRow, OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { heir } from "./heir.ts";
+import { inspecting, readerInspection } from "./inspection.ts";
+import { followJournal, readEveryMs, wait } from "./journal-follow.ts";
 import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
@@ -107,7 +109,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     },
     tree: async () => owner.tree().map((node) => ({ ...node })),
     nextChange: () => nextOf(watchers),
-    live: offlineLive,
+    live: { ...offlineLive, ...inspecting(owner.inspection) },
   });
   return {
     client,
@@ -126,7 +128,8 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
   const owner = (): OwnerStatus | undefined => readStatus(setting.stateDirectory, systemClock.now());
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
-  const stops = new Set<() => void>();
+  const inspection = readerInspection(store.value, redact);
+  const stops = new Set<() => void>([() => inspection.stop()]);
   const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
       if (untouched) throw new ClientProblem(`no factory has run with ${setting.stateDirectory} yet`, "start one with: enact-factory run \"TASK\" -p PATH");
@@ -141,7 +144,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
     },
     tree: async () => owner()?.tree ?? [],
     nextChange: () => wait(readEveryMs),
-    live: offlineLive,
+    live: { ...offlineLive, ...inspecting(inspection) },
   });
   return {
     client,
@@ -170,11 +173,6 @@ const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: Work
   return client;
 };
 
-/** A client beside a living owner looks this often; DESIGN §4. */
-const readEveryMs = 200;
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => { systemClock.at(systemClock.now() + ms, resolve); });
-
 const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => Promise.race([
   wait(readEveryMs),
   new Promise<void>((resolve) => {
@@ -187,32 +185,13 @@ const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => P
 ]);
 
 const follow = (reader: StoreReaderShape, onChange: (change: LiveChange) => void): (() => void) => {
-  let stopped = false;
-  let after: number | undefined;
-  const page = 10_000;
-  const round = async (): Promise<void> => {
-    // The first look only finds where the journal ends; one change then tells the watcher to look at what is there.
-    const first = after === undefined;
-    for (;;) {
-      const rows = await Effect.runPromise(reader.journal({ ...(after === undefined ? {} : { after }), limit: page }));
-      if (!first) for (const row of rows) onChange({ type: "journal", actor: row.actor, event: typeOf(row.event), at: row.at });
-      const end = rows.at(-1);
-      if (rows.length < page) {
-        if (first && end) onChange({ type: "journal", actor: end.actor, event: typeOf(end.event), at: end.at });
-        after = end?.position ?? after ?? 0;
-        return;
-      }
-      after = end?.position ?? after;
-    }
-  };
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
-      await round().catch((error: unknown) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }));
-      await wait(readEveryMs);
-    }
-  };
-  void loop();
-  return () => { stopped = true; };
+  const tell = ({ actor, event, at }: JournalRow): void => onChange({ type: "journal", actor, event: typeOf(event), at });
+  return followJournal(reader, {
+    // One change tells the watcher to look at what is there.
+    began: (end) => { if (end) tell(end); },
+    rows: (rows) => rows.forEach(tell),
+    trouble: (error) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }),
+  });
 };
 
 const typeOf = (json: string): string => {
