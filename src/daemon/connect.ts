@@ -10,12 +10,14 @@ import { storeClient, type StoreClientOptions } from "../client/store-client.ts"
 import { secretValues } from "../config/redact.ts";
 import { factoryHash, worktreeRoot } from "../config/state-directory.ts";
 import { settingsOfRepository } from "../domain/config.ts";
-import type { StoreReaderShape, StoreShape } from "../ports/store.ts";
+import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
 import { heir, type HeirOptions } from "./heir.ts";
+import { inspecting, readerInspection } from "./inspection.ts";
+import { followJournal, readEveryMs, wait } from "./journal-follow.ts";
 import { makeLive } from "./live.ts";
 import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
@@ -114,6 +116,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const description: FactoryDescription = { ...describe(setting, store.value), role: "owner", generation: store.value.generation, sandbox: composed.sandbox };
   const { slots, slotsPerProject } = config.scheduler;
   const live = makeLive({
+    inspector: inspecting(owner.inspection),
     ...(stop === undefined ? {} : { stop }),
     status: async () => ({
       pid: process.pid, version: manifest.version, startedAt, gateway, automation, description,
@@ -157,7 +160,8 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
   const owner = (): OwnerStatus | undefined => readStatus(setting.stateDirectory, systemClock.now());
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
-  const stops = new Set<() => void>();
+  const inspection = readerInspection(store.value, redact);
+  const stops = new Set<() => void>([() => inspection.stop()]);
   const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
       if (untouched) throw new ClientProblem(`no factory has run with ${setting.stateDirectory} yet`, "start one with: enact-factory run \"TASK\" -p PATH");
@@ -172,7 +176,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
     },
     tree: async () => owner()?.tree ?? [],
     nextChange: () => wait(readEveryMs),
-    live: offlineLive,
+    live: { ...offlineLive, ...inspecting(inspection) },
   });
   return {
     client,
@@ -201,11 +205,6 @@ const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: Work
   return client;
 };
 
-/** A client beside a living owner looks this often; DESIGN §4. */
-const readEveryMs = 200;
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => { systemClock.at(systemClock.now() + ms, resolve); });
-
 const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => Promise.race([
   wait(readEveryMs),
   new Promise<void>((resolve) => {
@@ -218,32 +217,13 @@ const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => P
 ]);
 
 const follow = (reader: StoreReaderShape, onChange: (change: LiveChange) => void): (() => void) => {
-  let stopped = false;
-  let after: number | undefined;
-  const page = 10_000;
-  const round = async (): Promise<void> => {
-    // The first look only finds where the journal ends; one change then tells the watcher to look at what is there.
-    const first = after === undefined;
-    for (;;) {
-      const rows = await Effect.runPromise(reader.journal({ ...(after === undefined ? {} : { after }), limit: page }));
-      if (!first) for (const row of rows) onChange({ type: "journal", actor: row.actor, event: typeOf(row.event), at: row.at });
-      const end = rows.at(-1);
-      if (rows.length < page) {
-        if (first && end) onChange({ type: "journal", actor: end.actor, event: typeOf(end.event), at: end.at });
-        after = end?.position ?? after ?? 0;
-        return;
-      }
-      after = end?.position ?? after;
-    }
-  };
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
-      await round().catch((error: unknown) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }));
-      await wait(readEveryMs);
-    }
-  };
-  void loop();
-  return () => { stopped = true; };
+  const tell = ({ actor, event, at }: JournalRow): void => onChange({ type: "journal", actor, event: typeOf(event), at });
+  return followJournal(reader, {
+    // One change tells the watcher to look at what is there.
+    began: (end) => { if (end) tell(end); },
+    rows: (rows) => rows.forEach(tell),
+    trouble: (error) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }),
+  });
 };
 
 const typeOf = (json: string): string => {

@@ -51,7 +51,7 @@ describe("the command line", { timeout: 240_000 }, () => {
       const results = {};
       for (const name of ${JSON.stringify(documented.map(([name]) => name))}) {
         let text = "";
-        const screen = { write: (part) => { text += part; }, isTty: false, colour: false, columns: () => Infinity };
+        const screen = { write: (part) => { text += part; }, isTty: false, colour: false, columns: () => Infinity, rows: () => Infinity };
         const code = await runCli([...name.split(" "), "--help"], { out: screen, err: screen, canAsk: false, input: process.stdin, prompt: process.stderr, env: {}, cwd: "/", home: "/" }, () => { throw new Error("the composition was loaded"); });
         results[name] = { code, text };
       }
