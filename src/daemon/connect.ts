@@ -35,7 +35,6 @@ export const connect = async (options: ConnectOptions, bin?: string): Promise<Co
   await prepare(setting);
   const own = async (takeOver: boolean): Promise<Connection | undefined> => becomeOwner(setting, { takeOver, automation: options.automation ?? false });
   const asClient = (): Promise<Connection> => beside(setting, { succeed: () => own(false), silence: () => silenceOf(setting) });
-  if (options.takeOver !== true && await locateGateway(setting.stateDirectory)) return asClient();
   for (let takeOver = options.takeOver ?? false; ; takeOver = false) {
     const owner = await own(takeOver);
     if (owner) return owner;
