@@ -12,15 +12,18 @@ import { promptFor } from "../src/domain/prompt.ts";
 import { writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
 import type { Said } from "../src/domain/message.ts";
-import { type Adapter, Adapters, type StreamEnd, type StreamReader } from "../src/ports/adapter.ts";
-import { AgentProcess, type RunHandle } from "../src/ports/agent-process.ts";
-import { Clock } from "../src/ports/clock.ts";
+import { type Adapter, Adapters, type HostEnvironment, type LaunchPlan, type ScreenMode, type StreamEnd, type StreamReader } from "../src/ports/adapter.ts";
+import { AgentProcess, type RunExit, type RunHandle } from "../src/ports/agent-process.ts";
+import { Clock, type ClockShape } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
+import type { Terminals } from "../tmux/index.ts";
 import type { HostEvent } from "./chart.ts";
 import { workspaceTrouble } from "./effect-handlers.ts";
 import { type EffectContext, type EffectHandler, EffectTrouble } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
+import { endScreen, screenTurn, type ScreenTurn } from "./screen-turn.ts";
+import { directoryOf, paneOf, sessionOf } from "./seat-file.ts";
 import type { SeatRun, Seats } from "./seats.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { Mouths } from "./turn-mouths.ts";
@@ -52,6 +55,8 @@ export interface TurnOptions {
   readonly stillOwner: Effect.Effect<void, unknown>;
   readonly seats: Seats;
   readonly mouths: Mouths;
+  /** The terminals in which agents run whose turns are on their own screen. */
+  readonly terminals?: () => Promise<Terminals>;
   /** Every readable event, for live output; never journaled. */
   readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
 }
@@ -93,8 +98,10 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const turn = turnRequest(options, request, context, diff);
   let tally = begin(turn);
 
-  const plan = adapter.plan(turn, { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) });
-  const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId });
+  const host = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) };
+  const onScreen = request.screen === true ? yield* screenFor(options, request, turn, adapter, host) : undefined;
+  const plan = onScreen?.plan ?? adapter.plan(turn, host);
+  const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
   const withoutProcess = (failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
     const show = narrator(await openSeat(), request);
     show.event({ type: "failure", failure });
@@ -106,7 +113,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const started = yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
     stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
-  }).pipe(
+  }, onScreen?.turn.screen).pipe(
     Effect.catchTag("SpawnFailed", ({ message }): Effect.Effect<AgentFailure> => Effect.succeed({ kind: "spawn", message })),
     Effect.mapError(asIo),
   );
@@ -134,21 +141,24 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
 
   const watcher = progressAddress(turn.item, turn.attempt);
   const observe = observer((seen) => context.tell(watcher, { type: "observe", seen }));
-  const reader = adapter.reader(turn);
+  const makeReader = (): StreamReader => (onScreen?.mode ?? adapter).reader(turn);
+  const reader = makeReader();
   // What an earlier owner saw was observed then; the reader needs it all the same.
   const seenBefore = handle.adopted ? yield* handle.size.pipe(Effect.mapError(asIo)) : 0;
   const caughtUp = yield* Deferred.make<void>();
   if (seenBefore === 0) Deferred.doneUnsafe(caughtUp, Effect.void);
+  const screenFailure = onScreen && (yield* watchScreen(onScreen.turn, handle, clock, options, caughtUp));
   const heard = new Set<string>();
   const listeners = new Map<string, () => void>();
   yield* Effect.acquireRelease(
-    Effect.sync(() => options.mouths.open(context.actor, { tryNumber: request.tryNumber, say: mouthOf(handle, plan.stdinMode === "open" ? adapter.message : undefined, Deferred.await(caughtUp), heard, listeners) })),
+    Effect.sync(() => options.mouths.open(context.actor, { tryNumber: request.tryNumber, say: onScreen ? mouthOnScreen(onScreen.turn, heard) : mouthOf(handle, plan.stdinMode === "open" ? adapter.message : undefined, Deferred.await(caughtUp), heard, listeners) })),
     (close) => Effect.sync(close),
   );
   const told = request.brief.messages.map(({ id }) => id);
   let heardAt = 0;
   const hear = (event: AgentEvent): void => {
-    if (event.type === "session" && told.some((id) => !heard.has(id))) {
+    onScreen?.turn.heard(event);
+    if (event.type === (onScreen ? "prompted" : "session") && told.some((id) => !heard.has(id))) {
       for (const id of told) heard.add(id);
       context.tell(context.actor, { type: "turn.heard", ids: told });
     }
@@ -158,7 +168,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     }
     show.event(event);
     // What an agent says of being interrupted is no failure of its own.
-    if (event.type !== "failure" || contextOf(chart).reason === null) tally = push(tally, event);
+    if (event.type !== "failure" || (contextOf(chart).reason === null && screenFailure?.() === undefined)) tally = push(tally, event);
     options.onEvent?.(turn, event);
   };
   yield* handle.lines(0).pipe(
@@ -180,7 +190,9 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     })),
     Effect.mapError(asIo),
   );
-  const exit = yield* handle.exit.pipe(Effect.mapError(asIo));
+  const left = yield* handle.exit.pipe(Effect.mapError(asIo));
+  // A screen is ended by us when its turn is over; that is no end of its turn's making.
+  const exit: RunExit = onScreen?.turn.isOver() === true ? { ...left, code: 0, signal: null, lost: false } : left;
   tell({ type: "exited" });
   const errorTail = yield* handle.errorTail.pipe(Effect.catch(() => Effect.succeed("")));
   const { reason } = contextOf(chart);
@@ -194,9 +206,9 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   tell({ type: "drained" });
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
-  const outcome = finish(tally, { exit, swept, ...stopped(reason, turn) });
+  const outcome = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
   const result: TurnOutcome = heard.size === 0 ? outcome : { ...outcome, heard: [...heard] };
-  if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, () => adapter.reader(turn), { exit, errorTail });
+  if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail });
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
@@ -214,9 +226,9 @@ const ended = (outcome: TurnOutcome): HostEvent => ({ type: "turn.ended", outcom
 const withoutRun = (turn: TurnRequest, failure: AgentFailure): TurnOutcome =>
   finish(push(begin(turn), { type: "failure", failure }), { exit: { code: null, signal: null, lost: true, at: 0 }, swept: 0 });
 
-const stopped = (reason: InterruptReason | null, turn: TurnRequest): { readonly stopped?: "cancelled" | AgentFailure } => {
+const stopped = (reason: InterruptReason | null, turn: TurnRequest, ofScreen: AgentFailure | undefined): { readonly stopped?: "cancelled" | AgentFailure } => {
   switch (reason) {
-    case null: return {};
+    case null: return ofScreen === undefined ? {} : { stopped: ofScreen };
     case "cancelled": return { stopped: "cancelled" };
     case "suspended": return { stopped: { kind: "interrupted" } };
     case "timeout": return { stopped: { kind: "timeout", afterMs: turn.timeoutMs } };
@@ -231,6 +243,36 @@ const remarks: Readonly<Record<InterruptReason, string>> = {
   timeout: "the turn was ended: it took too long",
   stalled: "the turn was ended: no output and no CPU use for too long",
 };
+
+interface OnScreen { readonly mode: ScreenMode; readonly plan: LaunchPlan | AgentFailure; readonly turn: ScreenTurn }
+
+/** What a turn on a screen of its own needs, or why there is none here. */
+const screenFor = (options: TurnOptions, request: TurnEffect, turn: TurnRequest, adapter: Adapter, host: HostEnvironment): Effect.Effect<OnScreen, EffectTrouble> => Effect.gen(function* () {
+  const { screen: mode } = adapter, { terminals: open } = options;
+  if (!mode) return yield* new EffectTrouble({ class: "environment", message: `${adapter.name} has no screen that the factory can drive`, mend: "start the team without --interactive, or with another --adapter" });
+  if (!open) return yield* new EffectTrouble({ class: "environment", message: "this process has no terminals for agents", mend: "start the factory with: enact-factory start" });
+  const terminals = yield* Effect.tryPromise({ try: open, catch: (cause) => new EffectTrouble({ class: "environment", message: `there are no terminals here: ${cause instanceof Error ? cause.message : String(cause)}`, mend: "install tmux" }) });
+  const plan = mode.plan(turn, host), place = placeOf(request);
+  const seat = { terminals, session: sessionOf(place), name: paneOf(place), directory: directoryOf(options.seats.root, place) };
+  return { mode, plan: "kind" in plan ? plan : { argv: plan.argv, env: plan.env, stdin: "", stdinMode: "close" }, turn: screenTurn({ seat, dialogs: mode.dialogs, files: "kind" in plan ? {} : plan.files, prompt: turn.prompt }) };
+});
+
+/** Ends the CLI when its turn is over or cannot come about. Gives a look at why it could not. */
+const watchScreen = (on: ScreenTurn, handle: RunHandle, clock: ClockShape, options: TurnOptions, caughtUp: Deferred.Deferred<void>): Effect.Effect<() => AgentFailure | undefined, never, Scope.Scope> => Effect.gen(function* () {
+  let failure: AgentFailure | undefined;
+  yield* Effect.addFinalizer(() => Effect.sync(on.close));
+  if (handle.adopted) {
+    on.adopt();
+    yield* Effect.forkScoped(Effect.andThen(Deferred.await(caughtUp), Effect.sync(on.caughtUp)));
+  }
+  const ending = Effect.raceFirst(Effect.promise(() => on.over), Effect.map(Effect.promise(() => on.failed), (why) => { failure = why; }));
+  yield* Effect.forkScoped(ending.pipe(Effect.tap(() => options.stillOwner), Effect.andThen(endScreen(handle, clock, options.ladder.sigtermMs)), Effect.ignore));
+  return () => failure;
+});
+
+/** How a turn on its own screen is spoken to: by typing. */
+const mouthOnScreen = (on: ScreenTurn, heard: Set<string>) => (said: Said): Effect.Effect<boolean> =>
+  Effect.promise(() => on.say(said.text).catch(() => false)).pipe(Effect.tap((delivered) => Effect.sync(() => { if (delivered) heard.add(said.id); })));
 
 const placeOf = (request: TurnEffect) => ({ address: seatOf(request), item: request.item.id, team: request.team ?? null, seat: request.seat ?? request.stage });
 

@@ -80,6 +80,14 @@ export class PaneKeeper {
 
   get terminals(): Terminals | undefined { return this.#terminals; }
 
+  /** The fabric, for turns that need a terminal of their own; rejects where there is none. */
+  async fabric(): Promise<Terminals> {
+    this.#openAt = 0;
+    const found = await this.#fabric();
+    if (!found) throw new Error(this.#reason);
+    return found;
+  }
+
   /** The pane of a seat as of the last look. */
   paneOf(row: SeatRow): PaneState | undefined {
     return this.#panes.find((pane) => pane.session === sessionOf(row.file) && pane.name === paneOf(row.file) && !pane.dead);
@@ -127,7 +135,7 @@ export class PaneKeeper {
   async #show(fabric: Terminals, { directory, file }: SeatRow): Promise<void> {
     const [session, name] = [sessionOf(file), paneOf(file)];
     // A program of its own lives there, or will: its turn makes the pane.
-    if (file.screen === true || this.#panes.some((pane) => pane.session === session && pane.name === name && !pane.dead)) return;
+    if (file.screen || this.#panes.some((pane) => pane.session === session && pane.name === name && !pane.dead)) return;
     try {
       await fabric.show({ kind: "viewer", session, name, columns: file.columns, rows: file.rows, directory });
     } catch (error) {

@@ -2,18 +2,22 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
+import { PaneKeeper } from "../../actors/pane-keeper.ts";
 import manifest from "../../package.json" with { type: "json" };
-import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange } from "../client/contract.ts";
+import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange, type LiveFactory } from "../client/contract.ts";
 import { httpClient } from "../client/http-client.ts";
 import { idleReason } from "../client/idle.ts";
+import { sayTo } from "../client/messages.ts";
 import { offlineLive } from "../client/offline-live.ts";
 import { storeClient, type StoreClientOptions } from "../client/store-client.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { secretValues } from "../config/redact.ts";
 import { factoryHash, prepareStateDirectory, stateDirectory, worktreeRoot } from "../config/state-directory.ts";
 import { Config, settingsOfRepository } from "../domain/config.ts";
+import { isTerminal } from "../domain/work-item.ts";
 import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
+import { openTerminals } from "../../tmux/index.ts";
 import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
@@ -25,6 +29,7 @@ import { reviver } from "./reviver.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
 import { systemClock } from "./system-clock.ts";
+import { type FactoryTerminals, makeTerminals } from "./terminals.ts";
 
 /** What is in use for a directory: configuration, state, store. Makes nothing. */
 export interface Setting {
@@ -122,12 +127,37 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const composed = await composePorts({ config, env: setting.env, stateDirectory: setting.stateDirectory, worktrees });
   let owner: Owner;
+  const saying: Pick<StoreClientOptions, "deliver" | "nextChange"> & { readonly now: () => number } = {
+    deliver: async (to, event) => {
+      if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
+      await owner.host.send(to, event);
+      await owner.host.idle();
+      return { delivered: "now" };
+    },
+    nextChange: () => nextOf(watchers),
+    now: systemClock.now,
+  };
+  let keeper: PaneKeeper | undefined;
+  let client: FactoryClient;
+  const root = join(setting.stateDirectory, "terminals");
   try {
     owner = await startOwner({
       store: store.value, config, env: setting.env, home: setting.home,
       factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
       ports: composed.layer, sources: automation ? localSources(config) : [], automation,
       redact, emit,
+      // Only a daemon shows panes: a command ends with its items.
+      ...(stop === undefined ? {} : {
+        panes: (seats, notice) => {
+          keeper = new PaneKeeper({
+            seats, clock: systemClock, notice,
+            open: (onEvent) => openTerminals({ server: `enact-${factoryHash(setting.stateDirectory)}`, backend: config.terminal.backend, directory: join(setting.stateDirectory, "tmux"), onEvent }),
+            living: async () => new Set((await client.items()).filter(({ item }) => !isTerminal(item.status)).map(({ item }) => item.id)),
+            say: async (address, text, id) => { await sayTo({ ...saying, items: client.items, teams: client.teams, team: client.team }, address, text, { interrupt: false, id }); },
+          });
+          return keeper;
+        },
+      }),
       onStatus: (tree) => noteStatus(setting.stateDirectory, { pid: process.pid, at: systemClock.now(), daemon: stop !== undefined, sandbox: composed.sandbox, tree: [...tree] }),
       onLost: (reason) => {
         lost = reason;
@@ -142,26 +172,21 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const { slots, slotsPerProject } = config.scheduler;
   const live = makeLive({
     ...(stop === undefined ? {} : { stop }),
+    terminals: makeTerminals({ root, clock: systemClock, items: () => client.items(), without: "this factory is a command; the daemon shows panes, start it with: enact-factory start", ...(keeper ? { keeper } : {}) }),
     status: async () => ({
       pid: process.pid, version: manifest.version, startedAt, gateway, automation, description,
       slots: { used: owner.scheduler.slotsUsed, of: slots },
       idle: idleReason(owner.scheduler.items, { automation, slots, slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned }),
     }),
   });
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
-    deliver: async (to, event) => {
-      if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
-      await owner.host.send(to, event);
-      await owner.host.idle();
-      return { delivered: "now" };
-    },
+  client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
+    ...saying,
     describe: async () => description,
     watch: (onChange) => {
       watchers.add(onChange);
       return () => { watchers.delete(onChange); };
     },
     tree: async () => owner.tree().map((node) => ({ ...node })),
-    nextChange: () => nextOf(watchers),
     live,
   });
   return {
@@ -185,7 +210,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
   const stops = new Set<() => void>();
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
+  const client: FactoryClient = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
       if (untouched) throw new ClientProblem(`no factory has run with ${setting.stateDirectory} yet`, "start one with: enact-factory run \"TASK\" -p PATH");
       await Effect.runPromise(store.value.enqueue(to, redact(JSON.stringify(event)), systemClock.now()));
@@ -199,7 +224,10 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
     },
     tree: async () => owner()?.tree ?? [],
     nextChange: () => wait(readEveryMs),
-    live: offlineLive,
+    live: {
+      ...offlineLive,
+      ...offlineTerminals(makeTerminals({ root: join(setting.stateDirectory, "terminals"), clock: systemClock, items: () => client.items(), without: "no factory runs here" })),
+    },
   });
   return {
     client,
@@ -227,6 +255,9 @@ const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: Work
   });
   return client;
 };
+
+/** What can be seen without an owner. */
+const offlineTerminals = ({ terminals, watchTerminal, attachment }: FactoryTerminals): Pick<LiveFactory, "terminals" | "watchTerminal" | "attachment"> => ({ terminals, watchTerminal, attachment });
 
 /** A client beside a living owner looks this often; DESIGN §4. */
 const readEveryMs = 200;

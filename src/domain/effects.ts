@@ -57,6 +57,8 @@ export const EffectRequest = z.discriminatedUnion("kind", [
     team: z.string().nullable().optional(),
     /** Whose terminal it is; default: the stage. */
     seat: z.string().optional(),
+    /** In the CLI's own screen. */
+    screen: z.boolean().optional(),
     /** Of a team's member: why it works, on which task, and how often a turn that shows life says so (milliseconds). */
     duty: TeamDuty.optional(),
     task: z.number().optional(),

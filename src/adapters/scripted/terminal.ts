@@ -8,6 +8,8 @@ import type { AgentLine } from "./protocol.ts";
 
 const pasteStart = "\u001b[200~", pasteEnd = "\u001b[201~";
 const modes = { on: "\u001b[?2004h", off: "\u001b[?2004l" } as const;
+/** Characters of a long input that are shown: its end. */
+const shownEnd = 60;
 const clearLine = "\r\u001b[K";
 
 export interface AgentTerminal {
@@ -39,12 +41,12 @@ export const openTerminal = (onInterrupt: () => void): AgentTerminal => {
   let rest = "";
   let pasting = false;
 
-  const redraw = (): void => void stdout.write(`${clearLine}> ${typed.replaceAll("\n", "⏎")}`);
+  const redraw = (): void => void stdout.write(`${clearLine}> ${typed.slice(-shownEnd).replaceAll("\n", " ")}`);
   const submit = (): void => {
     if (typed.trim() === "") return;
     const text = typed;
     typed = "";
-    stdout.write(`${clearLine}> ${text.replaceAll("\n", "\r\n  ")}\r\n`);
+    stdout.write(`${clearLine}> ${text.length > 2_000 ? `… ${text.slice(-2_000)}` : text}`.replaceAll("\n", "\r\n  ").concat("\r\n"));
     if (wanted) wanted(text);
     else handedIn.push(text);
     wanted = undefined;
