@@ -18,7 +18,7 @@ export const workspaceTrouble = (error: WorkspaceError): EffectTrouble => {
   }
 };
 
-export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher>, "turn"> = {
+export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher>, "turn" | "turn.message"> = {
   "workspace.prepare": (request) =>
     Workspaces.use((workspaces) => workspaces.prepare(request)).pipe(
       Effect.map((workspace) => event({ type: "workspace.ready", workspace })),
@@ -28,6 +28,18 @@ export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher
   "workspace.commit": (request) =>
     Workspaces.use((workspaces) => workspaces.commit(request.workspace, request.message)).pipe(
       Effect.map((work) => event({ type: "workspace.committed", ...work, changed: work.changed.slice(0, 200) })),
+      Effect.mapError(workspaceTrouble),
+    ),
+
+  "workspace.sync": (request) =>
+    Workspaces.use((workspaces) => workspaces.sync(request.item, request.workspace, request.onto, request.from)).pipe(
+      Effect.map(({ head, conflicts }) => event({ type: "workspace.synced", head, conflicts: conflicts.slice(0, 200) })),
+      Effect.mapError(workspaceTrouble),
+    ),
+
+  "workspace.merge": (request) =>
+    Workspaces.use((workspaces) => workspaces.merge(request.item, request.workspace, request.commit, request.message)).pipe(
+      Effect.map((result) => event(result.merged ? { type: "workspace.merged", head: result.head } : { type: "workspace.conflicted", files: result.files.slice(0, 200) })),
       Effect.mapError(workspaceTrouble),
     ),
 

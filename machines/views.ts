@@ -1,9 +1,15 @@
 import type { AnyMachineSnapshot } from "xstate";
-import type { PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
+import type { QueuedMessage } from "../src/domain/message.ts";
+import { stages } from "../src/domain/stage.ts";
+import { memberAddress } from "../src/domain/ids.ts";
+import type { TeamView } from "../src/domain/team.ts";
+import type { MemberView, PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
 import { WorkItemStatus } from "../src/domain/work-item.ts";
 import type { PipelineContext } from "./pipeline-context.ts";
 import type { ProgressContext } from "./progress.ts";
+import type { MemberContext } from "./member-context.ts";
 import type { StageContext } from "./stage.ts";
+import type { TeamContext } from "./team-context.ts";
 import type { WorkItemContext } from "./work-item.ts";
 
 /** What clients see of each durable chart: small, flat, JSON. */
@@ -30,6 +36,7 @@ export const viewPipeline = (snapshot: Snapshot<PipelineContext>): PipelineView 
     state: stateName(snapshot), stage: c.stage, stageAddress: c.stageAddress, iteration: c.iteration, maxIterations: c.policy.maxIterations,
     branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, head: c.head || null, changeSummary: c.changeSummary, checks: c.checks,
     newFailures: c.newFailures.slice(0, 10), feedback: c.feedback.slice(0, 2_000), escalated: c.escalated, question: c.question, costUsd: c.costUsd, rule: c.rule, reason: c.reason,
+    messages: c.messages.map((message: QueuedMessage) => ({ ...message, text: message.text.slice(0, 200) })), stages: stages.filter((stage) => c.policy.stages[stage] !== undefined),
   };
 };
 
@@ -45,4 +52,37 @@ export const viewStage = (snapshot: Snapshot<StageContext>): StageView => {
 export const viewProgress = (snapshot: Snapshot<ProgressContext>): ProgressView => {
   const { context: c } = snapshot;
   return { state: stateName(snapshot), rule: c.rule, says: c.says, facts: { ...c.facts, feedback: c.facts.feedback.length }, limits: c.limits };
+};
+
+const memberState: Readonly<Record<string, MemberView["state"]>> = {
+  preparing: "starting", between: "idle", idle: "idle", syncing: "working", working: "working", cancelling: "working", waiting: "waiting", restarting: "waiting", dying: "waiting", asking: "asking", committing: "committing", checking: "checking", merging: "merging",
+  leaving: "draining", saving: "draining", tidying: "draining", gone: "gone", done: "gone", cancelled: "gone", failed: "down", exhausted: "down",
+};
+
+export const viewMember = (snapshot: Snapshot<MemberContext>): MemberView => {
+  const c: MemberContext = snapshot.context;
+  return {
+    name: c.name, role: c.role, state: c.stopping !== "no" && snapshot.status === "active" ? "draining" : (memberState[stateName(snapshot)] ?? "working"), adapter: c.adapter, task: c.grant && c.grant.task > 0 ? c.grant.task : null, iteration: c.iteration,
+    turns: c.turns, restarts: c.died, costUsd: c.costUsd, branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, retryAt: c.retryAt, reason: c.reason.slice(0, 300), since: c.since, question: c.question,
+  };
+};
+
+const phaseOf = (snapshot: AnyMachineSnapshot): TeamView["phase"] => {
+  for (const phase of ["plan", "prd", "exec", "verify", "fix"] as const) if (snapshot.matches({ alive: phase })) return phase;
+  for (const phase of ["done", "failed", "cancelled", "exhausted", "draining"] as const) if (snapshot.matches(phase)) return phase;
+  return snapshot.matches("stopping") ? "draining" : "preparing";
+};
+
+/** As the team knows it; what a member does just now is in that member's own view. */
+export const viewTeam = (snapshot: Snapshot<TeamContext>): TeamView => {
+  const c: TeamContext = snapshot.context;
+  return {
+    name: c.spec.name, item: c.item.id, attempt: c.attempt, phase: phaseOf(snapshot), fixes: c.fixes, maxFixes: c.limits.maxFixes,
+    members: c.members.map(({ name, role, state, adapter, task, turns, died, costUsd, reason, since, question }) => ({
+      name, role, state, adapter, task: task === 0 ? null : task, turns, restarts: died, costUsd, branch: null, worktree: null, address: memberAddress(c.item.id, c.attempt, name), reason: reason.slice(0, 300), since, question,
+    })),
+    tasks: c.board.tasks.map(({ id, title, kind, state, dependsOn, owner, leaseUntil, attempts, evidence, reason }) => ({ id, title, kind, state, dependsOn: [...dependsOn], owner, leaseUntil, attempts, evidence: evidence && { ...evidence, summary: evidence.summary.slice(0, 300) }, reason: reason.slice(0, 300) })),
+    messages: c.mailbox.letters.slice(-50).map((letter) => ({ ...letter, text: letter.text.slice(0, 300) })), events: [...c.events],
+    branch: c.workspace?.branch ?? null, head: c.head || null, checks: c.checks, costUsd: c.costUsd, interactive: c.spec.interactive, reason: c.reason,
+  };
 };

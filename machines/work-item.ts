@@ -2,7 +2,7 @@ import { assign, setup } from "xstate";
 import type { CheckReport } from "../src/domain/check.ts";
 import { passed } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
-import { type Address, pipelineAddress, itemAddress } from "../src/domain/ids.ts";
+import { type Address, itemAddress, pipelineAddress, teamAddress } from "../src/domain/ids.ts";
 import type { OperatorLane } from "../src/domain/lane.ts";
 import { backoffMs, type Policy } from "../src/domain/policy.ts";
 import type { BlockedReason, WorkItem } from "../src/domain/work-item.ts";
@@ -10,8 +10,8 @@ import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./dura
 import { type PipelineEnded, required } from "./pipeline-context.ts";
 
 /**
- * One work item from discovery to its end. The lane decides who may claim it; the pipeline does the work; this chart keeps the
- * promises around it: the final head is checked again, results are published once, nothing ends without its reason.
+ * One work item from discovery to its end. The lane decides who may claim it; a pipeline, or in lane `team` a team, does the work (both tell
+ * their end alike, and are called the pipeline below); this chart keeps the promises around it: the final head is checked again, results are published once, nothing ends without its reason.
  *
  * I1 `failures` (the work was wrong) and `infraFailures` (provider, network, disk) are counted apart and have caps of their own.
  * I2 Only a head whose last check had no new failures is published. I3 A `manual` item is claimed only by an explicit command.
@@ -28,6 +28,8 @@ export interface WorkItemContext {
   readonly policy: Policy;
   readonly lineage: number;
   readonly operatorLane: OperatorLane;
+  /** Chart of the operator under way or last ended: the lane at the time of the claim decides. */
+  readonly operator?: "pipeline" | "team";
   /** Number of the pipeline under way or last ended. */
   readonly attempt: number;
   /** That pipeline has not told its end yet. */
@@ -75,10 +77,11 @@ export type WorkItemEvent = (
   | EffectFailed
 ) & Stamp;
 
-const pipeline = (context: WorkItemContext): Address => pipelineAddress(context.item.id, context.attempt);
-const tellPipeline = (event: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({
+/** Who works on it: a pipeline, or the team of lane `team`. What an older version took in has pipelines only. */
+const operator = ({ operator, item, attempt }: WorkItemContext): Address => (operator === "team" ? teamAddress(item.id, attempt) : pipelineAddress(item.id, attempt));
+const tellOperator = (event: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({
   type: "tell" as const,
-  params: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => ({ to: pipeline(args.context), event: event(args) }),
+  params: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => ({ to: operator(args.context), event: event(args) }),
 });
 
 /** I7, I8. */
@@ -102,7 +105,7 @@ export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
   actions: {
     ...hostActions,
-    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, running: true, worked: false, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
+    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operator: context.operatorLane === "team" ? "team" as const : "pipeline" as const, running: true, worked: false, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
     setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane, byCommand: false } : {})),
     takePipeline: assign(({ context, event }) =>
       event.type === "pipeline.ended"
@@ -177,7 +180,7 @@ export const workItemMachine = setup({
     lane: { actions: "setLane" },
     // A pipeline that lost an event is not trusted to end by itself: it is told to stop, and its work is kept.
     reconcile: [
-      { guard: "pipelineRuns", target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }, tellPipeline(() => ({ type: "cancel" }))] },
+      { guard: "pipelineRuns", target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }, tellOperator(() => ({ type: "cancel" }))] },
       { target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }] },
     ],
   },
@@ -202,7 +205,7 @@ export const workItemMachine = setup({
     claimed: {
       entry: {
         type: "spawn",
-        params: ({ context: c }) => ({ address: pipeline(c), chart: "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing } }),
+        params: ({ context: c }) => ({ address: operator(c), chart: c.operator ?? "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing } }),
       },
       always: "operating",
     },
@@ -210,7 +213,7 @@ export const workItemMachine = setup({
       on: {
         "pipeline.ended": [{ guard: "stalePipeline" }, ...afterPipeline],
         "pipeline.asks": { target: "blocked", actions: ["takeQuestion", { type: "block", params: { why: "needsHuman" } }] },
-        cancel: { target: "cancelling", actions: tellPipeline(() => ({ type: "cancel" })) },
+        cancel: { target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },
       },
     },
     /** The pipeline's head, checked once more as a whole: what was approved is what is published (I2). */
@@ -273,7 +276,7 @@ export const workItemMachine = setup({
      */
     blocked: {
       on: {
-        answer: { guard: "pipelineAsks", target: "operating", actions: ["unblock", tellPipeline(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" }))] },
+        answer: { guard: "pipelineAsks", target: "operating", actions: ["unblock", tellOperator(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" }))] },
         "pipeline.ended": [
           { guard: "stalePipeline" },
           { guard: "pipelineWindsDown", actions: "takePipeline" },
@@ -289,7 +292,7 @@ export const workItemMachine = setup({
           { guard: "mayRetry", target: "ready", actions: "unblock" },
         ],
         cancel: [
-          { guard: "pipelineRuns", target: "cancelling", actions: tellPipeline(() => ({ type: "cancel" })) },
+          { guard: "pipelineRuns", target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },
           { target: "cancelled", actions: "noteCancelled" },
         ],
       },

@@ -243,8 +243,11 @@ export interface ConnectOptions {
   readonly directory: string;
   /** The repository that is meant; the state directory is in it when there is no configuration. Default: `directory`. */
   readonly repository?: string;
-  /** `own`: become the owner, or a client when there is one already. `read`: never become the owner. */
-  readonly as: "own" | "read";
+  /**
+   * `own`: become the owner, or a client when there is one already. `read`: never become the owner.
+   * `daemon`: a client of the daemon; one that crashes is started again, one that was stopped is waited for a while.
+   */
+  readonly as: "own" | "read" | "daemon";
   /** Run the scheduler and the sources too (false: only what is claimed explicitly). */
   readonly automation?: boolean;
   /** Take the state directory from an owner that hangs; its writes are refused from then on. */
@@ -262,8 +265,61 @@ export interface LocalTools {
   readonly doctor: (options: { readonly configFile?: string; readonly directory: string }) => Promise<readonly DoctorCheck[]>;
   readonly backup: (options: { readonly configFile?: string; readonly directory: string; readonly to: string }) => Promise<string>;
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
+  readonly daemon: DaemonTools;
   readonly version: string;
   readonly now: () => number;
+}
+
+/** Which factory: as for `connect`. */
+export type FactoryPlace = Pick<ConnectOptions, "configFile" | "directory" | "repository">;
+
+export interface DaemonTools {
+  /** The daemon that runs there, proven by its token; `undefined` when none does. */
+  readonly find: (place: FactoryPlace) => Promise<RunningDaemon | undefined>;
+  /** Owns the state directory, picks up work and serves the gateway, in this process. Rejects when somebody else owns it. */
+  readonly serve: (options: ServeOptions) => Promise<ServedFactory>;
+  /** Starts one in the background and waits until its gateway answers; one that runs already is as good. */
+  readonly launch: (options: LaunchOptions) => Promise<RunningDaemon & { readonly started: boolean }>;
+  /** Waits until a daemon's process, and its lock with it, is gone; false after `patienceMs`. */
+  readonly gone: (daemon: RunningDaemon, patienceMs: number) => Promise<boolean>;
+  /** A factory that owns the state without a gateway: a command, a daemon that starts or ends, or one that hangs. */
+  readonly owner: (place: FactoryPlace) => Promise<{ readonly pid: number; readonly daemon: boolean } | undefined>;
+  readonly logFile: (place: FactoryPlace) => Promise<string>;
+}
+
+export interface RunningDaemon {
+  readonly pid: number;
+  readonly host: string;
+  readonly port: number;
+  /** The port that was asked for; null: whichever is free. */
+  readonly asked: number | null;
+  readonly startedAt: number;
+  readonly startTicks: number | null;
+  readonly log: string;
+  readonly stateDirectory: string;
+}
+
+export interface ServeOptions extends FactoryPlace {
+  /** Instead of `gateway.port`; 0: a free one. */
+  readonly port?: number;
+  /** Lines of the log, as they are written. */
+  readonly echo?: (line: string) => void;
+}
+
+export interface ServedFactory {
+  readonly daemon: RunningDaemon;
+  /** Resolves when it was told to stop by its gateway, or lost its state to another process. */
+  readonly ended: Promise<{ readonly how: "suspend" | "abandon"; readonly lost?: string }>;
+  readonly say: (level: "info" | "warning" | "error", text: string) => void;
+  readonly close: (how: "suspend" | "abandon") => Promise<void>;
+}
+
+export interface LaunchOptions extends FactoryPlace {
+  readonly port?: number;
+  readonly patienceMs: number;
+  /** What it says on its way up. */
+  readonly say?: (text: string) => void;
+  readonly signal?: AbortSignal;
 }
 
 export interface ConfigProblem { readonly file: string; readonly line: number; readonly column: number; readonly key: string; readonly message: string; /** An error when absent; a warning keeps nothing from starting. */ readonly severity?: "error" | "warning"; /** TOML to write instead, when there is one. */ readonly write?: string }

@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
 import { turnHandler } from "../../actors/agent-turn.ts";
 import type { SupervisorEvent } from "../../actors/child.ts";
@@ -8,7 +9,9 @@ import { EffectRunner } from "../../actors/effect-runner.ts";
 import type { Inspection } from "../../actors/inspection.ts";
 import { poller } from "../../actors/poller.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
+import { Seats } from "../../actors/seats.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
+import { messageHandler, Mouths } from "../../actors/turn-mouths.ts";
 import { catalog } from "../../machines/index.ts";
 import { incidentsAddress } from "../../machines/incidents.ts";
 import { intakeAddress } from "../../machines/intake.ts";
@@ -28,6 +31,7 @@ import { Workspaces } from "../ports/workspaces.ts";
 import { ownerInspection } from "./inspection.ts";
 import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
+import { redactedText } from "./secrets.ts";
 import { systemClock } from "./system-clock.ts";
 
 /**
@@ -58,6 +62,7 @@ export interface OwnerOptions {
 }
 
 export interface Owner {
+  readonly seats: Seats;
   readonly host: DurableHost;
   readonly scheduler: Scheduler;
   readonly inspection: Inspection;
@@ -74,7 +79,7 @@ const patience = { strategy: "one_for_one", intensity: { max: 20, withinMs: 60_0
 export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const { store, config, emit } = options;
   const clock = systemClock;
-  const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text });
+  const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text: redactedText(options.redact, text) });
 
   /** Every crash is journaled and said (DESIGN §4). */
   const crashed = (where: string, reason: string): void => {
@@ -90,13 +95,16 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   };
   const agents = new Supervisor({ id: "agents", clock, ...patience, observe: (event) => heard(event, `factory/${event.path}`), onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
   const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
+  const seats = new Seats({ root: join(dirname(options.runsDirectory), "terminals"), clock, onTrouble: (text) => notice("warning", text) });
+  const mouths = new Mouths();
   const handlers = {
     ...workHandlers,
+    "turn.message": messageHandler(mouths),
     turn: turnHandler({
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
-      stillOwner: store.stillOwner,
+      stillOwner: store.stillOwner, seats, mouths,
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });
@@ -169,12 +177,13 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   if (options.automation) scheduler.start();
 
   return {
-    host, scheduler, inspection,
+    host, scheduler, seats, inspection,
     tree: () => root.tree(),
     stop: async (how) => {
       inspection.stop();
       scheduler.stop();
       await runner.drain(how);
+      await seats.close();
       await root.stop();
       await host.stop();
       await runtime.dispose();
@@ -214,13 +223,6 @@ const offerAll = async (source: SourceShape, host: DurableHost, config: Config, 
   }
 };
 
-/** The redaction knows secrets as they stand in JSON. */
-const redactedText = (redact: (json: string) => string, text: string): string => {
-  const json = JSON.stringify(text);
-  const clean = redact(json);
-  return clean === json ? text : String(JSON.parse(clean));
-};
-
 /** One line of an agent's stream, for people. */
 const readable = (event: AgentEvent): string | undefined => {
   switch (event.type) {
@@ -228,10 +230,12 @@ const readable = (event: AgentEvent): string | undefined => {
     case "tool": return event.phase === "start" ? `${event.name} ${event.summary}` : event.ok === false ? `${event.name} failed` : undefined;
     case "question": return `asks: ${event.text}`;
     case "verdict": return `${event.verdict.decision}${event.verdict.feedback === "" ? "" : `: ${event.verdict.feedback}`}`;
+    case "message": return `to ${event.message.to}: ${event.message.text}`;
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
-    case "session": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
+    case "plan": return `plans ${event.plan.tasks.length} task${event.plan.tasks.length === 1 ? "" : "s"}`;
+    case "criteria": case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RunId, WorkItemId } from "./ids.ts";
 import { Stage } from "./stage.ts";
+import { TeamCriteria, TeamDuty, TeamMessage, TeamPlan } from "./team-answers.ts";
 import { Audit, Verdict } from "./verdict.ts";
 
 export const AdapterName = z.enum(["claude", "codex", "responses", "cursor", "hermes", "opencode", "scripted"]);
@@ -29,12 +30,17 @@ export const infraKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimit
 export const Usage = z.object({ inputTokens: z.number(), outputTokens: z.number(), cachedTokens: z.number() });
 export type Usage = z.infer<typeof Usage>;
 
+/** One place of an edit, as the tool was told: lines taken away, lines put there. */
+export interface ToolDiff { readonly path: string; readonly removed: readonly string[]; readonly added: readonly string[]; /** Lines that were cut from both. */ readonly cut: number }
+
 /** What an adapter reads off its CLI's stream: the one vocabulary of pipeline, renderers and progress evidence. */
 export type AgentEvent =
   | { readonly type: "session"; readonly sessionId: string; readonly model?: string }
+  /** The CLI took the prompt that was typed into its screen. */
+  | { readonly type: "prompted" }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "thinking"; readonly text: string }
-  | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string }
+  | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string; /** What an edit takes away and puts in its place; cut to size. */ readonly diff?: ToolDiff }
   /** Tokens of this run so far; cached input is part of the input. Of several such events of a run the last one holds. */
   | { readonly type: "usage"; readonly usage: Usage }
   /** US dollars of this run alone so far (adapters subtract what a resumed session had cost before). Of several the last one holds. */
@@ -42,8 +48,15 @@ export type AgentEvent =
   | { readonly type: "rateLimit"; readonly until: number | null; readonly message: string }
   | { readonly type: "permissionDenied"; readonly tool: string; readonly detail: string }
   | { readonly type: "question"; readonly text: string }
+  /** The agent has taken a message that was sent to its running turn. */
+  | { readonly type: "heard"; readonly id: string; readonly text?: string }
   | { readonly type: "verdict"; readonly verdict: Verdict }
   | { readonly type: "audit"; readonly audit: Audit }
+  /** A team leader's answers. */
+  | { readonly type: "plan"; readonly plan: TeamPlan }
+  | { readonly type: "criteria"; readonly criteria: TeamCriteria }
+  /** What the agent says to another member of its team. */
+  | { readonly type: "message"; readonly message: TeamMessage }
   | { readonly type: "result"; readonly text: string }
   | { readonly type: "failure"; readonly failure: AgentFailure }
   /** A line that is no event of this CLI; kept visible, never fatal by itself. */
@@ -76,6 +89,13 @@ export const TurnRequest = z.object({
   /** No output and no CPU burnt for this long: stalled. */
   stallMs: z.number().int().positive(),
   playbook: z.string().nullable(),
+  /** Name of the team whose member works; none for a pipeline's stage. */
+  team: z.string().nullable().optional(),
+  /** Whose terminal it is; default: the stage. */
+  seat: z.string().optional(),
+  /** Of a team's member: why it works, and on which task. */
+  duty: TeamDuty.optional(),
+  task: z.number().optional(),
 });
 export type TurnRequest = z.infer<typeof TurnRequest>;
 
@@ -96,6 +116,11 @@ export const TurnOutcome = z.object({
   verdict: Verdict.nullable(),
   audit: Audit.nullable(),
   permissionDenials: z.array(z.string()),
+  /** Ids of the messages that the agent has: those of its brief once it had opened its session, and those it took while it worked. */
+  heard: z.array(z.string()).optional(),
+  plan: TeamPlan.nullable().optional(),
+  criteria: TeamCriteria.nullable().optional(),
+  messages: z.array(TeamMessage).optional(),
   /** Processes that outlived the agent and were swept. */
   swept: z.number().int().nonnegative(),
 });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { Stage } from "./stage.ts";
+import { TeamPolicy } from "./team.ts";
 
 /** How one stage runs. */
 export const StagePlan = z.object({
@@ -52,6 +53,8 @@ export const Policy = z.object({
   retryMaxMs: z.number().int().positive(),
   stallMs: z.number().int().positive(),
   progress: ProgressLimits,
+  /** Absent in what an older version took in. */
+  team: TeamPolicy.optional(),
 });
 export type Policy = z.infer<typeof Policy>;
 

@@ -1,19 +1,28 @@
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { WorkItemId } from "./ids.ts";
+import { PlannedTask } from "./team-answers.ts";
 
 /** Names of teams and members go into addresses, branches and terminals: generated or checked, never free text. */
 export const TeamName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,29}$/, "a team's name is 1 to 30 of a-z, 0-9 and -, and begins with a letter or digit");
 export type TeamName = z.infer<typeof TeamName>;
 
-/** A task as a plan gives it. */
-export const PlannedTask = z.strictObject({
-  title: z.string().min(1).max(200),
-  description: z.string().max(20_000).default(""),
-  /** 1-based numbers of earlier tasks of the same plan. */
-  dependsOn: z.array(z.int().positive()).default([]),
+/** What the team lane needs from the configuration, fixed when the item is taken in. */
+export const TeamPolicy = z.object({
+  workers: z.int().min(1).max(20),
+  leaseMs: z.int().positive(),
+  /** How often work is sent back before the team is exhausted. */
+  maxFixes: z.int().nonnegative(),
+  /** Restarts of one member within a time; beyond them it is down. */
+  memberRestarts: z.object({ max: z.int().nonnegative(), withinMs: z.int().positive() }),
+  /** Claims of one task before it is failed. */
+  taskAttempts: z.int().positive(),
 });
-export type PlannedTask = z.infer<typeof PlannedTask>;
+export type TeamPolicy = z.infer<typeof TeamPolicy>;
+export const defaultTeamPolicy: TeamPolicy = { workers: 3, leaseMs: 900_000, maxFixes: 3, memberRestarts: { max: 3, withinMs: 600_000 }, taskAttempts: 3 };
+
+/** More workers than this no leader follows, and no two cores run. */
+export const mostWorkers = 20;
 
 /** What `team init` asks for. */
 export const TeamSpec = z.object({

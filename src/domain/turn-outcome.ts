@@ -10,9 +10,10 @@
  * 6. a `result`: `completed` with the last text;
  * 7. exit 0 and none of these: `noResult`.
  *
- * Of verdicts and audits the last one counts. `usage` and `cost` state the run's total so far, so the last one counts too and nothing is added up twice.
+ * Of verdicts, audits, plans and criteria the last one counts; of messages the first few. `usage` and `cost` state the run's total so far, so the last one counts too and nothing is added up twice.
  */
 import type { AgentEvent, AgentFailure, RunExit, TurnOutcome, TurnRequest, Usage } from "./agent.ts";
+import type { TeamCriteria, TeamMessage, TeamPlan } from "./team-answers.ts";
 
 export interface Tally {
   readonly turn: Pick<TurnRequest, "runId" | "sessionId" | "sessionCostUsd">;
@@ -21,10 +22,14 @@ export interface Tally {
   readonly costUsd: number;
   readonly verdict: TurnOutcome["verdict"];
   readonly audit: TurnOutcome["audit"];
+  readonly plan: TeamPlan | null;
+  readonly criteria: TeamCriteria | null;
+  readonly messages: readonly TeamMessage[];
   readonly permissionDenials: readonly string[];
   readonly failure: AgentFailure | null;
   readonly question: string | null;
   readonly result: string | null;
+  readonly heard: readonly string[];
 }
 
 /** What the owner knows when the stream is over. `stopped`: the owner ended the turn, and why. */
@@ -35,8 +40,8 @@ export interface TurnEnd {
 }
 
 export const begin = (turn: Tally["turn"]): Tally => ({
-  turn, sessionId: turn.sessionId, usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 }, costUsd: 0, verdict: null, audit: null,
-  permissionDenials: [], failure: null, question: null, result: null,
+  turn, sessionId: turn.sessionId, usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 }, costUsd: 0, verdict: null, audit: null, plan: null, criteria: null, messages: [],
+  permissionDenials: [], failure: null, question: null, result: null, heard: [],
 });
 
 export const push = (tally: Tally, event: AgentEvent): Tally => {
@@ -46,11 +51,15 @@ export const push = (tally: Tally, event: AgentEvent): Tally => {
     case "cost": return { ...tally, costUsd: Math.max(0, event.usd) };
     case "verdict": return { ...tally, verdict: event.verdict };
     case "audit": return { ...tally, audit: event.audit };
+    case "plan": return { ...tally, plan: event.plan };
+    case "criteria": return { ...tally, criteria: event.criteria };
+    case "message": return tally.messages.length < mostMessages ? { ...tally, messages: [...tally.messages, event.message] } : tally;
     case "permissionDenied": return { ...tally, permissionDenials: [...tally.permissionDenials, event.detail === "" ? event.tool : `${event.tool}: ${event.detail}`] };
     case "failure": return { ...tally, failure: tally.failure ?? event.failure };
     case "question": return { ...tally, question: event.text };
     case "result": return { ...tally, result: event.text };
-    case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
+    case "heard": return tally.heard.includes(event.id) ? tally : { ...tally, heard: [...tally.heard, event.id] };
+    case "prompted": case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
   }
 };
 
@@ -60,6 +69,9 @@ export const describeCrash = (exit: RunExit): string | undefined => {
   if (exit.signal !== null) return `the agent process was ended by ${exit.signal}`;
   return exit.code === 0 ? undefined : `the agent process exited with ${exit.code}`;
 };
+
+/** Of one turn; more than a few is chatter. */
+export const mostMessages = 10;
 
 const ending = (tally: Tally, { exit, stopped }: TurnEnd): TurnOutcome["ended"] => {
   const failed = (failure: AgentFailure): TurnOutcome["ended"] => ({ how: "failed", failure });
@@ -80,6 +92,7 @@ export const finish = (tally: Tally, end: TurnEnd): TurnOutcome => {
   const before = turn.sessionId !== null && sessionId === turn.sessionId ? turn.sessionCostUsd : 0;
   return {
     runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage, verdict, audit,
-    permissionDenials: [...tally.permissionDenials], swept: end.swept,
+    permissionDenials: [...tally.permissionDenials], swept: end.swept, ...(tally.heard.length === 0 ? {} : { heard: [...tally.heard] }),
+    ...(tally.plan === null ? {} : { plan: tally.plan }), ...(tally.criteria === null ? {} : { criteria: tally.criteria }), ...(tally.messages.length === 0 ? {} : { messages: [...tally.messages] }),
   };
 };

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
+import { MessageState } from "./message.ts";
 import { ProgressLimits } from "./policy.ts";
 import { Stage } from "./stage.ts";
+import { memberStates } from "./team.ts";
 import { BlockedReason, WorkItemKind, WorkItemStatus } from "./work-item.ts";
 
 /** What clients see of a work item actor; the store keeps it beside the journal. Titles are cut for display here, whole in the journal. */
@@ -60,6 +62,10 @@ export const PipelineView = z.object({
   costUsd: z.number(),
   rule: z.string(),
   reason: z.string(),
+  /** What people said to the agents, oldest first; texts are cut for display. */
+  messages: z.array(z.object({ id: z.string(), text: z.string(), to: Stage.nullable(), state: MessageState })).optional(),
+  /** The stages that this pipeline has agents for. */
+  stages: z.array(Stage).optional(),
 });
 export type PipelineView = z.infer<typeof PipelineView>;
 
@@ -80,6 +86,12 @@ export const StageView = z.object({
   costUsd: z.number(),
 });
 export type StageView = z.infer<typeof StageView>;
+
+export const MemberView = z.object({
+  name: z.string(), role: z.enum(["leader", "worker"]), state: z.enum(memberStates), adapter: z.string(), task: z.number().nullable(), iteration: z.number(), turns: z.number(), restarts: z.number(), costUsd: z.number(),
+  branch: z.string().nullable(), worktree: z.string().nullable(), retryAt: z.number().nullable(), reason: z.string(), since: z.number(), question: z.string().nullable(),
+});
+export type MemberView = z.infer<typeof MemberView>;
 
 export const ProgressView = z.object({ state: z.string(), rule: z.string(), says: z.string(), facts: z.record(z.string(), z.unknown()), limits: ProgressLimits });
 export type ProgressView = z.infer<typeof ProgressView>;

@@ -28,6 +28,11 @@ const documented: readonly (readonly [string, readonly string[]])[] = [
   ["why", ["<id>"]],
   ["log", ["--follow", "--verbose"]],
   ["tree", []],
+  ["start", ["--foreground", "--port"]],
+  ["stop", ["--keep-agents", "--timeout"]],
+  ["restart", ["--port", "--timeout"]],
+  ["status", []],
+  ["logs", ["[address]", "-f, --follow", "--lines"]],
   ["doctor", []],
   ["store", ["backup", "restore"]],
   ["store backup", ["<file>"]],
@@ -76,13 +81,6 @@ describe("the command line", { timeout: 240_000 }, () => {
       expect(done.stderr).toMatch(/^enact-factory: /);
       expect(done.stderr).not.toContain("    at ");
     }
-  });
-
-  test("exec without --local says what to write instead and exits 2", async () => {
-    await using room = makeRoom();
-    const done = await room.cli(["exec", "Fix it", "--path", "repo"]);
-    expect(done.exitCode).toBe(2);
-    expect(done.stderr).toContain("enact-factory exec 'Fix it' --local --path repo");
   });
 
   test("no arguments print the help, with or without a terminal", async () => {

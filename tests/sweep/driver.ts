@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { Effect } from "effect";
 import { composePorts } from "../../src/daemon/ports.ts";
-import { settingFor } from "../../src/daemon/connect.ts";
+import { settingFor } from "../../src/daemon/setting.ts";
 import { openScoped, startOwner } from "../../src/daemon/owner.ts";
 import { policyFor } from "../../src/daemon/policy.ts";
 import { factoryHash } from "../../src/config/state-directory.ts";

@@ -1,0 +1,47 @@
+import { unfinished } from "../src/domain/board.ts";
+import { isLiving, memberOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
+import { allDone, holds, isSettled, planProblem } from "./team-work.ts";
+
+/** The guards of the team chart. Those `mayFix…` stand before their namesakes in the chart and ask for a fix that is left. */
+interface Asked { readonly context: TeamContext; readonly event: TeamEvent }
+
+const mayFix = ({ fixes, limits }: TeamContext): boolean => fixes < limits.maxFixes;
+const isCurrent = ({ context, event }: Asked): boolean => event.type === "member.answered" && context.duty !== null && context.duty.given && event.token === context.duty.token;
+const decides = (decision: "approve" | "revise" | "reject") => (asked: Asked): boolean => isCurrent(asked) && asked.event.type === "member.answered" && asked.event.verdict?.decision === decision;
+const hasNewFailures = ({ event }: Asked): boolean => event.type === "verify.done" && event.report.newFailures.length > 0;
+const workerLives = (context: TeamContext): boolean => workersOf(context).some(isLiving);
+const living = ({ context, event }: Asked): boolean => { const known = event.type === "team.remove" ? memberOf(context, event.member) : undefined; return known !== undefined && isLiving(known) && known.state !== "draining"; };
+/** Nobody is left to come, and nothing of the team's own is under way. */
+const empty = ({ members, merging, checking }: TeamContext): boolean => !members.some(isLiving) && merging === null && !checking;
+
+export const teamGuards = {
+  /** Of somebody this team does not have, or who has left: it changes nothing. */
+  ofStranger: ({ context, event }: Asked) => { const known = "member" in event ? memberOf(context, event.member) : undefined; return known === undefined || !isLiving(known); },
+  hasTasks: ({ context }: Asked) => context.planned.length > 0,
+  needsCriteria: ({ context }: Asked) => context.spec.tasks.length === 0 && context.planned.some(({ acceptance }) => acceptance.length === 0),
+  staleAnswer: (asked: Asked) => !isCurrent(asked),
+  usablePlan: ({ event }: Asked) => event.type === "member.answered" && event.plan !== null && planProblem(event.plan.tasks) === "",
+  criteria: ({ context, event }: Asked) => event.type === "member.answered" && event.criteria !== null && event.criteria.criteria.every(({ task }) => task <= context.planned.length),
+  mayReask: ({ context }: Asked) => context.duty !== null && context.duty.asked < 2,
+  approves: decides("approve"),
+  rejects: decides("reject"),
+  mayFixReview: (asked: Asked) => decides("revise")(asked) && mayFix(asked.context),
+  revises: decides("revise"),
+  renews: ({ context, event }: Asked) => event.type === "member.renew" && holds(context.board, event),
+  nothingDone: ({ context }: Asked) => allDone(context) && context.head === context.workspace?.base,
+  /** Its answer is awaited. */
+  merges: ({ context }: Asked) => context.merging !== null,
+  allDone: ({ context }: Asked) => allDone(context),
+  mayFixGivenUp: ({ context }: Asked) => isSettled(context) && mayFix(context),
+  givenUp: ({ context }: Asked) => isSettled(context),
+  noWorkers: ({ context }: Asked) => !workerLives(context),
+  leaderDown: ({ context }: Asked) => { const leader = memberOf(context, "leader"); return leader !== undefined && !isLiving(leader); },
+  mayFixChecks: (asked: Asked) => hasNewFailures(asked) && mayFix(asked.context),
+  newFailures: hasNewFailures,
+  /** A leader, the last worker and strangers cannot be sent away. */
+  mayRemove: (asked: Asked) => living(asked) && asked.event.type === "team.remove" && memberOf(asked.context, asked.event.member)?.role === "worker" && workersOf(asked.context).filter((each) => isLiving(each) && each.state !== "draining").length > 1,
+  forced: ({ event }: Asked) => event.type === "team.shutdown" && event.force,
+  /** The gate: open tasks keep a team from being shut down without force. */
+  gated: ({ context }: Asked) => unfinished(context.board).length > 0,
+  ends: ({ context }: Asked, params: { readonly as: NonNullable<TeamContext["ending"]> }) => empty(context) && context.ending === params.as,
+};

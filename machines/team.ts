@@ -1,0 +1,306 @@
+import { assign, enqueueActions, setup } from "xstate";
+import { emptyBoard, unfinished } from "../src/domain/board.ts";
+import { passed } from "../src/domain/check.ts";
+import { emptyMailbox } from "../src/domain/mailbox.ts";
+import { defaultTeamPolicy } from "../src/domain/team.ts";
+import { chartOptions, hostActions } from "./durable.ts";
+import { type PipelineEnded, type PipelineFailure, type PipelineInput, required } from "./pipeline-context.ts";
+import { memberOf, specOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
+import { teamGuards } from "./team-guards.ts";
+import * as work from "./team-work.ts";
+
+/**
+ * The collective operator of lane `team`: a leader that plans and judges, workers that claim tasks, and one branch their work is merged into.
+ *
+ * I1 Work reaches the team's branch only by evidence under a valid claim, one merge at a time, in order. I2 Entering `fix` counts; beyond the cap
+ * the team is exhausted, which never reads as done. I3 Done means: every task done, no new failures of the checks, and the leader's verdict.
+ * I4 Every member is awaited before the team ends, and so is what it has under way itself. I5 Every death is an event, and a letter to the leader.
+ * I6 A shutdown is refused while tasks are open, unless forced. I7 A question of any member reaches the item, one at a time, and its answer that member.
+ * I8 Only a team that has a leader and a worker goes on.
+ */
+type Args = { readonly context: TeamContext; readonly event: TeamEvent };
+
+/** A step of team-work.ts as an action: what it changes, and what it asks of the host. */
+const acting = (step: (args: Args) => work.Step) => enqueueActions<TeamContext, TeamEvent, undefined, TeamEvent, never, never, never, never, never>(({ context, event, enqueue }) => {
+  const { context: next, asked } = step({ context, event });
+  enqueue.assign(next);
+  // Each is one of the four host actions; the helper's own type cannot name them.
+  for (const each of asked) enqueue(each as never);
+});
+const changing = (change: (args: Args) => TeamContext) => assign<TeamContext, TeamEvent, undefined, TeamEvent, never>((args) => change(args));
+
+const infraKinds = { infra: "infra", crash: "infra", auth: "auth", environment: "environment" } as const satisfies Record<string, PipelineFailure>;
+
+const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
+  type: "tell" as const,
+  params: ({ context: c }: Args) => {
+    const event: PipelineEnded = {
+      type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.fixes + 1, checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
+    };
+    return { to: c.owner, event: { ...event } };
+  },
+});
+
+const askLeader = (kind: "plan" | "criteria" | "verdict") => ({ type: "askLeader" as const, params: { kind } });
+const endAs = (outcome: PipelineEnded["outcome"], failure: PipelineFailure | null = null) => ({ type: "endAs" as const, params: { outcome, failure } });
+const note = (text: string) => ({ type: "note" as const, params: { text } });
+const stale = { guard: "ofStranger" } as const;
+
+/** When the board has nothing open any more, and when nobody is left who could do it. */
+const whenSettled = [
+  { guard: "nothingDone", target: "#team.draining", actions: ["noteNothing", endAs("failed", "work")] },
+  { guard: "allDone", target: "verify" },
+  { guard: "mayFixGivenUp", target: "fix", reenter: true, actions: ["countFix", "putFailedAgain"] },
+  { guard: "givenUp", target: "#team.draining", actions: ["noteGivenUp", endAs("exhausted", "cap")] },
+  { guard: "noWorkers", target: "#team.draining", actions: ["noteNoWorkers", endAs("failed")] },
+] as const;
+
+export const teamMachine = setup({
+  types: {} as { context: TeamContext; events: TeamEvent; input: PipelineInput },
+  actions: {
+    ...hostActions,
+    takeWorkspace: assign(({ event }) => (event.type === "workspace.ready" ? { workspace: event.workspace } : {})),
+    takeStart: assign(({ event }) => (event.type === "workspace.committed" ? { head: event.head } : {})),
+    gather: acting(({ context, event }) => work.gather(context, event.at)),
+    carryOn: acting(({ context, event }) => work.carryOn(context, event.at)),
+    note: assign(({ context, event }, params: { readonly text: string }) => ({ events: work.noted(context, event.at, params.text).events })),
+    askLeader: assign(({ context }, params: { readonly kind: "plan" | "criteria" | "verdict" }) => work.dutyPut(context, params.kind)),
+    askAgain: changing(({ context, event }) => work.dutyPutAgain(context, whyAgain(context, event))),
+    takePlan: changing(({ context, event }) => (event.type === "member.answered" && event.plan ? work.planTaken(work.dutyDone(context), event.plan.tasks) : context)),
+    takeCriteria: changing(({ context, event }) => {
+      if (event.type !== "member.answered") return context;
+      const given = new Map(event.criteria?.criteria.map(({ task, acceptance }) => [task, acceptance]));
+      return { ...work.dutyDone(context), planned: context.planned.map((task, n) => ({ ...task, acceptance: given.get(n + 1) ?? task.acceptance })) };
+    }),
+    takeVerdict: changing(({ context, event }) => (event.type === "member.answered" ? { ...work.dutyDone(context), summary: event.text.slice(0, 4_000) } : context)),
+    putReview: changing(({ context, event }) => (event.type === "member.answered" && event.verdict ? work.reviewPut(context, event.verdict.feedback, event.verdict.findings) : context)),
+    putBoard: changing(({ context }) => work.boardPut(context)),
+    putFailedAgain: changing(({ context }) => work.failedPutAgain(context)),
+    putChecks: changing(({ context }) => work.checksPut(context)),
+    countFix: assign(({ context }) => ({ fixes: context.fixes + 1 })),
+    // What members tell.
+    takeReady: changing(({ context, event }) => (event.type === "member.ready" ? work.ready(context, event) : context)),
+    takeBegan: changing(({ context, event }) => (event.type === "member.began" ? work.began(context, event) : context)),
+    takeTurn: acting(({ context, event }) => (event.type === "member.turn" ? work.turned(context, event) : { context, asked: [] })),
+    takeRenewal: changing(({ context, event }) => (event.type === "member.renew" ? work.renewed(context, event) : context)),
+    refuseRenewal: acting(({ context, event }) => ({ context, asked: event.type === "member.renew" ? [work.say(context, event.member, { type: "member.revoked", task: event.task, token: event.token })] : [] })),
+    takeEvidence: acting(({ context, event }) => (event.type === "member.evidence" ? work.evidenced(context, event) : { context, asked: [] })),
+    takeFailed: acting(({ context, event }) => (event.type === "member.failed" ? work.taskFailed(context, event) : { context, asked: [] })),
+    takeDeclined: changing(({ context, event }) => (event.type === "member.declined" ? work.declined(context, event) : context)),
+    takeDeath: acting(({ context, event }) => (event.type === "member.died" ? work.died(context, event) : { context, asked: [] })),
+    takeLeave: acting(({ context, event }) => (event.type === "member.ended" ? work.leftTeam(context, event) : { context, asked: [] })),
+    takeQuestion: acting(({ context, event }) => (event.type === "member.asks" ? work.asks(context, event) : { context, asked: [] })),
+    passAnswer: acting(({ context, event }) => (event.type === "answer" ? work.answered(context, event.text) : { context, asked: [] })),
+    putQuestion: acting(({ context }) => ({ context, asked: work.putQuestion(context) })),
+    takeMerge: acting(({ context, event }) => (event.type === "workspace.merged" ? work.mergeTaken(context, event) : { context, asked: [] })),
+    takeConflict: acting(({ context, event }) => (event.type === "workspace.conflicted" ? work.conflictTaken(context, event) : { context, asked: [] })),
+    lapse: acting(({ context, event }) => work.lapsed(context, event.at)),
+    takeMessage: acting(({ context, event }) => (event.type === "team.message" ? work.posted(context, { id: event.id, from: "you", to: event.to, text: event.text }) : { context, asked: [] })),
+    addMember: acting(({ context, event }) => (event.type === "team.add" ? work.added(context, event) : { context, asked: [] })),
+    removeMember: acting(({ context, event }) => (event.type === "team.remove" ? work.removed(context, event) : { context, asked: [] })),
+    noteGate: assign(({ context, event }) => ({ events: work.noted(context, event.at, `the shutdown was refused: open are ${unfinished(context.board).slice(0, 10).map(({ id, title }) => `task ${id} (${title})`).join(", ")}`).events })),
+    // The whole.
+    beginChecks: assign({ checking: true }),
+    takeChecks: assign(({ context, event }) => (event.type === "verify.done" ? {
+      checking: false, checks: { base: passed(event.report.base.results), head: passed(event.report.head.results) }, newFailures: event.report.newFailures.slice(0, 50),
+      warnings: [...new Set([...context.warnings, ...event.report.warnings])].slice(-20),
+    } : {})),
+    noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { merging: null, checking: false, reason: event.mend ? `${event.message} (${event.mend})` : event.message, failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const } : {})),
+    forgetEffect: assign({ merging: null, checking: false }),
+    noteNoPlan: assign(({ context, event }) => ({ reason: `the leader gave no usable plan: ${whyAgain(context, event)}` })),
+    noteNoVerdict: assign({ reason: "the leader gave no valid verdict, twice" }),
+    noteReview: assign(({ event }) => (event.type === "member.answered" && event.verdict ? { reason: `${event.verdict.decision === "reject" ? "rejected in review" : "the review still asks for changes"}: ${event.verdict.feedback}` } : {})),
+    noteNothing: assign({ reason: "every task is done, and nothing in the repository changed" }),
+    noteGivenUp: assign(({ context }) => ({ reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; given up: ${context.board.tasks.filter(({ state, replacedBy }) => state === "failed" && replacedBy === null).map(({ id, reason }) => `task ${id} (${reason})`).join("; ").slice(0, 500)}` })),
+    noteChecks: assign(({ context }) => ({ reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; the checks still fail: ${context.newFailures.slice(0, 3).join("; ")}` })),
+    noteNoWorkers: assign(({ context }) => { const last = workersOf(context).toSorted((a, b) => a.since - b.since).at(-1); return { reason: `no worker is left: ${last?.name ?? "none"}: ${last?.reason || "it left"}`, failure: infraKinds[last?.failure ?? "crash"] }; }),
+    noteLeaderDown: assign(({ context }) => { const leader = memberOf(context, "leader"); return { reason: `the leader is down: ${leader?.reason ?? ""}`, failure: infraKinds[leader?.failure ?? "crash"] }; }),
+    noteCancelled: assign({ reason: "cancelled", failure: null, force: true }),
+    noteShutdown: assign(({ event }) => ({ reason: "shut down", force: event.type === "team.shutdown" && event.force })),
+    force: assign({ force: true }),
+    endAs: assign(({ context }, params: { readonly outcome: PipelineEnded["outcome"]; readonly failure: PipelineFailure | null }) => ({ ending: params.outcome, ...(params.failure === null ? {} : { failure: params.failure }), ...(params.outcome === "done" ? { reason: "" } : {}),
+      // Who fails has no use for what is still being done; it is kept all the same.
+      force: context.force || params.outcome === "failed" || params.outcome === "exhausted", asking: [], duty: null,
+    })),
+    closeBoard: changing(({ context }) => (context.ending === "done" ? context : work.boardClosed(context))),
+    dismiss: acting(({ context }) => work.dismissed(context)),
+    summarise: assign(({ context }) => (context.summary === "" ? { summary: context.board.tasks.flatMap(({ id, title, evidence, state }) => (state === "done" && evidence ? [`${id}. ${title}: ${evidence.summary}`] : [])).join("\n").slice(0, 4_000) } : {})),
+  },
+  guards: teamGuards,
+}).createMachine({
+  id: "team",
+  options: chartOptions,
+  context: ({ input }) => {
+    const spec = specOf(input);
+    return {
+      ...input, spec, limits: input.policy.team ?? defaultTeamPolicy, workspace: null, head: "", members: [], planned: spec.tasks, board: emptyBoard, mailbox: emptyMailbox, queue: [], merging: null, checking: false, duty: null, duties: 0, fixes: 0,
+      checks: null, newFailures: input.failing, asking: [], lapse: null, letters: 0, events: [], costUsd: 0, summary: "", warnings: [], ending: null, force: false, reason: "", failure: null,
+    };
+  },
+  initial: "preparing",
+  states: {
+    preparing: {
+      initial: "worktree",
+      states: {
+        worktree: {
+          entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.prepare", item: c.item.id, attempt: c.lineage, repository: c.item.repository, baseRef: c.policy.baseRef }) },
+          on: { "workspace.ready": { target: "branch", actions: "takeWorkspace" } },
+        },
+        /** Where the branch stands: an earlier attempt may have come far. */
+        branch: {
+          entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.commit", item: c.item.id, workspace: required(c.workspace), message: `${c.item.id}: what was left in the worktree` }) },
+          on: { "workspace.committed": { target: "#team.alive", actions: ["takeStart", "gather"] } },
+        },
+      },
+      on: {
+        "effect.failed": { target: "draining", actions: ["noteEffect", endAs("failed")] },
+        cancel: { target: "stopping", actions: "noteCancelled" },
+        "team.shutdown": { target: "stopping", actions: "noteShutdown" },
+      },
+    },
+    /** Ended before it began: what prepares the worktree is awaited. */
+    stopping: {
+      entry: endAs("cancelled"),
+      on: {
+        "workspace.ready": { target: "draining", actions: "takeWorkspace" },
+        "workspace.committed": "draining",
+        "effect.failed": "draining",
+      },
+    },
+    alive: {
+      initial: "plan",
+      on: {
+        "member.ready": [stale, { actions: ["takeReady", "carryOn"] }],
+        "member.began": [stale, { actions: "takeBegan" }],
+        "member.turn": [stale, { actions: "takeTurn" }],
+        "member.renew": [stale, { guard: "renews", actions: ["takeRenewal", "carryOn"] }, { actions: "refuseRenewal" }],
+        "member.evidence": [stale, { actions: ["takeEvidence", "carryOn"] }],
+        "member.failed": [stale, { actions: ["takeFailed", "carryOn"] }],
+        "member.declined": [stale, { actions: ["takeDeclined", "carryOn"] }],
+        "member.died": [stale, { actions: ["takeDeath", "carryOn", "putQuestion"] }],
+        "member.ended": [stale, { actions: ["takeLeave", "carryOn", "putQuestion"] }],
+        "member.asks": [stale, { actions: "takeQuestion" }],
+        answer: { actions: "passAnswer" },
+        "alarm.lease": { actions: ["lapse", "carryOn", "putQuestion"] },
+        "workspace.merged": { guard: "merges", actions: ["takeMerge", "carryOn"] },
+        "workspace.conflicted": { guard: "merges", actions: ["takeConflict", "carryOn"] },
+        "effect.failed": { target: "draining", actions: ["noteEffect", endAs("failed")] },
+        "team.message": { actions: "takeMessage" },
+        "team.add": { actions: "addMember" },
+        "team.remove": [{ guard: "mayRemove", actions: "removeMember" }, { actions: note("nobody was removed: only a worker that is not the last one can be") }],
+        "team.shutdown": [
+          { guard: "forced", target: "draining", actions: ["noteShutdown", endAs("cancelled")] },
+          { guard: "gated", actions: "noteGate" },
+          { guard: "allDone", target: "draining", actions: ["noteShutdown", endAs("done")] },
+          { target: "draining", actions: ["noteShutdown", endAs("cancelled")] },
+        ],
+        cancel: { target: "draining", actions: ["noteCancelled", endAs("cancelled")] },
+      },
+      always: { guard: "leaderDown", target: "draining", actions: ["noteLeaderDown", endAs("failed")] },
+      states: {
+        plan: {
+          initial: "deciding",
+          states: {
+            deciding: { always: [{ guard: "hasTasks", target: "#team.alive.prd", actions: note("no plan was asked for: the tasks were given") }, { target: "asking" }] },
+            asking: { entry: [askLeader("plan"), "carryOn"] },
+          },
+          on: {
+            "member.answered": [
+              { guard: "staleAnswer" },
+              { guard: "usablePlan", target: "prd", actions: ["takePlan", note("the leader gave a plan")] },
+              { guard: "mayReask", actions: ["askAgain", "carryOn"] },
+              { target: "#team.draining", actions: ["noteNoPlan", endAs("failed", "work")] },
+            ],
+          },
+        },
+        prd: {
+          initial: "deciding",
+          states: {
+            deciding: { always: [{ guard: "needsCriteria", target: "asking" }, { target: "#team.alive.exec", actions: note("no criteria were asked for: the tasks have them, or were given as they are") }] },
+            asking: { entry: [askLeader("criteria"), "carryOn"] },
+          },
+          on: {
+            "member.answered": [
+              { guard: "staleAnswer" },
+              { guard: "criteria", target: "exec", actions: ["takeCriteria", note("the leader gave acceptance criteria")] },
+              { guard: "mayReask", actions: ["askAgain", "carryOn"] },
+              { target: "exec", actions: ["takeCriteria", note("the leader gave no usable criteria; the tasks stand as they are")] },
+            ],
+          },
+        },
+        exec: {
+          entry: ["putBoard", "carryOn"],
+          always: whenSettled,
+        },
+        verify: {
+          initial: "checks",
+          states: {
+            checks: {
+              entry: ["beginChecks", { type: "effect", params: ({ context: c }) => ({ kind: "verify", repository: c.item.repository, base: required(c.workspace).base, head: c.head }) }],
+              on: {
+                "verify.done": [
+                  { guard: "mayFixChecks", target: "#team.alive.fix", actions: ["takeChecks", "countFix", "putChecks"] },
+                  { guard: "newFailures", target: "#team.draining", actions: ["takeChecks", "noteChecks", endAs("exhausted", "cap")] },
+                  { target: "verdict", actions: "takeChecks" },
+                ],
+              },
+            },
+            verdict: {
+              entry: [askLeader("verdict"), "carryOn"],
+              on: {
+                "member.answered": [
+                  { guard: "staleAnswer" },
+                  { guard: "approves", target: "#team.draining", actions: ["takeVerdict", endAs("done")] },
+                  { guard: "rejects", target: "#team.draining", actions: ["takeVerdict", "noteReview", endAs("failed", "rejected")] },
+                  { guard: "mayFixReview", target: "#team.alive.fix", actions: ["takeVerdict", "countFix", "putReview"] },
+                  { guard: "revises", target: "#team.draining", actions: ["takeVerdict", "noteReview", endAs("exhausted", "cap")] },
+                  { guard: "mayReask", actions: ["askAgain", "carryOn"] },
+                  { target: "#team.draining", actions: ["noteNoVerdict", endAs("failed", "work")] },
+                ],
+              },
+            },
+          },
+        },
+        /** Entered only with something to mend on the board (I2). */
+        fix: {
+          entry: "carryOn",
+          always: whenSettled,
+        },
+      },
+    },
+    /** I4: what runs may finish, unless it is forced; what everybody did is kept. */
+    draining: {
+      entry: ["closeBoard", "dismiss", "summarise", { type: "alarm", params: { name: "lease", at: null } }],
+      on: {
+        "member.turn": [stale, { actions: "takeTurn" }],
+        "member.ended": [stale, { actions: "takeLeave" }],
+        "workspace.merged": { guard: "merges", actions: "takeMerge" },
+        "workspace.conflicted": { actions: "forgetEffect" },
+        "verify.done": { actions: "forgetEffect" },
+        "effect.failed": { actions: "forgetEffect" },
+        cancel: { actions: ["noteCancelled", endAs("cancelled"), "dismiss"] },
+        "team.shutdown": { guard: "forced", actions: ["force", "dismiss"] },
+      },
+      always: [
+        { guard: { type: "ends", params: { as: "done" } }, target: "done" },
+        { guard: { type: "ends", params: { as: "cancelled" } }, target: "cancelled" },
+        { guard: { type: "ends", params: { as: "exhausted" } }, target: "exhausted" },
+        { guard: { type: "ends", params: { as: "failed" } }, target: "failed" },
+      ],
+    },
+    done: { type: "final", entry: tellEnded("done") },
+    failed: { type: "final", entry: tellEnded("failed") },
+    cancelled: { type: "final", entry: tellEnded("cancelled") },
+    exhausted: { type: "final", entry: tellEnded("exhausted") },
+  },
+});
+
+/** Why the leader's answer cannot be used. */
+function whyAgain(context: TeamContext, event: TeamEvent): string {
+  if (event.type !== "member.answered" || !context.duty) return "";
+  switch (context.duty.kind) {
+    case "plan": return event.plan === null ? "your last answer carried no valid plan" : `your last plan cannot be followed: ${work.planProblem(event.plan.tasks)}`;
+    case "criteria": return event.criteria === null ? "your last answer carried no valid criteria" : "your last criteria name tasks that are not there";
+    case "verdict": return "your last answer carried no valid verdict";
+  }
+}
