@@ -77,7 +77,7 @@ export const ActorDetail: z.ZodType<contract.ActorDetail> = actorSummary.extend(
   definition: z.unknown(), value: z.unknown(), context: z.unknown(), transitions: z.array(z.object({ seq: z.number(), at, event: z.string(), from: z.unknown(), to: z.unknown() })),
 });
 export const InspectionEvent: z.ZodType<contract.InspectionEvent> = z.looseObject({
-  type: z.enum(["@xstate.actor", "@xstate.event", "@xstate.snapshot", "@xstate.microstep"]), sessionId: z.string(), rootId: z.string(), createdAt: z.string(), id: z.string(), _version: z.string(),
+  type: z.enum(["@xstate.actor", "@xstate.event", "@xstate.snapshot", "@xstate.microstep"]), sessionId: z.string(), rootId: z.string(), createdAt: z.string(), id: z.string(), _version: z.string(), dropped: z.number().optional(),
 });
 
 export const LiveChange: z.ZodType<contract.LiveChange> = z.discriminatedUnion("type", [

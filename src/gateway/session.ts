@@ -40,9 +40,11 @@ export interface SessionOptions {
 }
 
 interface Watched { readonly address: string; stop: () => void; /** Bytes were dropped: it needs a keyframe. */ stale: boolean }
-interface Inspected { stop: () => void; events: InspectionEvent[]; bytes: number; dropped: number }
+/** `full`: the inspector waits until what is held was sent; it keeps the last step of each chart meanwhile. */
+interface Inspected { stop: () => void; events: InspectionEvent[]; bytes: number; dropped: number; full: PromiseWithResolvers<void> | undefined }
 
 const eventsPerMessage = 262_144;
+/** From here on the inspector waits; twice as much is never held, whoever tells. */
 const inspectionBytes = 262_144;
 const now = (): number => performance.now();
 
@@ -250,17 +252,18 @@ export class Session {
     this.#inspections.get(inspection)?.stop();
     this.#inspections.delete(inspection);
     if (this.#inspections.size >= limits.inspections) return this.#refused("inspect", { inspection }, new ClientProblem(`more than ${limits.inspections} inspections at once`, "stop some first"));
-    const inspected: Inspected = { stop: () => {}, events: [], bytes: 0, dropped: 0 };
+    const inspected: Inspected = { stop: () => {}, events: [], bytes: 0, dropped: 0, full: undefined };
     this.#inspections.set(inspection, inspected);
     try {
       inspected.stop = client.inspect(address === undefined ? {} : { address }, (event) => {
         const size = JSON.stringify(event).length;
-        if (inspected.bytes + size > inspectionBytes) inspected.dropped++;
+        if (inspected.bytes + size > 2 * inspectionBytes) inspected.dropped++;
         else {
           inspected.events.push(event);
           inspected.bytes += size;
         }
         this.#soon();
+        return inspected.bytes < inspectionBytes ? undefined : (inspected.full ??= Promise.withResolvers<void>()).promise;
       });
     } catch (error) {
       this.#inspections.delete(inspection);
@@ -306,7 +309,8 @@ export class Session {
     for (const [inspection, inspected] of this.#inspections) {
       if (inspected.events.length === 0 && inspected.dropped === 0) continue;
       this.#say({ type: "inspection", inspection, dropped: inspected.dropped, events: inspected.events.map((event) => ({ ...event })) });
-      Object.assign(inspected, { events: [], bytes: 0, dropped: 0 });
+      inspected.full?.resolve();
+      Object.assign(inspected, { events: [], bytes: 0, dropped: 0, full: undefined });
     }
     // What was dropped is made up for only when what was sent before has left: else a slow client would get nothing but keyframes.
     const stale = [...this.#terminals].filter(([, watched]) => watched.stale);

@@ -88,10 +88,12 @@ const follow = async (context: CommandContext, client: FactoryClient, address: s
     end();
   });
   const watcher = receiver ? sending(context, receiver, options.receiver ?? "") : context.json ? printing(context) : first && context.terminal.out.isTty ? drawing(context, client, first) : lining(context, client, first);
-  const stop = client.inspect(address === undefined ? {} : { address }, async (message) => {
+  // One after another, whoever tells: not all wait for what they are given back.
+  let last: Promise<void> = Promise.resolve();
+  const stop = client.inspect(address === undefined ? {} : { address }, (message) => (last = last.then(async () => {
     await watcher.hear(message);
     if (address !== undefined && message.type !== "@xstate.microstep" && message.sessionId === message.rootId && (snapshotIn(message)?.status ?? "active") !== "active") end();
-  });
+  }).catch(ended.reject)));
   try {
     await ended.promise;
   } finally {
