@@ -18,7 +18,9 @@ module.exports = {
     room("tmux-stands-alone", "^tmux/", [], "the terminal fabric knows nothing of ours"),
     room("ports-know-the-domain", ports, [domain], "narrow interfaces"),
     room("actors-run-charts", "^actors/", [domain, "^machines/", "^tmux/", ports], "what runs charts"),
-    ...["store", "process", "adapters", "sources", "config"].map((folder) => port(folder)),
+    ...["store", "adapters", "sources", "config"].map((folder) => port(folder)),
+    // Which processes belong together has one owner, and it is the room that a terminal's processes need it in.
+    port("process", "^tmux/"),
     // Three ports work on repositories that may be hostile; how git is run there has one owner.
     room("git-stands-alone", "^src/git/", [], "the safe way to run git"),
     ...["workspaces", "verify", "publish"].map((folder) => port(folder, "^src/git/")),

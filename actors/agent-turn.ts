@@ -5,31 +5,39 @@ import type { AnyActor } from "xstate";
 import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, type InterruptReason } from "../machines/agent-process.ts";
 import type { Observation } from "../machines/progress-rules.ts";
 import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
-import type { TurnEffect } from "../src/domain/effects.ts";
+import { headerText, turnText } from "../src/domain/agent-text.ts";
+import { seatOf, type TurnEffect } from "../src/domain/effects.ts";
 import { progressAddress, RunId } from "../src/domain/ids.ts";
 import { promptFor } from "../src/domain/prompt.ts";
 import { writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
-import { Adapters } from "../src/ports/adapter.ts";
-import { AgentProcess, type RunHandle } from "../src/ports/agent-process.ts";
-import { Clock } from "../src/ports/clock.ts";
+import type { Said } from "../src/domain/message.ts";
+import { type Adapter, Adapters, type HostEnvironment, type LaunchPlan, type ScreenMode, type StreamEnd, type StreamReader } from "../src/ports/adapter.ts";
+import { AgentProcess, type RunExit, type RunHandle } from "../src/ports/agent-process.ts";
+import { Clock, type ClockShape } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
+import type { Terminals } from "../tmux/index.ts";
 import type { HostEvent } from "./chart.ts";
 import { workspaceTrouble } from "./effect-handlers.ts";
 import { type EffectContext, type EffectHandler, EffectTrouble } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
+import { endScreen, screenTurn, type ScreenTurn } from "./screen-turn.ts";
+import { directoryOf, paneOf, sessionOf } from "./seat-file.ts";
+import type { SeatRun, Seats } from "./seats.ts";
 import type { Supervisor } from "./supervisor.ts";
+import type { Mouths } from "./turn-mouths.ts";
 
 /**
  * One turn of an agent: the effect `turn`, carried out by a run that outlives this process.
  *
  * Owns: the live chart of the run and what it has heard so far. Talks to: the run (port AgentProcess), its adapter's reader,
- * the progress watcher (observations), the stage (one outcome).
+ * the progress watcher (observations), the stage (one outcome), the seat (what people see), the mouths (what people say).
  *
  * I1 The run id is derived from the outbox key: carrying the effect out again adopts the run. I2 The agent works inside its worktree.
  * I3 No output reaches a chart: only phases and counts do. I4 Nothing of the run lives on after its outcome was given, except when the
- * factory left it to the next owner on purpose.
+ * factory left it to the next owner on purpose. I5 What the agent has heard is told by its outcome, whoever read it before: the messages of its brief
+ * once it has opened its session, and each that it confirmed.
  */
 export interface TurnOptions {
   /** Supervises the live charts of runs. */
@@ -45,6 +53,10 @@ export interface TurnOptions {
   readonly ladder: LadderSteps;
   /** Fails when another owner has taken over: its agents are not ours to interrupt. */
   readonly stillOwner: Effect.Effect<void, unknown>;
+  readonly seats: Seats;
+  readonly mouths: Mouths;
+  /** The terminals in which agents run whose turns are on their own screen. */
+  readonly terminals?: () => Promise<Terminals>;
   /** Every readable event, for live output; never journaled. */
   readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
 }
@@ -86,18 +98,29 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const turn = turnRequest(options, request, context, diff);
   let tally = begin(turn);
 
-  const plan = adapter.plan(turn, { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) });
-  if ("kind" in plan) return ended(withoutRun(turn, plan));
+  const host = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) };
+  const onScreen = request.screen === true ? yield* screenFor(options, request, turn, adapter, host) : undefined;
+  const plan = onScreen?.plan ?? adapter.plan(turn, host);
+  const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
+  const withoutProcess = (failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
+    const show = narrator(await openSeat(), request);
+    show.event({ type: "failure", failure });
+    await show.end();
+    return ended(withoutRun(turn, failure));
+  });
+  if ("kind" in plan) return yield* withoutProcess(plan);
   yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.mapError(workspaceTrouble));
   const started = yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
     stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
-  }).pipe(
+  }, onScreen?.turn.screen).pipe(
     Effect.catchTag("SpawnFailed", ({ message }): Effect.Effect<AgentFailure> => Effect.succeed({ kind: "spawn", message })),
     Effect.mapError(asIo),
   );
-  if ("kind" in started) return ended(withoutRun(turn, started));
+  if ("kind" in started) return yield* withoutProcess(started);
   const handle = started;
+  const seat = yield* Effect.acquireRelease(Effect.promise(openSeat), (open) => Effect.promise(() => open.settle("left")));
+  const show = narrator(seat, request);
 
   const interrupted = yield* Deferred.make<InterruptReason>();
   const chart = yield* superviseRun(options, turn, (reason) => { Deferred.doneUnsafe(interrupted, Effect.succeed(reason)); });
@@ -123,17 +146,39 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const watcher = request.duty === undefined ? progressAddress(turn.item, turn.attempt) : undefined;
   const observed = (seen: Observation): void => { if (watcher !== undefined) context.tell(watcher, { type: "observe", seen }); };
   const observe = observer(observed);
-  const reader = adapter.reader(turn);
+  const makeReader = (): StreamReader => (onScreen?.mode ?? adapter).reader(turn);
+  const reader = makeReader();
   // What an earlier owner saw was observed then; the reader needs it all the same.
   const seenBefore = handle.adopted ? yield* handle.size.pipe(Effect.mapError(asIo)) : 0;
+  const caughtUp = yield* Deferred.make<void>();
+  if (seenBefore === 0) Deferred.doneUnsafe(caughtUp, Effect.void);
+  const screenFailure = onScreen && (yield* watchScreen(onScreen.turn, handle, clock, options, caughtUp));
+  const heard = new Set<string>();
+  const listeners = new Map<string, () => void>();
+  yield* Effect.acquireRelease(
+    Effect.sync(() => options.mouths.open(context.actor, { tryNumber: request.tryNumber, say: onScreen ? mouthOnScreen(onScreen.turn, heard) : mouthOf(handle, plan.stdinMode === "open" ? adapter.message : undefined, Deferred.await(caughtUp), heard, listeners) })),
+    (close) => Effect.sync(close),
+  );
+  const told = request.brief.messages.map(({ id }) => id);
   let heardAt = 0;
   const hear = (event: AgentEvent): void => {
+    onScreen?.turn.heard(event);
+    if (event.type === (onScreen ? "prompted" : "session") && told.some((id) => !heard.has(id))) {
+      for (const id of told) heard.add(id);
+      context.tell(context.actor, { type: "turn.heard", ids: told });
+    }
+    if (event.type === "heard") {
+      heard.add(event.id);
+      listeners.get(event.id)?.();
+    }
+    show.event(event);
     // What an agent says of being interrupted is no failure of its own.
-    if (event.type !== "failure" || contextOf(chart).reason === null) tally = push(tally, event);
+    if (event.type !== "failure" || (contextOf(chart).reason === null && screenFailure?.() === undefined)) tally = push(tally, event);
     options.onEvent?.(turn, event);
   };
   yield* handle.lines(0).pipe(
-    Stream.runForEach((line) => Effect.sync(() => {
+    Stream.runForEach((line) => Effect.suspend(() => {
+      show.line();
       for (const event of reader.line(line.text)) {
         hear(event);
         if (line.end > seenBefore) observe(event);
@@ -145,14 +190,21 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
         heardAt = clock.now();
         tell({ type: "output" });
       }
+      if (line.end >= seenBefore) Deferred.doneUnsafe(caughtUp, Effect.void);
+      const room = seat.room();
+      return room ? Effect.promise(() => room) : Effect.void;
     })),
     Effect.mapError(asIo),
   );
-  const exit = yield* handle.exit.pipe(Effect.mapError(asIo));
+  const left = yield* handle.exit.pipe(Effect.mapError(asIo));
+  // A screen is ended by us when its turn is over; that is no end of its turn's making.
+  const exit: RunExit = onScreen?.turn.isOver() === true ? { ...left, code: 0, signal: null, lost: false } : left;
   tell({ type: "exited" });
   const errorTail = yield* handle.errorTail.pipe(Effect.catch(() => Effect.succeed("")));
-  for (const event of reader.end({ exit, errorTail })) hear(event);
   const { reason } = contextOf(chart);
+  show.line();
+  if (reason !== null) seat.note(remarks[reason]);
+  for (const event of reader.end({ exit, errorTail })) hear(event);
   // A ladder under way sweeps by itself; without one, survivors of an agent that ended are swept here (I4).
   if (reason !== null) yield* Fiber.await(ladder);
   yield* Fiber.interrupt(ticks);
@@ -160,7 +212,9 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   tell({ type: "drained" });
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
-  const result = finish(tally, { exit, swept, ...stopped(reason, turn) });
+  const outcome = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
+  const result: TurnOutcome = heard.size === 0 ? outcome : { ...outcome, heard: [...heard] };
+  if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail });
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
@@ -178,14 +232,109 @@ const ended = (outcome: TurnOutcome): HostEvent => ({ type: "turn.ended", outcom
 const withoutRun = (turn: TurnRequest, failure: AgentFailure): TurnOutcome =>
   finish(push(begin(turn), { type: "failure", failure }), { exit: { code: null, signal: null, lost: true, at: 0 }, swept: 0 });
 
-const stopped = (reason: InterruptReason | null, turn: TurnRequest): { readonly stopped?: "cancelled" | AgentFailure } => {
+const stopped = (reason: InterruptReason | null, turn: TurnRequest, ofScreen: AgentFailure | undefined): { readonly stopped?: "cancelled" | AgentFailure } => {
   switch (reason) {
-    case null: return {};
+    case null: return ofScreen === undefined ? {} : { stopped: ofScreen };
     case "cancelled": return { stopped: "cancelled" };
     case "suspended": return { stopped: { kind: "interrupted" } };
     case "timeout": return { stopped: { kind: "timeout", afterMs: turn.timeoutMs } };
     case "stalled": return { stopped: { kind: "stalled", afterMs: turn.stallMs } };
   }
+};
+
+/** What a person who watches is told of an end that was not the agent's own. */
+const remarks: Readonly<Record<InterruptReason, string>> = {
+  cancelled: "the turn was ended: somebody cancelled the work, or interrupted it to say something",
+  suspended: "the factory was stopped; the session goes on when it runs again",
+  timeout: "the turn was ended: it took too long",
+  stalled: "the turn was ended: no output and no CPU use for too long",
+};
+
+interface OnScreen { readonly mode: ScreenMode; readonly plan: LaunchPlan | AgentFailure; readonly turn: ScreenTurn }
+
+/** What a turn on a screen of its own needs, or why there is none here. */
+const screenFor = (options: TurnOptions, request: TurnEffect, turn: TurnRequest, adapter: Adapter, host: HostEnvironment): Effect.Effect<OnScreen, EffectTrouble> => Effect.gen(function* () {
+  const { screen: mode } = adapter, { terminals: open } = options;
+  if (!mode) return yield* new EffectTrouble({ class: "environment", message: `${adapter.name} has no screen that the factory can drive`, mend: "start the team without --interactive, or with another --adapter" });
+  if (!open) return yield* new EffectTrouble({ class: "environment", message: "this process has no terminals for agents", mend: "start the factory with: enact-factory start" });
+  const terminals = yield* Effect.tryPromise({ try: open, catch: (cause) => new EffectTrouble({ class: "environment", message: `there are no terminals here: ${cause instanceof Error ? cause.message : String(cause)}`, mend: "install tmux" }) });
+  const plan = mode.plan(turn, host), place = placeOf(request);
+  const seat = { terminals, session: sessionOf(place), name: paneOf(place), directory: directoryOf(options.seats.root, place) };
+  return { mode, plan: "kind" in plan ? plan : { argv: plan.argv, env: plan.env, stdin: "", stdinMode: "close" }, turn: screenTurn({ seat, dialogs: mode.dialogs, files: "kind" in plan ? {} : plan.files, prompt: turn.prompt }) };
+});
+
+/** Ends the CLI when its turn is over or cannot come about. Gives a look at why it could not. */
+const watchScreen = (on: ScreenTurn, handle: RunHandle, clock: ClockShape, options: TurnOptions, caughtUp: Deferred.Deferred<void>): Effect.Effect<() => AgentFailure | undefined, never, Scope.Scope> => Effect.gen(function* () {
+  let failure: AgentFailure | undefined;
+  yield* Effect.addFinalizer(() => Effect.sync(on.close));
+  if (handle.adopted) {
+    on.adopt();
+    yield* Effect.forkScoped(Effect.andThen(Deferred.await(caughtUp), Effect.sync(on.caughtUp)));
+  }
+  const ending = Effect.raceFirst(Effect.promise(() => on.over), Effect.map(Effect.promise(() => on.failed), (why) => { failure = why; }));
+  yield* Effect.forkScoped(ending.pipe(Effect.tap(() => options.stillOwner), Effect.andThen(endScreen(handle, clock, options.ladder.sigtermMs)), Effect.ignore));
+  return () => failure;
+});
+
+/** How a turn on its own screen is spoken to: by typing. */
+const mouthOnScreen = (on: ScreenTurn, heard: Set<string>) => (said: Said): Effect.Effect<boolean> =>
+  Effect.promise(() => on.say(said.text).catch(() => false)).pipe(Effect.tap((delivered) => Effect.sync(() => { if (delivered) heard.add(said.id); })));
+
+const placeOf = (request: TurnEffect) => ({ address: seatOf(request), item: request.item.id, team: request.team ?? null, seat: request.seat ?? request.stage });
+
+interface Narrator {
+  /** One more line of output begins, or the end is reached. */
+  readonly line: () => void;
+  readonly event: (event: AgentEvent) => void;
+  readonly end: () => Promise<boolean>;
+}
+
+/** Tells a seat what a run does, the same text for the same run. */
+const narrator = (seat: SeatRun, request: TurnEffect): Narrator => {
+  const text = turnText();
+  let lines = 0;
+  seat.write(headerText({
+    seat: seatOf(request), item: request.item.id, title: request.item.title, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
+    adapter: request.adapter, model: request.model, resumed: request.sessionId !== null, messages: request.brief.messages,
+  }));
+  return {
+    line: () => seat.advance(lines++),
+    event: (event) => seat.write(text.event(event)),
+    end: () => {
+      seat.write(text.end());
+      return seat.settle("over");
+    },
+  };
+};
+
+/** Completes a log that could not be written while the run was read. What does not work now is left. */
+const showAgain = (openSeat: () => Promise<SeatRun>, request: TurnEffect, handle: RunHandle, makeReader: () => StreamReader, end: StreamEnd): Effect.Effect<void> => Effect.gen(function* () {
+  const seat = yield* Effect.promise(openSeat);
+  const show = narrator(seat, request), reader = makeReader();
+  yield* handle.lines(0).pipe(Stream.runForEach((line) => Effect.suspend(() => {
+    show.line();
+    for (const event of reader.line(line.text)) show.event(event);
+    const room = seat.room();
+    return room ? Effect.promise(() => room) : Effect.void;
+  })), Effect.ignore);
+  show.line();
+  for (const event of reader.end(end)) show.event(event);
+  yield* Effect.promise(() => show.end());
+});
+
+/** How this run is spoken to (`turn-mouths.ts`). What an earlier owner said and the agent heard is known once its output was read. */
+const mouthOf = (handle: RunHandle, message: Adapter["message"], caughtUp: Effect.Effect<void>, heard: ReadonlySet<string>, listeners: Map<string, () => void>) => (said: Said): Effect.Effect<boolean> => {
+  if (!message) return Effect.succeed(false);
+  const confirmed = Effect.callback<boolean>((resume) => {
+    if (heard.has(said.id)) resume(Effect.succeed(true));
+    else listeners.set(said.id, () => resume(Effect.succeed(true)));
+    return Effect.sync(() => { listeners.delete(said.id); });
+  });
+  return caughtUp.pipe(
+    Effect.andThen(Effect.suspend(() => (heard.has(said.id) ? Effect.void : handle.write(message(said), `message ${said.id}`)))),
+    Effect.andThen(confirmed),
+    Effect.catch(() => Effect.succeed(false)),
+  );
 };
 
 const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });

@@ -12,7 +12,8 @@ import type { HostEvent } from "./chart.ts";
  * I1 A row is attempted only after the generation was checked. I2 A row stays until the event with its result is journaled, so a
  * crash repeats the effect: handlers are idempotent by key. I3 After `drain` no new effect starts; rows wait for the next owner.
  * I4 Every row is answered: a failure or a defect becomes `effect.failed`, never silence. I5 `turn.cancel` is answered when no turn of its
- * actor runs any more and what ended is journaled: a crash in between cancels again, so a cancel is never lost to a restart.
+ * actor (of the try it names) runs any more and what ended is journaled: a crash in between cancels again, so a cancel is never lost to a restart.
+ * I6 `turn.cancel` and `turn.message` reach the turn of the try they name and no later one, also when they are carried out again.
  */
 export class EffectTrouble extends Data.TaggedError("EffectTrouble")<{ readonly class: EffectFailureClass; readonly message: string; readonly mend?: string }> {}
 
@@ -32,7 +33,7 @@ export interface EffectContext {
 export type EffectHandler<K extends EffectRequest["kind"], R> = (request: Extract<EffectRequest, { kind: K }>, context: EffectContext) => Effect.Effect<HostEvent, EffectTrouble, R>;
 export type EffectHandlers<R> = { readonly [K in EffectRequest["kind"] as K extends "turn.cancel" ? never : K]: EffectHandler<K, R> };
 
-interface Running { readonly actor: Address; readonly kind: string; readonly fiber: Fiber.Fiber<void>; end: ((reason: EndReason) => void) | undefined; ended: EndReason | undefined }
+interface Running { readonly actor: Address; readonly kind: string; /** Of a turn. */ readonly tryNumber: number | undefined; readonly fiber: Fiber.Fiber<void>; end: ((reason: EndReason) => void) | undefined; ended: EndReason | undefined }
 
 export interface EffectRunnerOptions<R> {
   readonly store: StoreShape;
@@ -60,7 +61,7 @@ export class EffectRunner<R> {
   /** Takes one durable outbox row. */
   readonly accept = (row: OutboxRow): void => {
     if (this.#draining || this.#running.has(row.key)) return;
-    const running: Running = { actor: row.actor, kind: row.kind, fiber: this.#options.runtime.runFork(Effect.yieldNow.pipe(Effect.andThen(Effect.suspend(() => this.#carryOut(row, running))))), end: undefined, ended: undefined };
+    const running: Running = { actor: row.actor, kind: row.kind, tryNumber: row.kind === "turn" ? tryOf(row) : undefined, fiber: this.#options.runtime.runFork(Effect.yieldNow.pipe(Effect.andThen(Effect.suspend(() => this.#carryOut(row, running))))), end: undefined, ended: undefined };
     this.#running.set(row.key, running);
     running.fiber.addObserver(() => this.#running.delete(row.key));
   };
@@ -81,6 +82,10 @@ export class EffectRunner<R> {
       ...polite.map((r) => Effect.runPromise(Fiber.await(r.fiber))),
       ...rest.map((r) => Effect.runPromise(Fiber.interrupt(r.fiber))),
     ]);
+  }
+
+  #turnsOf(actor: Address): readonly Running[] {
+    return [...this.#running.values()].filter((running) => running.actor === actor && running.kind === "turn");
   }
 
   #end(running: Running, reason: EndReason): void {
@@ -123,9 +128,17 @@ export class EffectRunner<R> {
     const { handlers } = this.#options;
     switch (request.kind) {
       case "turn.cancel": {
-        const turns = [...this.#running.values()].filter((running) => running.actor === row.actor && running.kind === "turn");
+        const { tryNumber } = request;
+        const turns = this.#turnsOf(row.actor).filter((running) => tryNumber === undefined || running.tryNumber === tryNumber);
         for (const running of turns) this.#end(running, "cancelled");
-        return Effect.as(Effect.forEach(turns, (running) => Fiber.await(running.fiber)), { type: "turn.cancel.sent" });
+        return Effect.as(Effect.forEach(turns, (running) => Fiber.await(running.fiber)), { type: "turn.cancel.sent", ...(tryNumber === undefined ? {} : { tryNumber }) });
+      }
+      case "turn.message": {
+        const { id, tryNumber } = request;
+        const unheard: HostEvent = { type: "turn.message.sent", id, delivered: false };
+        const turn = this.#turnsOf(row.actor).find((running) => running.tryNumber === tryNumber);
+        // A turn that is over tells by its outcome what it has heard.
+        return turn ? Effect.raceFirst(handlers[request.kind](request, context), Effect.as(Fiber.await(turn.fiber), unheard)) : Effect.succeed(unheard);
       }
       case "workspace.prepare": return handlers[request.kind](request, context);
       case "workspace.commit": return handlers[request.kind](request, context);
@@ -154,5 +167,10 @@ export class EffectRunner<R> {
     return failed(row.kind, "defect", defect instanceof Error ? defect.message : String(defect));
   }
 }
+
+const tryOf = (row: OutboxRow): number | undefined => {
+  const payload: unknown = JSON.parse(row.payload);
+  return typeof payload === "object" && payload !== null && "tryNumber" in payload && typeof payload.tryNumber === "number" ? payload.tryNumber : undefined;
+};
 
 const failed = (kind: string, klass: EffectFailureClass, message: string, mend?: string): HostEvent => ({ type: "effect.failed", kind, class: klass, message, ...(mend === undefined ? {} : { mend }) });

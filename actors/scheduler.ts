@@ -1,6 +1,6 @@
 import type { Address } from "../src/domain/ids.ts";
 import type { WorkItemView } from "../src/domain/view.ts";
-import { isTerminal } from "../src/domain/work-item.ts";
+import { isTerminal, usesSlot } from "../src/domain/work-item.ts";
 
 /**
  * Decides which ready item is claimed next.
@@ -15,9 +15,6 @@ export interface SchedulerOptions {
   readonly claimUnassigned: boolean;
   readonly claim: (item: Address) => void;
 }
-
-/** States in which an item uses a slot: agents or checks may run. Waiting for a person or an alarm uses none. */
-const working: ReadonlySet<WorkItemView["status"]> = new Set(["claimed", "operating", "verifying", "publishing", "cancelling"]);
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
@@ -46,6 +43,21 @@ export class Scheduler {
     this.#fill();
   }
 
+  /** Items that have not ended. */
+  get items(): readonly WorkItemView[] {
+    return [...this.#items.values()];
+  }
+
+  get slotsUsed(): number {
+    let used = 0;
+    for (const [address, item] of this.#items) if (this.#holdsSlot(address, item)) used++;
+    return used;
+  }
+
+  #holdsSlot(address: Address, item: WorkItemView): boolean {
+    return usesSlot(item.status) || this.#claimed.has(address);
+  }
+
   #mayClaim(item: WorkItemView): boolean {
     return item.operatorLane !== "manual" && (item.operatorLane !== "none" || this.#options.claimUnassigned);
   }
@@ -55,7 +67,7 @@ export class Scheduler {
     let busy = 0;
     const byProject = new Map<string, number>();
     for (const [address, item] of this.#items) {
-      if (!working.has(item.status) && !this.#claimed.has(address)) continue;
+      if (!this.#holdsSlot(address, item)) continue;
       busy++;
       byProject.set(item.project, (byProject.get(item.project) ?? 0) + 1);
     }

@@ -11,6 +11,7 @@ import { exploration as exploreTeam } from "./exploration/team.ts";
 import { exploration as exploreWorkItem } from "./exploration/work-item.ts";
 import { incidentsMachine } from "./incidents.ts";
 import { intakeMachine } from "./intake.ts";
+import { noOlderVersion, olderPipeline, olderStage } from "./older-versions.ts";
 import { memberMachine } from "./member.ts";
 import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
@@ -19,20 +20,15 @@ import { teamMachine } from "./team.ts";
 import { viewMember, viewPipeline, viewProgress, viewStage, viewTeam, viewWorkItem } from "./views.ts";
 import { workItemMachine } from "./work-item.ts";
 
-/** No chart has an older version yet: a stored state that claims one is not ours to guess at. */
-const noOlderVersion = (id: string) => (_state: unknown, from: number): never => {
-  throw new Error(`chart ${id}: a state of version ${from} cannot be read by this factory`);
-};
-
 const unseen = (): null => null;
 
 /** Every chart of the house. */
 export const catalog: readonly CatalogEntry[] = [
   { id: "work-item", version: 1, machine: workItemMachine, durable: true, migrate: noOlderVersion("work-item"), view: viewWorkItem, exploration: exploreWorkItem },
-  { id: "pipeline", version: 1, machine: pipelineMachine, durable: true, migrate: noOlderVersion("pipeline"), view: viewPipeline, exploration: explorePipeline },
+  { id: "pipeline", version: 2, machine: pipelineMachine, durable: true, migrate: olderPipeline, view: viewPipeline, exploration: explorePipeline },
+  { id: "stage", version: 2, machine: stageMachine, durable: true, migrate: olderStage, view: viewStage, exploration: exploreStage },
   { id: "team", version: 1, machine: teamMachine, durable: true, migrate: noOlderVersion("team"), view: viewTeam, exploration: exploreTeam },
   { id: "member", version: 1, machine: memberMachine, durable: true, migrate: noOlderVersion("member"), view: viewMember, exploration: exploreMember },
-  { id: "stage", version: 1, machine: stageMachine, durable: true, migrate: noOlderVersion("stage"), view: viewStage, exploration: exploreStage },
   { id: "progress", version: 1, machine: progressMachine, durable: true, migrate: noOlderVersion("progress"), view: viewProgress, exploration: exploreProgress },
   { id: "intake", version: 1, machine: intakeMachine, durable: true, migrate: noOlderVersion("intake"), view: unseen, exploration: exploreIntake },
   { id: "incidents", version: 1, machine: incidentsMachine, durable: true, migrate: noOlderVersion("incidents"), view: (snapshot) => snapshot.context, exploration: exploreIncidents },

@@ -26,6 +26,8 @@ export interface MemberInput {
   readonly model: string | null;
   readonly timeoutMs: number;
   readonly playbook: string | null;
+  /** It works in its CLI's own screen. */
+  readonly screen: boolean;
   /** Commit its branch begins at. */
   readonly base: string;
   readonly leaseMs: number;

@@ -1,6 +1,7 @@
 import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
+import type { Message, Queue } from "../src/domain/message.ts";
 import type { Policy, StagePlan } from "../src/domain/policy.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import type { Finding } from "../src/domain/verdict.ts";
@@ -49,6 +50,7 @@ export interface PipelineContext extends PipelineInput {
   readonly rule: string;
   readonly reason: string;
   readonly failure: PipelineFailure | null;
+  readonly messages: Queue;
 }
 
 export type PipelineFailure = "infra" | "environment" | "work" | "rejected" | "auth" | "stuck" | "cap";
@@ -74,10 +76,13 @@ export type PipelineEvent = (
   | { readonly type: "workspace.checkpointed"; readonly ref: string }
   | { readonly type: "verify.done"; readonly report: CheckReport }
   | StageEnded
-  | { readonly type: "stage.asks"; readonly stage: Stage; readonly question: string }
+  | { readonly type: "stage.asks"; readonly stage: Stage; readonly question: string; readonly heard?: readonly string[] }
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "stuck"; readonly rule: string; readonly says: string }
   | { readonly type: "cancel" }
+  | ({ readonly type: "message" } & Message)
+  /** An agent has these messages. */
+  | { readonly type: "stage.heard"; readonly ids: readonly string[] }
   | EffectFailed
 ) & Stamp;
 

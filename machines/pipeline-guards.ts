@@ -1,3 +1,4 @@
+import { anyWaits, hasRoom, isNew } from "../src/domain/message.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { nextAfter, type PipelineContext, type PipelineEvent } from "./pipeline-context.ts";
 
@@ -33,5 +34,9 @@ export const pipelineGuards = {
   newFailures: ({ event }: Asked) => event.type === "verify.done" && event.report.newFailures.length > 0,
   needsReview: ({ context }: Asked) => !context.approved && context.policy.stages.critic !== undefined,
   next: ({ context }: Asked, params: { readonly stage: Stage }) => nextAfter(context) === params.stage,
+  isNewMessage: ({ context, event }: Asked) => event.type === "message" && isNew(context.messages, event),
+  /** For the agent at work now. */
+  stageMayHear: ({ context, event }: Asked) => event.type === "message" && isNew(context.messages, event) && hasRoom(context.messages) && (event.to === null || event.to === context.stage),
+  newlyHeard: ({ context, event }: Asked) => event.type === "stage.heard" && anyWaits(context.messages, event.ids),
   mayGoOn: ({ context }: Asked) => context.escalateNow && context.iteration < context.policy.maxIterations,
 };

@@ -2,6 +2,7 @@ import { assign, setup } from "xstate";
 import { passed } from "../src/domain/check.ts";
 import { emptyBrief, type TurnBrief } from "../src/domain/effects.ts";
 import { pipelineAddress, progressAddress, stageAddress } from "../src/domain/ids.ts";
+import { closeQueue, deliver, enqueue, messageCap, unread, waitingFor } from "../src/domain/message.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import { escalates, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineInput, required, runnerOf } from "./pipeline-context.ts";
@@ -19,6 +20,7 @@ const brief = (context: PipelineContext): TurnBrief => ({
   findings: [...context.findings],
   failingChecks: [...context.newFailures],
   checks: context.checks ? `before ${context.checks.base}, now ${context.checks.head}` : "",
+  messages: [...waitingFor(context.messages, context.stage)],
 });
 
 const startStage = {
@@ -70,6 +72,11 @@ const whileStage = {
     { target: "settling", actions: ["noteStuck", cancelStage] },
   ],
   cancel: { target: "cancelling", actions: cancelStage },
+  // The stage gives it to its agent, or keeps it for the next turn; here it waits until an agent has it.
+  message: { guard: "stageMayHear", actions: ["takeMessage", { type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => {
+    if (event.type !== "message") throw new Error(`${event.type} is no message`);
+    return { to: context.stageAddress, event: { type: "message", id: event.id, text: event.text.slice(0, messageCap), interrupt: event.interrupt } };
+  } }] },
 } as const;
 
 /** A stage whose failure is only a warning must not cost the work that was approved: it is ended, the pipeline goes on. */
@@ -102,6 +109,8 @@ const infraStage: ReadonlySet<StageFailure> = new Set(["infra", "crash"]);
  * I5 At most one stage lives at a time, and a cancelled or stuck pipeline waits for it to end.
  * I6 `exhausted` names the cap; it never reads as done. I7 Only trouble with the work uses up an iteration: never infrastructure, accounts
  * or the environment. I8 After approval only the tester, new check failures and a critical audit can send the work back.
+ * I9 A message waits here until an agent has it, is in the brief of every stage it may be for until then, and in none after that; one that
+ * nobody has at the end is a warning.
  */
 export const pipelineMachine = setup({
   types: {} as { context: PipelineContext; events: PipelineEvent; input: PipelineInput },
@@ -125,6 +134,7 @@ export const pipelineMachine = setup({
       return {
         costUsd: context.costUsd + event.costUsd,
         question: null,
+        messages: deliver(context.messages, event.heard ?? []),
         ...(event.stage === "coder" ? { coderSession: event.session, ...(event.text === "" ? {} : { summary: event.text.slice(0, 4_000) }) } : {}),
         ...(event.undone.length + event.denials.length === 0 ? {} : { warnings: [...context.warnings, ...strayed(event)].slice(-20) }),
       };
@@ -161,9 +171,19 @@ export const pipelineMachine = setup({
     noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
     noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [], reason: stuckReason(event.rule, event.says, context.feedback) } : {})),
     noteStuckEnd: assign({ failure: "stuck" as const }),
-    noteQuestion: assign(({ event }) => (event.type === "stage.asks" ? { question: event.question } : {})),
+    noteQuestion: assign(({ context, event }) => (event.type === "stage.asks" ? { question: event.question, messages: deliver(context.messages, event.heard ?? []) } : {})),
     clearQuestion: assign({ question: null }),
     noteCancelled: assign({ reason: "cancelled", failure: null }),
+    takeMessage: assign(({ context, event }) => {
+      if (event.type !== "message") return {};
+      const messages = enqueue(context.messages, event);
+      return { messages, warnings: [...context.warnings, ...unread(context.messages, messages)].slice(-20) };
+    }),
+    markDelivered: assign(({ context, event }) => (event.type === "stage.heard" ? { messages: deliver(context.messages, event.ids) } : {})),
+    closeMessages: assign(({ context }) => {
+      const messages = closeQueue(context.messages);
+      return { messages, warnings: [...context.warnings, ...unread(context.messages, messages)].slice(-20) };
+    }),
   },
   guards: pipelineGuards,
 }).createMachine({
@@ -172,9 +192,13 @@ export const pipelineMachine = setup({
   context: ({ input }) => ({
     ...input, workspace: null, iteration: 1, started: 0, stage: "coder" as const, stageAddress: "stage/none", head: "", changeSummary: "", diffHash: "", empty: true,
     checks: null, newFailures: input.failing, feedback: input.failing.length > 0 ? "The final check of your work found new failures." : "", findings: [], approved: false,
-    escalated: false, escalateNow: false, documenterRetried: false, question: null, coderSession: { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
+    escalated: false, escalateNow: false, documenterRetried: false, question: null, coderSession: { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null, messages: [],
   }),
   initial: "preparing",
+  on: {
+    message: { guard: "isNewMessage", actions: "takeMessage" },
+    "stage.heard": { guard: "newlyHeard", actions: "markDelivered" },
+  },
   entry: { type: "spawn", params: ({ context }) => ({ address: watcher(context), chart: "progress", input: { pipeline: itself(context), limits: context.policy.progress } }) },
   states: {
     preparing: {
@@ -343,9 +367,9 @@ export const pipelineMachine = setup({
         "effect.failed": { target: "cancelled", actions: ["warnUnsaved", "noteCancelled"] },
       },
     },
-    done: { type: "final", entry: [endWatch, tellEnded("done")] },
-    failed: { type: "final", entry: [endWatch, tellEnded("failed")] },
-    cancelled: { type: "final", entry: [endWatch, tellEnded("cancelled")] },
-    exhausted: { type: "final", entry: [endWatch, tellEnded("exhausted")] },
+    done: { type: "final", entry: ["closeMessages", endWatch, tellEnded("done")] },
+    failed: { type: "final", entry: ["closeMessages", endWatch, tellEnded("failed")] },
+    cancelled: { type: "final", entry: ["closeMessages", endWatch, tellEnded("cancelled")] },
+    exhausted: { type: "final", entry: ["closeMessages", endWatch, tellEnded("exhausted")] },
   },
 });

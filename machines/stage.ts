@@ -1,7 +1,7 @@
 import { assign, setup } from "xstate";
 import type { AdapterName, TurnOutcome, AgentFailure } from "../src/domain/agent.ts";
 import { infraKinds } from "../src/domain/agent.ts";
-import type { TurnBrief, WorkspaceRef } from "../src/domain/effects.ts";
+import { emptyBrief, type TurnBrief, type WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
 import type { WorkItem } from "../src/domain/work-item.ts";
 import { backoffMs, type Policy } from "../src/domain/policy.ts";
@@ -17,6 +17,8 @@ import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./dura
  * I2 A critic without a verdict is asked once more, then the stage fails; it never becomes a `revise`.
  * I3 A turn or an enforcement that was started is always awaited: no final state while one may still run, except after the host gave up on it.
  * I4 What the stage may not write is undone before it ends, however it ends: the next stage works in the same worktree.
+ * I5 A message is given to no turn after one that has it, and is in the brief of every turn until then; a stage that ends without it says so by silence,
+ * and the pipeline keeps it. I6 A person who interrupts costs the stage no try of its caps.
  */
 export interface StageInput {
   readonly pipeline: Address;
@@ -56,6 +58,8 @@ export interface StageContext extends StageInput {
   /** How it ends, once that is decided. */
   readonly ending: StageEnded["outcome"] | null;
   readonly enforced: boolean;
+  /** Messages that an agent of this stage has. Those it does not have yet are in `brief.messages`. */
+  readonly heard: readonly string[];
 }
 
 /** What kind of trouble ended a stage: the pipeline decides by it. */
@@ -77,6 +81,8 @@ export interface StageEnded {
   readonly denials: readonly string[];
   readonly session: { readonly id: string | null; readonly costUsd: number };
   readonly costUsd: number;
+  /** Ids of the messages that an agent of this stage has. */
+  readonly heard?: readonly string[];
 }
 
 export type StageEvent = (
@@ -85,7 +91,12 @@ export type StageEvent = (
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "cancel" }
   /** The answer to `turn.cancel`: no turn of this stage runs any more, and what ended was told before. */
-  | { readonly type: "turn.cancel.sent" }
+  | { readonly type: "turn.cancel.sent"; readonly tryNumber?: number }
+  | { readonly type: "message"; readonly id: string; readonly text: string; readonly interrupt: boolean }
+  /** The running turn has these messages. */
+  | { readonly type: "turn.heard"; readonly ids: readonly string[] }
+  /** The answer to `turn.message`. */
+  | { readonly type: "turn.message.sent"; readonly id: string; readonly delivered: boolean }
   | { readonly type: "alarm.retry" }
   | EffectFailed
 ) & Stamp;
@@ -113,6 +124,9 @@ const crashKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["crashed", "noRes
 const completed = (event: StageEvent): boolean => event.type === "turn.ended" && event.outcome.ended.how === "completed";
 
 /** Critics owe a verdict, auditors an audit; the others owe only their work. */
+const isNewMessage = (context: StageContext, event: StageEvent): boolean =>
+  event.type === "message" && !context.heard.includes(event.id) && context.brief.messages.every(({ id }) => id !== event.id);
+
 const lacksAnswer = (context: StageContext, event: StageEvent): boolean =>
   event.type === "turn.ended" && ((context.stage === "critic" && event.outcome.verdict === null) || (context.stage === "auditor" && event.outcome.audit === null));
 
@@ -126,18 +140,51 @@ const isCrash = (event: StageEvent): boolean => {
   return failure !== undefined && crashKinds.has(failure.kind);
 };
 
+/** Messages that an agent has, by this event. */
+const heardIn = (event: StageEvent): readonly string[] => {
+  switch (event.type) {
+    case "turn.heard": return event.ids;
+    case "turn.message.sent": return event.delivered ? [event.id] : [];
+    case "turn.ended": return event.outcome.heard ?? [];
+    default: return [];
+  }
+};
+
+/** Of these, the ones that were still waiting. */
+const newlyHeard = (context: StageContext, event: StageEvent): readonly string[] => {
+  const ids = heardIn(event);
+  return context.brief.messages.map(({ id }) => id).filter((id) => ids.includes(id));
+};
+
 const tellEnded = (outcome: StageEnded["outcome"]) => ({
   type: "tell" as const,
   params: ({ context: c }: { readonly context: StageContext }) => {
     const event: StageEnded = {
       type: "stage.ended", stage: c.stage, iteration: c.iteration, outcome, failure: c.failure, reason: c.reason,
-      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, denials: c.denials, session: c.session, costUsd: c.costUsd,
+      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, denials: c.denials, session: c.session, costUsd: c.costUsd, heard: c.heard,
     };
     return { to: c.pipeline, event: { ...event } };
   },
 });
 
 const endAs = (outcome: StageEnded["outcome"]) => ({ type: "endAs" as const, params: { outcome } });
+
+const tellHeard = {
+  type: "tell" as const,
+  params: ({ context, event }: { readonly context: StageContext; readonly event: StageEvent }) => ({ to: context.pipeline, event: { type: "stage.heard", ids: newlyHeard(context, event) } }),
+};
+
+/** A turn that ended by trouble: what that leads to does not depend on who else wanted it ended. */
+const afterTrouble = [
+  { guard: "infraWithinCap", target: "waiting", actions: ["adoptTurn", "countInfra", "setRetry", "noteFailure", "nextTry"] },
+  { guard: "isInfra", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
+  { guard: "crashWithinCap", target: "working", reenter: true, actions: ["adoptTurn", "countCrash", "nextTry"] },
+  { guard: "isCrash", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
+  { target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("failed")] },
+] as const;
+
+/** The turn of the present try, and no other: a late effect must not end the next one. */
+const cancelTurn = { type: "effect" as const, params: ({ context }: { readonly context: StageContext }) => ({ kind: "turn.cancel" as const, tryNumber: context.tryNumber }) };
 
 export const stageMachine = setup({
   types: {} as { context: StageContext; events: StageEvent; input: StageInput },
@@ -155,11 +202,19 @@ export const stageMachine = setup({
         denials: outcome.permissionDenials,
         text: outcome.ended.how === "completed" ? outcome.ended.text : context.text,
         question: outcome.ended.how === "question" ? outcome.ended.text : null,
-        brief: { ...context.brief, again: "" },
+        brief: { ...context.brief, again: "", messages: context.brief.messages.filter(({ id }) => !heardIn(event).includes(id)) },
+        heard: [...context.heard, ...newlyHeard(context, event)],
         reason: "",
         failure: null,
       };
     }),
+    addMessage: assign(({ context, event }) => (event.type === "message" ? { brief: { ...context.brief, messages: [...context.brief.messages, { id: event.id, text: event.text }] } } : {})),
+    takeHeard: assign(({ context, event }) => ({
+      brief: { ...context.brief, messages: context.brief.messages.filter(({ id }) => !heardIn(event).includes(id)) },
+      heard: [...context.heard, ...newlyHeard(context, event)],
+    })),
+    /** The person who interrupted the turn knows better than to be asked. */
+    dropQuestion: assign({ question: null }),
     nextTry: assign(({ context }) => ({ tryNumber: context.tryNumber + 1 })),
     countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
     countCrash: assign(({ context }) => ({ crashes: context.crashes + 1 })),
@@ -192,6 +247,14 @@ export const stageMachine = setup({
     mayReask: ({ context, event }) => completed(event) && lacksAnswer(context, event) && context.reasks < 1,
     asks: ({ event }) => event.type === "turn.ended" && event.outcome.ended.how === "question",
     wasCancelled: ({ event }) => event.type === "turn.ended" && event.outcome.ended.how === "cancelled",
+    isNewMessage: ({ context, event }) => isNewMessage(context, event),
+    interrupts: ({ context, event }) => isNewMessage(context, event) && event.type === "message" && event.interrupt,
+    newlyHeard: ({ context, event }) => newlyHeard(context, event).length > 0,
+    /** An older cancel may be answered late. */
+    thisTryIsOver: ({ context, event }) => event.type === "turn.cancel.sent" && (event.tryNumber ?? context.tryNumber) === context.tryNumber,
+    /** It ended, by itself or because it was told to, and could go on. */
+    mayGoOn: ({ event }) => event.type === "turn.ended" && (event.outcome.ended.how !== "failed" || event.outcome.ended.failure.kind === "interrupted"),
+    enforcementGaveUp: ({ event }) => event.type === "effect.failed" && event.kind === "workspace.enforce",
     turnGaveUp: ({ event }) => event.type === "effect.failed" && event.kind === "turn",
     wasInterrupted: ({ event }) => failureOf(event)?.kind === "interrupted",
     infraWithinCap: ({ context, event }) => isInfra(event) && context.infraFailures < context.policy.infraRetries,
@@ -206,10 +269,16 @@ export const stageMachine = setup({
   id: "stage",
   options: chartOptions,
   context: ({ input }) => ({
-    ...input, tryNumber: 1, infraFailures: 0, crashes: 0, reasks: 0, question: null, retryAt: null, costUsd: 0,
+    ...input, brief: { ...emptyBrief, ...input.brief }, heard: [], tryNumber: 1, infraFailures: 0, crashes: 0, reasks: 0, question: null, retryAt: null, costUsd: 0,
     verdict: null, audit: null, text: "", undone: [], denials: [], reason: "", failure: null, ending: null, enforced: false,
   }),
   initial: "working",
+  on: {
+    "turn.heard": { guard: "newlyHeard", actions: [tellHeard, "takeHeard"] },
+    "turn.message.sent": { guard: "newlyHeard", actions: [tellHeard, "takeHeard"] },
+    // For the next turn, if there is one; the pipeline keeps it too.
+    message: { guard: "isNewMessage", actions: "addMessage" },
+  },
   states: {
     working: {
       entry: {
@@ -229,13 +298,26 @@ export const stageMachine = setup({
           { guard: "asks", target: "asking", actions: "adoptTurn" },
           { guard: "wasCancelled", target: "leaving", actions: ["adoptTurn", "noteCancelled", endAs("cancelled")] },
           { guard: "wasInterrupted", target: "working", reenter: true, actions: ["adoptTurn", "nextTry"] },
-          { guard: "infraWithinCap", target: "waiting", actions: ["adoptTurn", "countInfra", "setRetry", "noteFailure", "nextTry"] },
-          { guard: "isInfra", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
-          { guard: "crashWithinCap", target: "working", reenter: true, actions: ["adoptTurn", "countCrash", "nextTry"] },
-          { guard: "isCrash", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
-          { target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("failed")] },
+          ...afterTrouble,
         ],
-        "effect.failed": { target: "leaving", actions: ["noteFailure", endAs("failed")] },
+        "effect.failed": { guard: "turnGaveUp", target: "leaving", actions: ["noteFailure", endAs("failed")] },
+        message: [
+          { guard: "interrupts", target: "interrupting", actions: "addMessage" },
+          { guard: "isNewMessage", actions: ["addMessage", { type: "effect", params: ({ context, event }) => ({ kind: "turn.message", id: event.type === "message" ? event.id : "", text: event.type === "message" ? event.text : "", tryNumber: context.tryNumber }) }] },
+        ],
+        cancel: "cancelling",
+      },
+    },
+    /** A person ended the turn to say something: the next one begins with it, in the same session (I6). */
+    interrupting: {
+      entry: cancelTurn,
+      on: {
+        "turn.ended": [
+          { guard: "mayGoOn", target: "working", actions: ["adoptTurn", "dropQuestion", "nextTry"] },
+          ...afterTrouble,
+        ],
+        "turn.cancel.sent": { guard: "thisTryIsOver", target: "working", actions: "nextTry" },
+        "effect.failed": { guard: "turnGaveUp", target: "leaving", actions: ["noteFailure", endAs("failed")] },
         cancel: "cancelling",
       },
     },
@@ -248,7 +330,7 @@ export const stageMachine = setup({
       },
     },
     asking: {
-      entry: { type: "tell", params: ({ context }) => ({ to: context.pipeline, event: { type: "stage.asks", stage: context.stage, question: context.question } }) },
+      entry: { type: "tell", params: ({ context }) => ({ to: context.pipeline, event: { type: "stage.asks", stage: context.stage, question: context.question, heard: context.heard } }) },
       on: {
         answer: { target: "working", actions: ["takeAnswer", "nextTry"] },
         cancel: { target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
@@ -268,14 +350,14 @@ export const stageMachine = setup({
       entry: { type: "effect", params: ({ context }) => ({ kind: "workspace.enforce", item: context.item.id, workspace: context.workspace, since: context.since, stage: context.stage }) },
       on: {
         "workspace.enforced": { target: "leaving", actions: "noteEnforced" },
-        "effect.failed": { target: "failed", actions: "noteFailure" },
+        "effect.failed": { guard: "enforcementGaveUp", target: "failed", actions: "noteFailure" },
       },
     },
     cancelling: {
-      entry: { type: "effect", params: { kind: "turn.cancel" } },
+      entry: cancelTurn,
       on: {
         "turn.ended": { target: "leaving", actions: ["adoptTurn", "noteCancelled", endAs("cancelled")] },
-        "turn.cancel.sent": { target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
+        "turn.cancel.sent": { guard: "thisTryIsOver", target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
         "effect.failed": { guard: "turnGaveUp", target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
       },
     },

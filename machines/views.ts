@@ -1,4 +1,6 @@
 import type { AnyMachineSnapshot } from "xstate";
+import type { QueuedMessage } from "../src/domain/message.ts";
+import { stages } from "../src/domain/stage.ts";
 import { memberAddress } from "../src/domain/ids.ts";
 import type { TeamView } from "../src/domain/team.ts";
 import type { MemberView, PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
@@ -34,6 +36,7 @@ export const viewPipeline = (snapshot: Snapshot<PipelineContext>): PipelineView 
     state: stateName(snapshot), stage: c.stage, stageAddress: c.stageAddress, iteration: c.iteration, maxIterations: c.policy.maxIterations,
     branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, head: c.head || null, changeSummary: c.changeSummary, checks: c.checks,
     newFailures: c.newFailures.slice(0, 10), feedback: c.feedback.slice(0, 2_000), escalated: c.escalated, question: c.question, costUsd: c.costUsd, rule: c.rule, reason: c.reason,
+    messages: c.messages.map((message: QueuedMessage) => ({ ...message, text: message.text.slice(0, 200) })), stages: stages.filter((stage) => c.policy.stages[stage] !== undefined),
   };
 };
 

@@ -8,6 +8,6 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.exitCode = 2;
 } else {
   // Heavy parts stay out of --help and usage errors: the composition is loaded when a command asks for it.
-  const tools = (): Promise<LocalTools> => import("./daemon/tools.ts").then(({ createLocalTools }) => createLocalTools());
+  const tools = (): Promise<LocalTools> => import("./daemon/tools.ts").then(({ createLocalTools }) => createLocalTools(import.meta.filename));
   void import("./cli/program.ts").then(({ main }) => main(tools));
 }

@@ -12,7 +12,7 @@ import { alarm, asked, at, ignored, implies, now, same, stamped, told, when } fr
 const team = teamAddress(id, 1), leaseMs = 90_000, withinMs = 600_000;
 const input = (role: MemberInput["role"], caps: { readonly iterations: number; readonly infra: number; readonly deaths: number }): MemberInput => ({
   team, teamName: "alpha", name: role === "leader" ? "leader" : "worker-1", role, item: { id, title: item.title, body: item.body, kind: item.kind }, attempt: 1, lineage: 1, repository: item.repository, adapter: "scripted", model: "small", timeoutMs: 60_000, playbook: null,
-  base: "base0", leaseMs, restarts: { max: caps.deaths, withinMs }, policy: { maxIterations: caps.iterations, infraRetries: caps.infra, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 },
+  base: "base0", leaseMs, screen: false, restarts: { max: caps.deaths, withinMs }, policy: { maxIterations: caps.iterations, infraRetries: caps.infra, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 },
 });
 
 const task = (n: number, kind: "work" | "conflict") => ({ id: n, kind, title: `task ${n}`, description: "do it", acceptance: ["it is done"] });

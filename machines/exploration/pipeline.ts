@@ -30,6 +30,9 @@ const failed = (failure: StageFailure): Ended => ({ outcome: "failed", failure }
 const exhausted = (failure: StageFailure): Ended => ({ outcome: "exhausted", failure });
 const done = { outcome: "done" } as const, cancelled = { outcome: "cancelled" } as const;
 
+/** For whoever works, or for the critic alone: whichever is first counts. */
+const open = { id: "m0", text: "use tabs", to: null }, aimed = { id: "m0", text: "look at the tests", to: "critic" as const };
+
 const results = [
   stamped({ type: "workspace.ready", workspace }),
   stamped({ type: "workspace.committed", head: "head1", empty: false, diffHash: "diff1", changed: ["src/a.ts"], summary: "1 file changed" }),
@@ -46,10 +49,13 @@ const results = [
   ...[done, failed("timeout")].flatMap((how) => ended("stage-documenter", how)),
   ...(["io", "environment", "refused", "defect"] as const).map((klass) => stamped({ type: "effect.failed", kind: "verify" as const, class: klass, message: "it broke", mend: "mend it" })),
   stamped({ type: "stuck", rule: "sameError", says: "the same failure again" }),
+  stamped({ type: "stage.heard", ids: ["m0", "other"] }),
+  ...ended("coder", { ...done, heard: ["m0"] }), ...ended("critic", { ...done, verdict: approve, heard: ["m0"] }),
 ] satisfies readonly PipelineEvent[];
 
 const alphabet: readonly PipelineEvent[] = [
-  ...results, stamped({ type: "stage.asks", stage: "coder", question: "which one?" }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }),
+  ...results, stamped({ type: "stage.asks", stage: "coder", question: "which one?", heard: ["m0"] }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }),
+  stamped({ type: "message", ...open, interrupt: true }), stamped({ type: "message", ...aimed, interrupt: false }),
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): PipelineContext => snapshot.context;
@@ -108,6 +114,12 @@ const kinds = (edge: Edge): readonly string[] => observed(edge).map((seen) => (t
 const started = (edge: Edge): boolean => spawned(edge, "stage").length > 0;
 const enters = (edge: Edge, state: string): boolean => at(edge.to, state) && !at(edge.from, state);
 
+/** What waits for a stage, as its brief has it. */
+const waiting = (messages: PipelineContext["messages"], stage: Stage): readonly unknown[] => messages.filter(({ state, to }) => state === "queued" && (to === null || to === stage)).map(({ id, text }) => ({ id, text }));
+const stateOfMessage = ({ messages }: PipelineContext): string | undefined => (messages.length > 1 ? "twice" : messages[0]?.state);
+/** Warnings of the work; those of messages have their own invariant. */
+const warningsOf = ({ warnings }: PipelineContext): readonly string[] => warnings.filter((warning) => !warning.startsWith("a message was not delivered"));
+
 const hears: Readonly<Record<string, readonly PipelineEvent["type"][]>> = {
   preparing: ["workspace.ready", "effect.failed", "cancel"], committing: ["workspace.committed", "effect.failed", "cancel", "stuck"], checking: ["verify.done", "effect.failed", "cancel", "stuck"],
   settling: ["stage.ended", "workspace.committed", "verify.done", "effect.failed", "cancel"], cancelling: ["stage.ended", "workspace.ready", "workspace.committed", "verify.done", "effect.failed"],
@@ -127,10 +139,11 @@ export const exploration: Exploration = {
   events: [...alphabet],
   unattended: [...results],
   abstraction: (snapshot) => {
-    const c = contextOf(snapshot);
-    if (snapshot.status !== "active") return { failure: c.failure };
-    if (snapshot.matches("cancelling") || snapshot.matches("saving")) return { workspace: c.workspace !== null, stage: c.stage, iteration: c.iteration };
-    return { iteration: c.iteration, stage: c.stage, approved: c.approved, escalated: c.escalated, escalateNow: c.escalateNow, retried: c.documenterRetried, asks: c.question !== null, failing: c.newFailures.length > 0 };
+    const c = contextOf(snapshot), messages = c.messages.map(({ to, state }) => (state === "queued" ? `queued for ${to ?? "all"}` : state));
+    if (snapshot.status !== "active") return { failure: c.failure, messages };
+    if (snapshot.matches("cancelling") || snapshot.matches("saving")) return { workspace: c.workspace !== null, stage: c.stage, iteration: c.iteration, messages };
+    return {
+      messages, iteration: c.iteration, stage: c.stage, approved: c.approved, escalated: c.escalated, escalateNow: c.escalateNow, retried: c.documenterRetried, asks: c.question !== null, failing: c.newFailures.length > 0 };
   },
   restStates: ["done", "failed", "cancelled", "exhausted"],
   states: [
@@ -144,6 +157,7 @@ export const exploration: Exploration = {
       if (at(s, "exhausted")) return c.reason !== "" && (c.failure === "infra" || c.failure === "stuck" || (c.failure === "cap" && c.iteration === c.policy.maxIterations && c.feedback !== "" && c.reason.includes(c.feedback)));
       return at(s, "failed") ? c.reason !== "" && c.failure !== null : at(s, "cancelled") ? c.reason === "cancelled" && c.failure === null : c.failure === null && (c.reason === "" || (c.rule !== "" && at(s, "settling", "cancelling", "saving")));
     } },
+    { name: "I9 no message waits in a pipeline that has ended, and each that nobody read is a warning; none was closed before", holds: (s) => contextOf(s).messages.every(({ text, state }) => (s.status === "active" ? state !== "undelivered" : state !== "queued" && (state === "delivered" || contextOf(s).warnings.some((w) => w.includes(text))))) },
     { name: "the stage is the one that the state names", holds: (s) => (stageIn[String(s.value)] ?? contextOf(s).stage) === contextOf(s).stage },
   ],
   first: [
@@ -172,7 +186,7 @@ export const exploration: Exploration = {
         address === to.stageAddress && address === stageAddress(id, attempt, to.stage, to.started) && i["pipeline"] === pipelineAddress(id, attempt) && i["stage"] === stageIn[String(e.to.value)] && i["iteration"] === to.iteration
         && same(i["workspace"], to.workspace) && i["since"] === to.head && same(i["session"], to.stage === "coder" ? to.coderSession : { id: null, costUsd: 0 }));
     } },
-    { name: "I3 the last feedback and the failing checks are in the next brief", holds: (e) => spawned(e, "stage").every(({ input: i }) => { const { to } = read(e); return same(i["brief"], { feedback: to.feedback, findings: to.findings, failingChecks: to.newFailures, checks: to.checks ? `before ${to.checks.base}, now ${to.checks.head}` : "", answer: null, again: "" }); }) },
+    { name: "I3 the last feedback and the failing checks are in the next brief", holds: (e) => spawned(e, "stage").every(({ input: i }) => { const { to } = read(e); return same(i["brief"], { feedback: to.feedback, findings: to.findings, failingChecks: to.newFailures, checks: to.checks ? `before ${to.checks.base}, now ${to.checks.head}` : "", answer: null, again: "", messages: waiting(to.messages, to.stage) }); }) },
     { name: "I3 feedback says what sent the work back, and approval clears it", holds: (e) => {
       const { state, event, stage, to, from } = read(e);
       const back = to.iteration !== from.iteration || (at(e.to, "exhausted") && to.failure === "cap");
@@ -212,15 +226,25 @@ export const exploration: Exploration = {
       const { state, event, stage, to } = read(e);
       if (state === "cancelling") {
         const over = event?.type === "workspace.ready" || event?.type === "effect.failed" || (contextOf(e.from).workspace !== null && (stage !== undefined || event?.type === "workspace.committed" || event?.type === "verify.done"));
-        if (!over) return ignored(e);
+        if (!over) return ignored(e) || event?.type === "message" || event?.type === "stage.heard";
         if (event?.type === "workspace.committed" && to.head !== event.head) return false;
         if (event?.type === "verify.done" && !same(to.newFailures, event.report.newFailures)) return false;
         return at(e.to, to.workspace ? "saving" : "cancelled");
       }
-      if (state === "saving") return event?.type === "workspace.checkpointed" ? at(e.to, "cancelled") : event?.type !== "effect.failed" || (at(e.to, "cancelled") && (to.warnings.at(-1) ?? "").includes(event.message));
+      if (state === "saving") return event?.type === "workspace.checkpointed" ? at(e.to, "cancelled") : event?.type !== "effect.failed" || (at(e.to, "cancelled") && (warningsOf(to).at(-1) ?? "").includes(event.message));
       return !at(e.to, "cancelled") || e.from.status !== "active";
     } },
     { name: "cancelled says so", holds: (e) => !at(e.to, "cancelled") || (contextOf(e.to).reason === "cancelled" && contextOf(e.to).failure === null) },
+    { name: "I9 a message is taken once, waits, and is delivered once, when an agent has it; only the end closes it", holds: (e) => {
+      const { event, from, to, stage, state } = read(e), over = e.to.status !== "active", takes = stage !== undefined && (state in stageIn || state === "settling" || (state === "cancelling" && from.workspace !== null));
+      const heard = event?.type === "stage.heard" ? event.ids : event?.type === "stage.asks" && state in stageIn ? (event.heard ?? []) : takes ? (stage.heard ?? []) : [];
+      const before = stateOfMessage(from), after = before === undefined ? (event?.type === "message" ? "queued" : undefined) : before === "queued" && heard.includes(open.id) ? "delivered" : before;
+      return e.from.status !== "active" || stateOfMessage(to) === (over && after === "queued" ? "undelivered" : after);
+    } },
+    { name: "I9 the stage at work is told of a message that it may hear, once, with its text", holds: (e) => {
+      const { event, from, state } = read(e), tells = told(e, "message"), must = state in stageIn && event?.type === "message" && stateOfMessage(from) === undefined && (event.to === null || event.to === from.stage);
+      return tells.length === (must ? 1 : 0) && tells.every(({ to: whom, event: said }) => event?.type === "message" && whom === from.stageAddress && same(said, { type: "message", id: event.id, text: event.text, interrupt: event.interrupt }));
+    } },
     { name: "a question goes up to the item, an answer down to the stage; it is open in between", holds: (e) => {
       const { state, event, to, from } = read(e), up = told(e, "pipeline.asks"), down = told(e, "answer"), inStage = state in stageIn;
       const asks = inStage && event?.type === "stage.asks", answers = inStage && event?.type === "answer";
@@ -234,10 +258,10 @@ export const exploration: Exploration = {
         && (!takes || stage.undone.length === 0 || to.warnings.some((w) => w.includes(stage.undone.join(", "))))
         && (!takes || stage.denials.every((denial) => to.warnings.some((w) => w.includes(denial))));
     } },
-    { name: "a documenter or reporter that finished leaves no warning", holds: (e) => { const { state, stage, to, from } = read(e); return stage?.outcome !== "done" || !["documenting", "reporting"].includes(state) || same(to.warnings, from.warnings); } },
+    { name: "a documenter or reporter that finished leaves no warning", holds: (e) => { const { state, stage, to, from } = read(e); return stage?.outcome !== "done" || !["documenting", "reporting"].includes(state) || same(warningsOf(to), warningsOf(from)); } },
     { name: "a documenter's or reporter's trouble is a warning, once the documenter had its one new try", holds: (e) => {
       const { state, stage, from, to } = read(e), retries = state === "documenting" && at(e.to, "documenting") && stage !== undefined;
-      return to.documenterRetried === (from.documenterRetried || retries) && (!stage || stage.outcome === "done" || !["documenting", "reporting"].includes(state) || (retries ? same(to.warnings, from.warnings) : to.warnings.at(-1) === `${stage.stage}: ${stage.reason}`));
+      return to.documenterRetried === (from.documenterRetried || retries) && (!stage || stage.outcome === "done" || !["documenting", "reporting"].includes(state) || (retries ? same(warningsOf(to), warningsOf(from)) : warningsOf(to).at(-1) === `${stage.stage}: ${stage.reason}`));
     } },
     { name: "the watch sees each error, diff of the coder, mended check and feedback, and nothing else", holds: (e) => {
       const { state, event, stage, from } = read(e), back = at(e.to, "coding");
@@ -254,7 +278,7 @@ export const exploration: Exploration = {
     } },
     { name: "word of another stage or iteration, and misplaced events, change nothing", holds: (e) => {
       const { state, event, stage } = read(e);
-      return e.from.status !== "active" || !event || ((hears[state] ?? []).includes(event.type) && (event.type !== "stage.ended" || stage !== undefined)) || ignored(e);
+      return e.from.status !== "active" || !event || event.type === "message" || event.type === "stage.heard" ? same(e.from.value, e.to.value) || e.from.status !== "active" : ((hears[state] ?? []).includes(event.type) && (event.type !== "stage.ended" || stage !== undefined)) || ignored(e);
     } },
   ],
 };

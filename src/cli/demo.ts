@@ -1,5 +1,8 @@
 /** `demo`: five work items on a throwaway repository, two at a time, and a proof of the results. */
 import type { Connection, ItemState, JournalLine } from "../client/contract.ts";
+import { iterationsOf } from "../client/text/item-text.ts";
+import { oneLine, shellWord } from "../client/text/safe-text.ts";
+import { stopwatch } from "../client/text/time-text.ts";
 import { AdapterName } from "../domain/agent.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import type { Command, CommandContext } from "./context.ts";
@@ -7,13 +10,10 @@ import { type DemoPlace, makeDemoPlace } from "./demo-place.ts";
 import { prove, type Proof } from "./demo-proof.ts";
 import { follow } from "./follow.ts";
 import { codeOf, listenForInterrupts } from "./interrupts.ts";
-import { iterationsOf } from "./item-text.ts";
 import { CliProblem, exitCode } from "./problem.ts";
 import { progressView, type ProgressView } from "./progress-view.ts";
-import { oneLine, shellWord } from "./safe-text.ts";
 import { paint, type Screen } from "./screen.ts";
 import { table } from "./table.ts";
-import { stopwatch } from "./time-text.ts";
 
 export interface DemoOptions { readonly keep?: boolean; readonly adapter?: string }
 

@@ -1,13 +1,15 @@
 /**
- * Runs items to their end with somebody watching: the body of `run`, `exec --local` and `resume`.
+ * Runs items to their end with somebody watching: the body of `run`, `exec` and `resume`.
  *
  * I1 An interrupt never loses work: as the owner everything is suspended, as a client only these items are cancelled.
  * I2 A timeout cancels only these items; a process that lost the state touches nothing. I3 However it ends, the connection is closed and the screen is whole.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, FactoryClient, ItemState } from "../client/contract.ts";
+import { oneLine, shellWord } from "../client/text/safe-text.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import { isTerminal } from "../domain/work-item.ts";
+import { launched } from "./commands/daemon.ts";
 import type { CommandContext } from "./context.ts";
 import { follow, only } from "./follow.ts";
 import { codeOf, type Interrupts, listenForInterrupts } from "./interrupts.ts";
@@ -16,7 +18,6 @@ import { again } from "./place.ts";
 import { exitCode } from "./problem.ts";
 import { progressView, type ProgressView } from "./progress-view.ts";
 import { asksPerson, questions } from "./questions.ts";
-import { oneLine, shellWord } from "./safe-text.ts";
 import { paint } from "./screen.ts";
 
 export interface DriveOptions {
@@ -24,6 +25,8 @@ export interface DriveOptions {
   readonly verbose: boolean;
   /** From an owner that hangs. */
   readonly takeOver: boolean;
+  /** `own`: this process, unless somebody owns the state already. `daemon`: the daemon, started when none runs. */
+  readonly through?: "own" | "daemon";
   /** Hands in or wakes up the items; called once connected. */
   readonly begin: (client: FactoryClient) => Promise<readonly Begun[]>;
   /** The result as JSON. */
@@ -47,7 +50,8 @@ const isSettled = (state: ItemState, unattended: boolean): boolean =>
 
 export const drive = async (context: CommandContext, options: DriveOptions): Promise<number> => {
   using interrupts = listenForInterrupts();
-  const connection = await context.tools.connect({ ...context.place, as: "own", automation: false, takeOver: options.takeOver });
+  if (options.through === "daemon") await haveDaemon(context, interrupts.first);
+  const connection = await context.tools.connect({ ...context.place, as: options.through ?? "own", automation: false, takeOver: options.takeOver });
   const view = progressView(context.terminal.err, context.tools.now);
   let left = false;
   try {
@@ -76,6 +80,15 @@ export const drive = async (context: CommandContext, options: DriveOptions): Pro
     view.end();
     if (!left) await connection.close("suspend");
   }
+};
+
+/** A command that owns the state (`run`, `demo`) takes the work as well; then no daemon can be started. */
+const haveDaemon = async (context: CommandContext, interrupted: AbortSignal): Promise<void> => {
+  const { daemon } = context.tools;
+  const owner = await daemon.find(context.place) ?? await daemon.owner(context.place);
+  if (owner !== undefined && !("daemon" in owner && owner.daemon)) return;
+  const { started, pid, host, port } = await launched(context, undefined, interrupted);
+  if (started) context.terminal.err.write(`${paint(context.terminal.err, "dim", `started a daemon: process ${pid}, http://${host}:${port}`)}\n`);
 };
 
 const watchItems = async (context: CommandContext, client: FactoryClient, begun: readonly Begun[], view: ProgressView, options: DriveOptions, interrupts: Interrupts): Promise<Ending> => {

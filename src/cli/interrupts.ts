@@ -15,11 +15,11 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** 128 + the number of the signal, as shells have it. */
 export const codeOf = (signal: unknown): number => (signal === "SIGTERM" ? 143 : signal === "SIGHUP" ? 129 : 130);
 
-export const listenForInterrupts = (): Interrupts => {
+export const listenForInterrupts = ({ hangUp }: { /** A closed terminal is no wish to stop. */ readonly hangUp?: "ignore" } = {}): Interrupts => {
   const first = new AbortController();
   const second = new AbortController();
   const listeners = signals.map((signal) => {
-    const listener = (): void => (first.signal.aborted ? second : first).abort(signal);
+    const listener = signal === "SIGHUP" && hangUp === "ignore" ? (): void => {} : (): void => (first.signal.aborted ? second : first).abort(signal);
     process.on(signal, listener);
     return () => process.off(signal, listener);
   });

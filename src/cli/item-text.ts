@@ -1,10 +1,10 @@
 import type { ItemState } from "../client/contract.ts";
-import { relativeTime } from "../client/explain.ts";
+import { iterationsOf } from "../client/text/item-text.ts";
+import { block, indented, oneLine } from "../client/text/safe-text.ts";
+import { isoTime } from "../client/text/time-text.ts";
 import { waitingFor } from "../client/waiting.ts";
 import { isTerminal, type WorkItemStatus } from "../domain/work-item.ts";
-import { block, indented, oneLine } from "./safe-text.ts";
 import { paint, type Screen, type Tone } from "./screen.ts";
-import { clockTime, isoTime } from "./time-text.ts";
 
 const tones: Partial<Readonly<Record<WorkItemStatus, Tone>>> = { done: "green", failed: "red", exhausted: "red", cancelled: "dim", blocked: "yellow", awaitingApproval: "yellow", review: "yellow", paused: "yellow", retryAt: "yellow" };
 
@@ -12,21 +12,6 @@ export const statusText = (screen: Screen, status: WorkItemStatus): string => {
   const tone = tones[status];
   return tone === undefined ? status : paint(screen, tone, status);
 };
-
-/** `coder 2/5`; empty while no stage is under way. */
-export const stageText = ({ item, pipeline }: ItemState): string =>
-  pipeline === null || isTerminal(item.status) || item.attempt < item.lineage ? "" : `${pipeline.stage} ${pipeline.iteration}/${pipeline.maxIterations}`;
-
-/** What it waits for, with the instant when it goes on by itself. For an item that has ended: how. */
-export const waitText = (state: ItemState, now: number): string => {
-  if (isTerminal(state.item.status)) return oneLine(state.item.reason || (state.item.status === "done" ? "published" : state.item.status));
-  const { text, until } = waitingFor(state);
-  const why = (state.item.status === "retryAt" || (state.item.status === "blocked" && state.item.blocked !== "needsHuman")) && state.item.reason !== "" ? `: ${oneLine(state.item.reason)}` : "";
-  return `waits for ${oneLine(text)}${why}${until === null ? "" : ` ${relativeTime(until, now)} (${clockTime(until)})`}`;
-};
-
-/** The coder's rounds: those of ended pipelines and of the one under way. */
-export const iterationsOf = ({ item, pipeline }: ItemState): number => (isTerminal(item.status) || pipeline === null ? item.iterations : Math.max(item.iterations, pipeline.iteration));
 
 /** An item as `--json` gives it; instants in ISO. */
 export const itemJson = (state: ItemState): Readonly<Record<string, unknown>> => {

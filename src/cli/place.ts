@@ -1,7 +1,7 @@
 /** Which factory a command talks to: `--config`, `-C`, the working directory, or the repository it works on. */
 import { join, resolve } from "node:path";
 import type { LocalTools } from "../client/contract.ts";
-import { shellWord } from "./safe-text.ts";
+import { shellWord } from "../client/text/safe-text.ts";
 import type { Terminal } from "./screen.ts";
 
 export interface GlobalOptions { readonly config?: string; readonly directory?: string; readonly json?: boolean }

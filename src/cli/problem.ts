@@ -1,5 +1,5 @@
 import { ClientProblem } from "../client/contract.ts";
-import { block, indented } from "./safe-text.ts";
+import { block, indented } from "../client/text/safe-text.ts";
 import { paint, type Screen } from "./screen.ts";
 
 /** Exit codes of every command. Usage errors are failures: 2 is kept for timeouts and for what could not run. */

@@ -6,8 +6,12 @@ import { homedir } from "node:os";
 import { Command, CommanderError } from "commander";
 import type { LocalTools } from "../client/contract.ts";
 import type { Command as Action, CommandContext } from "./context.ts";
+import { registerHud } from "./groups/hud.ts";
+import { registerInbox } from "./groups/inbox.ts";
+import { inspectGroup } from "./groups/inspect.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
+import { daemonCommands } from "./groups/daemon.ts";
 import type { Registrar, Run } from "./registrar.ts";
 import { processTerminal, type Terminal } from "./screen.ts";
 
@@ -106,8 +110,8 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("-p, --path <dir>", "the repository", ".")
     .option("--timeout <seconds>", "cancel it after this long, exit 2 (default: never)")
     .action((task: string, options: object, command: Command) => run(async () => (await import("./commands/run.ts")).run)(command, { ...options, task }));
-  work(add(program, "exec <task>", "the same without a daemon (--local)", 'exec "Fix the failing test" --local --path ~/my/repo --pipeline'))
-    .option("--local", "in this process; without it the daemon does the work, which comes with the next release")
+  work(add(program, "exec <task>", "the same by the daemon, which is started when none runs", 'exec "Fix the failing test" --path ~/my/repo', 'exec "Fix the failing test" --local --path ~/my/repo --pipeline'))
+    .option("--local", "in this process, without a daemon")
     .option("--path <dir>", "the repository", ".")
     .option("--timeout <seconds>", "cancel it after this long, exit 2", "600")
     .action((task: string, options: object, command: Command) => run(async () => (await import("./commands/run.ts")).exec)(command, { ...options, task }));
@@ -115,6 +119,9 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("--verbose", "also show what the agents say and do")
     .option("--take-over", "take the state from a factory that hangs; nothing that one still does is written any more")
     .action((id: string | undefined, options: object, command: Command) => run(async () => (await import("./commands/resume.ts")).resume)(command, { ...options, ...(id === undefined ? {} : { id }) }));
+
+  registerInbox({ program, add, run });
+  registerHud({ program, add, run });
 
   const task = add(program, "task", "look at work items and tell them something", "task list", 'task answer RUN-3 "Round half to even."');
   const tasks = () => import("./commands/task.ts");
@@ -148,6 +155,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("-f, --follow", "go on until the item has ended")
     .option("--verbose", "each event whole")
     .action((id: string, options: object, command: Command) => run(async () => (await import("./commands/log.ts")).log)(command, { ...options, id }));
+  inspectGroup({ program, add, run });
   const surroundings = () => import("./commands/surroundings.ts");
   add(program, "tree", "the supervisor tree of the running factory", "tree")
     .action((_: object, command: Command) => run(async () => (await surroundings()).tree)(command, {}));
@@ -167,6 +175,8 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   add(store, "restore <file>", "put a backup in place of the state; refuses to replace work without --force", "store restore ~/factory-backup")
     .option("--force", "replace what is there")
     .action((file: string, options: object, command: Command) => run(async () => (await surroundings()).restoreStore)(command, { ...options, file }));
+
+  daemonCommands({ program, add, run });
 
   add(program, "demo", "five work items on a throwaway repository, with scripted agents; proves its results", "demo", "demo --keep")
     .option("--keep", "leave the directory and say where")

@@ -5,13 +5,14 @@
  * I2 After `end` the screen is left with whole lines and a visible cursor.
  */
 import type { ItemState } from "../client/contract.ts";
+import { stageText, waitText } from "../client/text/item-text.ts";
+import { oneLine } from "../client/text/safe-text.ts";
+import { clockTime, stopwatch } from "../client/text/time-text.ts";
+import { cut, pad, widthOf } from "../client/text/width.ts";
 import { waitingFor } from "../client/waiting.ts";
 import { isTerminal } from "../domain/work-item.ts";
-import { stageText, statusText, waitText } from "./item-text.ts";
-import { oneLine } from "./safe-text.ts";
+import { statusText } from "./item-text.ts";
 import { paint, type Screen } from "./screen.ts";
-import { clockTime, stopwatch } from "./time-text.ts";
-import { cut, pad, widthOf } from "./width.ts";
 
 export interface ProgressView {
   readonly show: (states: readonly ItemState[]) => void;

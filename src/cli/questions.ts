@@ -6,10 +6,11 @@
  */
 import { createInterface } from "node:readline/promises";
 import type { FactoryClient, ItemState } from "../client/contract.ts";
+import { askedText } from "../client/inbox.ts";
+import { block, indented } from "../client/text/safe-text.ts";
 import type { CommandContext } from "./context.ts";
 import { again } from "./place.ts";
 import type { ProgressView } from "./progress-view.ts";
-import { block, indented } from "./safe-text.ts";
 import { paint } from "./screen.ts";
 
 export interface Questions {
@@ -24,12 +25,6 @@ export const asksPerson = ({ item }: ItemState): boolean => item.status === "awa
 
 const keyOf = ({ item, stage }: ItemState): string => [item.id, item.attempt, item.status, item.question ?? "", stage?.tryNumber ?? 0, stage?.iteration ?? 0].join("\u0000");
 
-const textOf = ({ item, pipeline }: ItemState): string => {
-  if (item.status === "awaitingApproval") return `May work on this begin?\n${item.title}`;
-  if (item.status === "review") return `The work is verified. Publish it?\n${item.summary}`;
-  return item.question ?? pipeline?.question ?? "";
-};
-
 export const questions = (context: CommandContext, client: FactoryClient, view: ProgressView): Questions => {
   const put = new Set<string>();
   const failed = new AbortController();
@@ -39,7 +34,7 @@ export const questions = (context: CommandContext, client: FactoryClient, view: 
     const { id, status } = state.item;
     const commands = status === "blocked" ? [["task", "answer", id, "…"]] : [["task", "approve", id], ["task", "reject", id, "--reason", "…"]];
     const lines = await Promise.all(commands.map((words) => again(context.place, context.terminal, context.tools, words)));
-    view.say(`${paint(context.terminal.err, "yellow", `${id} asks:`)}\n${indented(block(textOf(state)), "  ")}\n${lines.map((line) => `  ${line}`).join("\n")}`);
+    view.say(`${paint(context.terminal.err, "yellow", `${id} asks:`)}\n${indented(block(askedText(state)), "  ")}\n${lines.map((line) => `  ${line}`).join("\n")}`);
   };
 
   const ask = async (state: ItemState, cancel: AbortSignal): Promise<void> => {
@@ -60,7 +55,7 @@ export const questions = (context: CommandContext, client: FactoryClient, view: 
       }
     };
     try {
-      terminal.err.write(`${paint(terminal.err, "yellow", `${id} asks:`)}\n${indented(block(textOf(state)), "  ")}\n`);
+      terminal.err.write(`${paint(terminal.err, "yellow", `${id} asks:`)}\n${indented(block(askedText(state)), "  ")}\n`);
       if (status === "blocked") {
         await client.command(id, { type: "answer", text: await answer("your answer> ") });
       } else if (/^y/i.test(await answer("approve? [y/n]> "))) {

@@ -1,6 +1,6 @@
-import { oneLine } from "./safe-text.ts";
+import { oneLine } from "../client/text/safe-text.ts";
+import { cut, pad, widthOf } from "../client/text/width.ts";
 import { paint, type Screen } from "./screen.ts";
-import { cut, pad, widthOf } from "./width.ts";
 
 /**
  * Rows under a header, aligned by display width. Cells are untrusted text and made harmless here. The last column takes what is

@@ -1,5 +1,6 @@
 import type { AdapterName } from "../domain/agent.ts";
 import type { WorkItemId } from "../domain/ids.ts";
+import type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 import type { OperatorLane } from "../domain/lane.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
@@ -56,12 +57,17 @@ export interface LiveFactory {
   readonly attachment: (address: string, options: { readonly write: boolean }) => Promise<{ readonly argv: readonly [string, ...string[]]; readonly env: Readonly<Record<string, string>> }>;
   /** Says something to an agent. `interrupt`: its turn is ended and the next one begins with the message. */
   readonly message: (address: string, text: string, options: { readonly interrupt: boolean }) => Promise<MessageReceipt>;
-  /** Every actor that can be inspected: durable ones that have not ended, and live ones. */
+  /** Every actor that can be inspected: durable ones that have not ended, and live ones. Without an owner the durable ones, from the store. */
   readonly actors: () => Promise<readonly ActorSummary[]>;
   readonly actor: (address: string) => Promise<ActorDetail | undefined>;
-  /** Follows charts step by step, in the messages of `@statelyai/inspect`; produced only while somebody listens. Returns how to stop. */
-  readonly inspect: (options: { readonly address?: string }, onEvent: (event: InspectionEvent) => void) => () => void;
+  /**
+   * Follows charts step by step, in the messages of `@statelyai/inspect`; produced only while somebody listens. A promise that `onEvent`
+   * returns is awaited before the next call; what does not fit into a bounded queue meanwhile is dropped and counted. Returns how to stop.
+   */
+  readonly inspect: (options: { readonly address?: string }, onEvent: (event: InspectionEvent) => void | Promise<void>) => () => void;
 }
+
+export type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 
 export interface FactoryStatus {
   readonly pid: number;
@@ -123,28 +129,6 @@ export type TerminalFrame =
 
 /** `delivered`: the agent has it. `queued`: it is in the agent's next turn. `undelivered`: nobody will ever read it, and why. */
 export interface MessageReceipt { readonly id: string; readonly state: "delivered" | "queued" | "undelivered"; readonly detail: string }
-
-export interface ActorSummary { readonly address: string; readonly chart: string; readonly kind: "durable" | "live"; readonly state: string; readonly seq: number }
-
-export interface ActorDetail extends ActorSummary {
-  /** `machine.definition` as JSON: what a chart viewer draws. */
-  readonly definition: unknown;
-  readonly value: unknown;
-  /** Secrets replaced. */
-  readonly context: unknown;
-  readonly transitions: readonly { readonly at: number; readonly event: string; readonly from: unknown; readonly to: unknown }[];
-}
-
-export interface InspectionEvent {
-  readonly type: "@xstate.actor" | "@xstate.event" | "@xstate.snapshot" | "@xstate.microstep";
-  readonly sessionId: string;
-  readonly rootId: string;
-  /** Milliseconds since the epoch, as text (the receivers' form). */
-  readonly createdAt: string;
-  readonly id: string;
-  readonly _version: string;
-  readonly [field: string]: unknown;
-}
 
 export interface FactoryDescription {
   /** `owner`: this process runs the items. `client`: another process does. `offline`: nobody does; mail waits. */
@@ -259,8 +243,11 @@ export interface ConnectOptions {
   readonly directory: string;
   /** The repository that is meant; the state directory is in it when there is no configuration. Default: `directory`. */
   readonly repository?: string;
-  /** `own`: become the owner, or a client when there is one already. `read`: never become the owner. */
-  readonly as: "own" | "read";
+  /**
+   * `own`: become the owner, or a client when there is one already. `read`: never become the owner.
+   * `daemon`: a client of the daemon; one that crashes is started again, one that was stopped is waited for a while.
+   */
+  readonly as: "own" | "read" | "daemon";
   /** Run the scheduler and the sources too (false: only what is claimed explicitly). */
   readonly automation?: boolean;
   /** Take the state directory from an owner that hangs; its writes are refused from then on. */
@@ -278,8 +265,61 @@ export interface LocalTools {
   readonly doctor: (options: { readonly configFile?: string; readonly directory: string }) => Promise<readonly DoctorCheck[]>;
   readonly backup: (options: { readonly configFile?: string; readonly directory: string; readonly to: string }) => Promise<string>;
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
+  readonly daemon: DaemonTools;
   readonly version: string;
   readonly now: () => number;
+}
+
+/** Which factory: as for `connect`. */
+export type FactoryPlace = Pick<ConnectOptions, "configFile" | "directory" | "repository">;
+
+export interface DaemonTools {
+  /** The daemon that runs there, proven by its token; `undefined` when none does. */
+  readonly find: (place: FactoryPlace) => Promise<RunningDaemon | undefined>;
+  /** Owns the state directory, picks up work and serves the gateway, in this process. Rejects when somebody else owns it. */
+  readonly serve: (options: ServeOptions) => Promise<ServedFactory>;
+  /** Starts one in the background and waits until its gateway answers; one that runs already is as good. */
+  readonly launch: (options: LaunchOptions) => Promise<RunningDaemon & { readonly started: boolean }>;
+  /** Waits until a daemon's process, and its lock with it, is gone; false after `patienceMs`. */
+  readonly gone: (daemon: RunningDaemon, patienceMs: number) => Promise<boolean>;
+  /** A factory that owns the state without a gateway: a command, a daemon that starts or ends, or one that hangs. */
+  readonly owner: (place: FactoryPlace) => Promise<{ readonly pid: number; readonly daemon: boolean } | undefined>;
+  readonly logFile: (place: FactoryPlace) => Promise<string>;
+}
+
+export interface RunningDaemon {
+  readonly pid: number;
+  readonly host: string;
+  readonly port: number;
+  /** The port that was asked for; null: whichever is free. */
+  readonly asked: number | null;
+  readonly startedAt: number;
+  readonly startTicks: number | null;
+  readonly log: string;
+  readonly stateDirectory: string;
+}
+
+export interface ServeOptions extends FactoryPlace {
+  /** Instead of `gateway.port`; 0: a free one. */
+  readonly port?: number;
+  /** Lines of the log, as they are written. */
+  readonly echo?: (line: string) => void;
+}
+
+export interface ServedFactory {
+  readonly daemon: RunningDaemon;
+  /** Resolves when it was told to stop by its gateway, or lost its state to another process. */
+  readonly ended: Promise<{ readonly how: "suspend" | "abandon"; readonly lost?: string }>;
+  readonly say: (level: "info" | "warning" | "error", text: string) => void;
+  readonly close: (how: "suspend" | "abandon") => Promise<void>;
+}
+
+export interface LaunchOptions extends FactoryPlace {
+  readonly port?: number;
+  readonly patienceMs: number;
+  /** What it says on its way up. */
+  readonly say?: (text: string) => void;
+  readonly signal?: AbortSignal;
 }
 
 export interface ConfigProblem { readonly file: string; readonly line: number; readonly column: number; readonly key: string; readonly message: string; /** An error when absent; a warning keeps nothing from starting. */ readonly severity?: "error" | "warning"; /** TOML to write instead, when there is one. */ readonly write?: string }

@@ -5,6 +5,7 @@ import type { Policy } from "../domain/policy.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
 import { itemStates } from "./item-state.ts";
+import { sayTo } from "./messages.ts";
 import { isRunning, teamStates } from "./team-state.ts";
 
 /**
@@ -58,8 +59,9 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
     return teamStates(rows, itemStates(rows));
   };
 
-  return {
+  const client: FactoryClient = {
     ...options.live,
+    message: (address, text, { interrupt }) => sayTo({ ...options, items, teams, team: (name, command) => client.team(name, command) }, address, text, { interrupt }),
     describe: options.describe,
     teams,
     team: async (name, command) => {
@@ -119,6 +121,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
       };
     },
   };
+  return client;
 };
 
 const chartsOfItem = ["item", "pipeline", "team", "member", "stage", "progress"] as const;

@@ -1,64 +1,85 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
-import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange } from "../client/contract.ts";
+import { PaneKeeper } from "../../actors/pane-keeper.ts";
+import manifest from "../../package.json" with { type: "json" };
+import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange, type LiveFactory } from "../client/contract.ts";
+import { httpClient } from "../client/http-client.ts";
+import { idleReason } from "../client/idle.ts";
+import { sayTo } from "../client/messages.ts";
 import { offlineLive } from "../client/offline-live.ts";
 import { storeClient, type StoreClientOptions } from "../client/store-client.ts";
-import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { secretValues } from "../config/redact.ts";
-import { factoryHash, prepareStateDirectory, stateDirectory, worktreeRoot } from "../config/state-directory.ts";
-import { Config, settingsOfRepository } from "../domain/config.ts";
-import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts";
+import { factoryHash, worktreeRoot } from "../config/state-directory.ts";
+import { settingsOfRepository } from "../domain/config.ts";
+import { isTerminal } from "../domain/work-item.ts";
+import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
-import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
+import { openTerminals } from "../../tmux/index.ts";
+import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
-import { heir } from "./heir.ts";
+import { locateGateway } from "./gateway-note.ts";
+import { heir, type HeirOptions } from "./heir.ts";
+import { inspecting, readerInspection } from "./inspection.ts";
+import { followJournal, readEveryMs, wait } from "./journal-follow.ts";
+import { makeLive } from "./live.ts";
 import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
+import { reviver } from "./reviver.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
-import { redactor, secretsIn } from "./secrets.ts";
+import { redactedText, redactor, secretsIn } from "./secrets.ts";
+import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
+import { type FactoryTerminals, makeTerminals } from "./terminals.ts";
 
-/** What is in use for a directory: configuration, state, store. Makes nothing. */
-export interface Setting {
-  readonly loaded: LoadedConfig;
-  readonly config: Config;
-  readonly stateDirectory: string;
-  readonly location: StoreLocation;
-  readonly home: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-export const settingFor = async (options: Pick<ConnectOptions, "configFile" | "directory" | "repository" | "overrides">): Promise<Setting> => {
-  const home = homedir();
-  const loaded = await Effect.runPromise(loadConfig({ explicit: options.configFile, cwd: options.directory, home, env: process.env }))
-    .catch((error: unknown) => { throw asProblem(error, "mend it, then look again with: enact-factory validate"); });
-  const config = withOverrides(loaded.config, options.overrides ?? {});
-  const state = stateDirectory({ configFile: loaded.file, repository: options.repository ?? options.directory });
-  const location: StoreLocation = config.store.url === undefined ? { kind: "sqlite", directory: join(state, "state") } : { kind: "postgres", url: config.store.url };
-  return { loaded, config, stateDirectory: state, location, home, env: { ...process.env, ...loaded.env } };
-};
-
-/** Becomes the owner of the state directory, or a client of whoever is, until that one is gone. */
-export const connect = async (options: ConnectOptions): Promise<Connection> => {
+/** Becomes the owner of the state directory, or a client of whoever is, until that one is gone. `bin`: the program that a daemon is started with. */
+export const connect = async (options: ConnectOptions, bin?: string): Promise<Connection> => {
   const setting = await settingFor(options);
-  if (options.as === "read") return connectAsReader(setting);
-  await Effect.runPromise(prepareStateDirectory(setting.stateDirectory)).catch((error: unknown) => { throw asProblem(error, "then try again"); });
-  const own = async (takeOver: boolean): Promise<Connection | undefined> => {
-    const store = await openScoped(openOwner(setting.location, { takeOver })).catch((error: unknown) => {
-      if (isTagged(error, "StoreOwned")) return undefined;
-      throw asProblem(error, nextFor(error));
-    });
-    return store && connectAsOwner(setting, store, options.automation ?? false);
-  };
+  if (options.as === "read") return beside(setting, {});
+  if (options.as === "daemon") return beside(setting, { succeed: reviver(setting, bin) });
+  await prepare(setting);
+  const own = async (takeOver: boolean): Promise<Connection | undefined> => becomeOwner(setting, { takeOver, automation: options.automation ?? false });
+  const asClient = (): Promise<Connection> => beside(setting, { succeed: () => own(false), silence: () => silenceOf(setting) });
   for (let takeOver = options.takeOver ?? false; ; takeOver = false) {
     const owner = await own(takeOver);
     if (owner) return owner;
     // An owner of this very moment is still making its store.
-    if (!isUntouched(setting)) return heir({ reader: await connectAsReader(setting), succeed: () => own(false), silence: () => silenceOf(setting), clock: systemClock });
+    if (!isUntouched(setting)) return asClient();
     await wait(readEveryMs);
   }
+};
+
+/** A client of the owner by its gateway, or of the store where there is none; it goes on as they come and go. */
+const beside = (setting: Setting, more: Pick<HeirOptions, "succeed" | "silence">): Promise<Connection> => {
+  const { stateDirectory: directory } = setting;
+  return heir({
+    ...more, clock: systemClock,
+    locate: async (onDoubt) => {
+      const found = await locateGateway(directory);
+      return found && httpClient({ address: found.address, locate: async () => (await locateGateway(directory))?.address, onState: (state) => { if (state !== "up") onDoubt(state); } });
+    },
+    answers: async () => await locateGateway(directory) !== undefined,
+    open: () => connectAsReader(setting),
+  });
+};
+
+export interface OwnOptions {
+  readonly takeOver: boolean;
+  readonly automation: boolean;
+  /** Begins to stop; absent where the owner is a command that ends by itself. */
+  readonly stop?: (options: { readonly keepAgents: boolean }) => void;
+}
+
+/** `serves`: where the gateway is, once there is one. */
+export interface OwnedConnection extends Connection { readonly generation: number; readonly redact: (text: string) => string; readonly serves: (gateway: { readonly host: string; readonly port: number }) => void }
+
+/** `undefined`: somebody else owns the state directory. */
+export const becomeOwner = async (setting: Setting, options: OwnOptions): Promise<OwnedConnection | undefined> => {
+  const store = await openScoped(openOwner(setting.location, { takeOver: options.takeOver })).catch((error: unknown) => {
+    if (isTagged(error, "StoreOwned")) return undefined;
+    throw asProblem(error, nextFor(error));
+  });
+  return store && connectAsOwner(setting, store, options);
 };
 
 /** The text stays the same while the silence lasts, so that it is said once. */
@@ -69,21 +90,49 @@ const silenceOf = (setting: Setting): string | undefined => {
 
 const isUntouched = ({ location }: Setting): boolean => location.kind === "sqlite" && !existsSync(join(location.directory, "factory.db"));
 
-const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, automation: boolean): Promise<Connection> => {
+const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, { automation, stop }: OwnOptions): Promise<OwnedConnection> => {
   const { config } = setting;
+  const startedAt = systemClock.now();
+  const redact = redactor(secretsIn(setting.env, secretValues(config)));
+  let gateway: { readonly host: string; readonly port: number } | null = null;
   const watchers = new Set<(change: LiveChange) => void>();
   const emit = (change: LiveChange): void => { for (const watcher of watchers) watcher(change); };
   let lost: string | undefined;
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const composed = await composePorts({ config, env: setting.env, stateDirectory: setting.stateDirectory, worktrees });
   let owner: Owner;
+  const saying: Pick<StoreClientOptions, "deliver" | "nextChange"> & { readonly now: () => number } = {
+    deliver: async (to, event) => {
+      if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
+      await owner.host.send(to, event);
+      await owner.host.idle();
+      return { delivered: "now" };
+    },
+    nextChange: () => nextOf(watchers),
+    now: systemClock.now,
+  };
+  let keeper: PaneKeeper | undefined;
+  let client: FactoryClient;
+  const root = join(setting.stateDirectory, "terminals");
   try {
     owner = await startOwner({
       store: store.value, config, env: setting.env, home: setting.home,
       factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
       ports: composed.layer, sources: automation ? localSources(config) : [], automation,
-      redact: redactor(secretsIn(setting.env, secretValues(config))), emit,
-      onStatus: (tree) => noteStatus(setting.stateDirectory, { pid: process.pid, at: systemClock.now(), sandbox: composed.sandbox, tree: [...tree] }),
+      redact, emit,
+      // Only a daemon shows panes: a command ends with its items.
+      ...(stop === undefined ? {} : {
+        panes: (seats, notice) => {
+          keeper = new PaneKeeper({
+            seats, clock: systemClock, notice,
+            open: (onEvent) => openTerminals({ server: `enact-${factoryHash(setting.stateDirectory)}`, backend: config.terminal.backend, directory: join(setting.stateDirectory, "tmux"), onEvent }),
+            living: async () => new Set((await client.items()).filter(({ item }) => !isTerminal(item.status)).map(({ item }) => item.id)),
+            say: async (address, text, id) => { await sayTo({ ...saying, items: client.items, teams: client.teams, team: client.team }, address, text, { interrupt: false, id }); },
+          });
+          return keeper;
+        },
+      }),
+      onStatus: (tree) => noteStatus(setting.stateDirectory, { pid: process.pid, at: systemClock.now(), daemon: stop !== undefined, sandbox: composed.sandbox, tree: [...tree] }),
       onLost: (reason) => {
         lost = reason;
         emit({ type: "lost", reason });
@@ -93,24 +142,33 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     await store.close();
     throw error;
   }
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
-    deliver: async (to, event) => {
-      if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
-      await owner.host.send(to, event);
-      await owner.host.idle();
-      return { delivered: "now" };
-    },
-    describe: async () => ({ ...describe(setting, store.value), role: "owner" as const, generation: store.value.generation, sandbox: composed.sandbox }),
+  const description: FactoryDescription = { ...describe(setting, store.value), role: "owner", generation: store.value.generation, sandbox: composed.sandbox };
+  const { slots, slotsPerProject } = config.scheduler;
+  const live = makeLive({
+    inspector: inspecting(owner.inspection),
+    ...(stop === undefined ? {} : { stop }),
+    terminals: makeTerminals({ root, clock: systemClock, items: () => client.items(), without: "this factory is a command; the daemon shows panes, start it with: enact-factory start", ...(keeper ? { keeper } : {}) }),
+    status: async () => ({
+      pid: process.pid, version: manifest.version, startedAt, gateway, automation, description,
+      slots: { used: owner.scheduler.slotsUsed, of: slots },
+      idle: idleReason(owner.scheduler.items, { automation, slots, slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned }),
+    }),
+  });
+  client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
+    ...saying,
+    describe: async () => description,
     watch: (onChange) => {
       watchers.add(onChange);
       return () => { watchers.delete(onChange); };
     },
     tree: async () => owner.tree().map((node) => ({ ...node })),
-    nextChange: () => nextOf(watchers),
-    live: offlineLive,
+    live,
   });
   return {
     client,
+    generation: store.value.generation,
+    redact: (text) => redactedText(redact, text),
+    serves: (at) => { gateway = at; },
     close: async (how) => {
       await owner.stop(how);
       if (lost === undefined) forgetStatus(setting.stateDirectory);
@@ -126,8 +184,9 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
   const owner = (): OwnerStatus | undefined => readStatus(setting.stateDirectory, systemClock.now());
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
-  const stops = new Set<() => void>();
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
+  const inspection = readerInspection(store.value, redact);
+  const stops = new Set<() => void>([() => inspection.stop()]);
+  const client: FactoryClient = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
       if (untouched) throw new ClientProblem(`no factory has run with ${setting.stateDirectory} yet`, "start one with: enact-factory run \"TASK\" -p PATH");
       await Effect.runPromise(store.value.enqueue(to, redact(JSON.stringify(event)), systemClock.now()));
@@ -141,7 +200,11 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
     },
     tree: async () => owner()?.tree ?? [],
     nextChange: () => wait(readEveryMs),
-    live: offlineLive,
+    live: {
+      ...offlineLive,
+      ...inspecting(inspection),
+      ...offlineTerminals(makeTerminals({ root: join(setting.stateDirectory, "terminals"), clock: systemClock, items: () => client.items(), without: "no factory runs here" })),
+    },
   });
   return {
     client,
@@ -170,10 +233,8 @@ const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: Work
   return client;
 };
 
-/** A client beside a living owner looks this often; DESIGN §4. */
-const readEveryMs = 200;
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => { systemClock.at(systemClock.now() + ms, resolve); });
+/** What can be seen without an owner. */
+const offlineTerminals = ({ terminals, watchTerminal, attachment }: FactoryTerminals): Pick<LiveFactory, "terminals" | "watchTerminal" | "attachment"> => ({ terminals, watchTerminal, attachment });
 
 const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => Promise.race([
   wait(readEveryMs),
@@ -187,32 +248,13 @@ const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => P
 ]);
 
 const follow = (reader: StoreReaderShape, onChange: (change: LiveChange) => void): (() => void) => {
-  let stopped = false;
-  let after: number | undefined;
-  const page = 10_000;
-  const round = async (): Promise<void> => {
-    // The first look only finds where the journal ends; one change then tells the watcher to look at what is there.
-    const first = after === undefined;
-    for (;;) {
-      const rows = await Effect.runPromise(reader.journal({ ...(after === undefined ? {} : { after }), limit: page }));
-      if (!first) for (const row of rows) onChange({ type: "journal", actor: row.actor, event: typeOf(row.event), at: row.at });
-      const end = rows.at(-1);
-      if (rows.length < page) {
-        if (first && end) onChange({ type: "journal", actor: end.actor, event: typeOf(end.event), at: end.at });
-        after = end?.position ?? after ?? 0;
-        return;
-      }
-      after = end?.position ?? after;
-    }
-  };
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
-      await round().catch((error: unknown) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }));
-      await wait(readEveryMs);
-    }
-  };
-  void loop();
-  return () => { stopped = true; };
+  const tell = ({ actor, event, at }: JournalRow): void => onChange({ type: "journal", actor, event: typeOf(event), at });
+  return followJournal(reader, {
+    // One change tells the watcher to look at what is there.
+    began: (end) => { if (end) tell(end); },
+    rows: (rows) => rows.forEach(tell),
+    trouble: (error) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }),
+  });
 };
 
 const typeOf = (json: string): string => {
@@ -221,39 +263,3 @@ const typeOf = (json: string): string => {
 };
 
 const describe = (setting: Setting, reader: StoreReaderShape): Omit<FactoryDescription, "role" | "generation" | "sandbox"> => ({ store: reader.description, stateDirectory: setting.stateDirectory, configFile: setting.loaded.file });
-
-const withOverrides = (config: Config, overrides: Readonly<Record<string, unknown>>): Config => {
-  if (Object.keys(overrides).length === 0) return config;
-  const copy: Record<string, unknown> = structuredClone({ ...config });
-  for (const [dotted, value] of Object.entries(overrides)) {
-    const keys = dotted.split(".");
-    const last = keys.pop() ?? dotted;
-    let at: Record<string, unknown> = copy;
-    for (const key of keys) {
-      const inner = at[key];
-      const next: Record<string, unknown> = typeof inner === "object" && inner !== null ? { ...inner } : {};
-      at[key] = next;
-      at = next;
-    }
-    at[last] = value;
-  }
-  return Config.parse(copy);
-};
-
-const isTagged = (error: unknown, tag: OpenError["_tag"]): boolean => typeof error === "object" && error !== null && "_tag" in error && error._tag === tag;
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const nextFor = (error: unknown): string => {
-  if (isTagged(error, "StoreCorrupt")) return "nothing was changed; put a backup in its place with: enact-factory store restore FILE";
-  if (isTagged(error, "StoreNewer")) return "update enact-factory, or use another state directory";
-  if (isTagged(error, "StoreReadOnly")) return "make the directory writable, or use another configuration with --config";
-  if (isTagged(error, "StoreFull")) return "make room on the disk, then try again";
-  if (isTagged(error, "StoreUnavailable")) return "see what is wrong with: enact-factory doctor";
-  return "see what is wrong with: enact-factory doctor";
-};
-
-export const asProblem = (error: unknown, next: string): ClientProblem => {
-  if (error instanceof ClientProblem) return error;
-  const mend = typeof error === "object" && error !== null && "mend" in error && typeof error.mend === "string" ? error.mend : next;
-  return new ClientProblem(messageOf(error), mend);
-};

@@ -11,7 +11,7 @@ const Node: z.ZodType<ProcessNode> = z.lazy(() => z.object({
   id: z.string(), kind: z.string(), state: z.string(), restarts: z.number(), since: z.number(),
   lastCrash: z.string().optional(), detail: z.string().optional(), children: z.array(Node).optional(),
 }));
-const OwnerStatus = z.object({ pid: z.number(), at: z.number(), sandbox: z.string(), tree: z.array(Node) });
+const OwnerStatus = z.object({ pid: z.number(), at: z.number(), /** A daemon; else a command that ends with its items. */ daemon: z.boolean().default(false), sandbox: z.string(), tree: z.array(Node) });
 export type OwnerStatus = z.infer<typeof OwnerStatus>;
 
 /** Milliseconds between two notes; one that is older than four of them is of an owner that is gone or hangs. */
@@ -51,10 +51,21 @@ export const readStatus = (stateDirectory: string, now: number): OwnerStatus | u
 export const silentOwner = (stateDirectory: string, now: number): { readonly pid: number; readonly silentMs: number } | undefined => {
   const note = lastNote(stateDirectory);
   if (!note || Math.abs(now - note.at) < freshMs) return undefined;
+  return isThere(note.pid) ? { pid: note.pid, silentMs: Math.max(0, now - note.at) } : undefined;
+};
+
+/** The living owner's last note, unless its process is gone by now. A pid alone proves nothing: this is for whoever decides how long to wait. */
+export const seemingOwner = (stateDirectory: string, now: number): OwnerStatus | undefined => {
+  const note = readStatus(stateDirectory, now);
+  return note && isThere(note.pid) ? note : undefined;
+};
+
+const isThere = (pid: number): boolean => {
   try {
-    process.kill(note.pid, 0);
-    return { pid: note.pid, silentMs: Math.max(0, now - note.at) };
-  } catch {
-    return undefined;
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is one, too.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 };

@@ -1,12 +1,18 @@
+import { dirname, join } from "node:path";
 import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
 import { turnHandler } from "../../actors/agent-turn.ts";
+import type { SupervisorEvent } from "../../actors/child.ts";
 import type { Change } from "../../actors/durable-actor.ts";
 import { DurableHost } from "../../actors/durable-host.ts";
 import { workHandlers } from "../../actors/effect-handlers.ts";
 import { EffectRunner } from "../../actors/effect-runner.ts";
+import type { Inspection } from "../../actors/inspection.ts";
+import type { PaneKeeper } from "../../actors/pane-keeper.ts";
 import { poller } from "../../actors/poller.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
+import { Seats } from "../../actors/seats.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
+import { messageHandler, Mouths } from "../../actors/turn-mouths.ts";
 import { catalog } from "../../machines/index.ts";
 import { incidentsAddress } from "../../machines/incidents.ts";
 import { intakeAddress } from "../../machines/intake.ts";
@@ -15,6 +21,7 @@ import type { AgentEvent } from "../domain/agent.ts";
 import { type Config, settingsOfRepository } from "../domain/config.ts";
 import { type Address, parseAddress } from "../domain/ids.ts";
 import { WorkItemView } from "../domain/view.ts";
+import { isTerminal } from "../domain/work-item.ts";
 import { Adapters } from "../ports/adapter.ts";
 import { AgentProcess } from "../ports/agent-process.ts";
 import { Clock } from "../ports/clock.ts";
@@ -23,8 +30,10 @@ import type { SourceShape } from "../ports/source.ts";
 import type { StoreShape } from "../ports/store.ts";
 import { Verifier } from "../ports/verifier.ts";
 import { Workspaces } from "../ports/workspaces.ts";
+import { ownerInspection } from "./inspection.ts";
 import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
+import { redactedText } from "./secrets.ts";
 import { systemClock } from "./system-clock.ts";
 
 /**
@@ -48,6 +57,8 @@ export interface OwnerOptions {
   readonly automation: boolean;
   readonly redact: (json: string) => string;
   readonly emit: (change: LiveChange) => void;
+  /** Keeps panes over the seats, where there are any: made once the seats are. */
+  readonly panes?: (seats: Seats, notice: (text: string) => void) => PaneKeeper;
   /** The tree as it is, every few seconds. */
   readonly onStatus: (tree: ReturnType<Supervisor["tree"]>) => void;
   /** The store was lost for good, or the tree gave up: this process must end. */
@@ -55,8 +66,10 @@ export interface OwnerOptions {
 }
 
 export interface Owner {
+  readonly seats: Seats;
   readonly host: DurableHost;
   readonly scheduler: Scheduler;
+  readonly inspection: Inspection;
   readonly tree: Supervisor["tree"];
   readonly stop: (how: "suspend" | "abandon") => Promise<void>;
 }
@@ -70,7 +83,7 @@ const patience = { strategy: "one_for_one", intensity: { max: 20, withinMs: 60_0
 export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const { store, config, emit } = options;
   const clock = systemClock;
-  const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text });
+  const notice = (level: "info" | "warning" | "error", text: string): void => emit({ type: "notice", level, text: redactedText(options.redact, text) });
 
   /** Every crash is journaled and said (DESIGN §4). */
   const crashed = (where: string, reason: string): void => {
@@ -79,15 +92,24 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     host.send(incidentsAddress, { type: "crashed", where, reason }).catch(() => undefined);
   };
 
-  const agents = new Supervisor({ id: "agents", clock, ...patience, observe: (event) => { if (event.type === "crashed") crashed(`factory/${event.path}`, event.reason); }, onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
+  const inspection: Inspection = ownerInspection({ store, redact: options.redact, living: () => root.living() });
+  const heard = (event: SupervisorEvent, path: string): void => {
+    if (event.type === "crashed") crashed(path, event.reason);
+    if (event.type === "started") inspection.started();
+  };
+  const agents = new Supervisor({ id: "agents", clock, ...patience, observe: (event) => heard(event, `factory/${event.path}`), onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
   const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
+  const seats = new Seats({ root: join(dirname(options.runsDirectory), "terminals"), clock, onTrouble: (text) => notice("warning", text) });
+  const mouths = new Mouths();
+  const keeper = options.panes?.(seats, (text) => notice("warning", text));
   const handlers = {
     ...workHandlers,
+    "turn.message": messageHandler(mouths),
     turn: turnHandler({
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
-      stillOwner: store.stillOwner,
+      stillOwner: store.stillOwner, seats, mouths, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });
@@ -106,6 +128,8 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     observer: {
       committed: (change) => {
         noteView(scheduler, change);
+        inspection.committed(change);
+        endSeats(seats, change);
         emit({ type: "journal", actor: change.actor, event: change.event.type, at: change.at });
       },
       deadLettered: (actor, event, error) => notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`),
@@ -143,7 +167,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const root: Supervisor = new Supervisor({
     id: "factory", clock, ...patience,
     children: [
-      { id: "agents", restart: "temporary", start: () => ({ stop: () => agents.stop(), tree: () => agents.tree() }) },
+      { id: "agents", restart: "temporary", start: () => ({ stop: () => agents.stop(), tree: () => agents.tree(), living: () => agents.living() }) },
       // An owner that was frozen while another took over has nothing to write that would tell it.
       poller("status", statusEveryMs, clock, async () => {
         const fenced = await Effect.runPromise(store.stillOwner.pipe(Effect.as(undefined), Effect.catchTag("StoreFenced", Effect.succeed), Effect.orElseSucceed(() => undefined)));
@@ -151,20 +175,24 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         else options.onStatus(root.tree());
       }),
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }, { subscribe: store.onMail, withinMs: mailWithinMs }),
+      ...(keeper ? [keeper.child()] : []),
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
     onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),
-    observe: (event) => { if (event.type === "crashed") crashed(event.path, event.reason); },
+    observe: (event) => heard(event, event.path),
   });
   if (options.automation) scheduler.start();
 
   return {
-    host, scheduler,
+    host, scheduler, seats, inspection,
     tree: () => root.tree(),
     stop: async (how) => {
+      inspection.stop();
       scheduler.stop();
       await runner.drain(how);
+      await seats.close();
       await root.stop();
+      await keeper?.close();
       await host.stop();
       await runtime.dispose();
     },
@@ -180,6 +208,13 @@ const note = (scheduler: Scheduler, address: Address, view: unknown): void => {
 
 const noteView = (scheduler: Scheduler, change: Change): void => {
   if (change.view !== undefined && parseAddress(change.actor)?.chart === "item") note(scheduler, change.actor, change.view);
+};
+
+/** An item that has ended is worked on no more: its terminals say so. */
+const endSeats = (seats: Seats, { actor, view }: Change): void => {
+  if (view === undefined || parseAddress(actor)?.chart !== "item") return;
+  const parsed = WorkItemView.safeParse(view);
+  if (parsed.success && isTerminal(parsed.data.status)) seats.endItem(parsed.data.id);
 };
 
 /** Everything the source has goes to the intake, which knows what it has seen before. What it cannot read is said once. */
@@ -203,13 +238,6 @@ const offerAll = async (source: SourceShape, host: DurableHost, config: Config, 
   }
 };
 
-/** The redaction knows secrets as they stand in JSON. */
-const redactedText = (redact: (json: string) => string, text: string): string => {
-  const json = JSON.stringify(text);
-  const clean = redact(json);
-  return clean === json ? text : String(JSON.parse(clean));
-};
-
 /** One line of an agent's stream, for people. */
 const readable = (event: AgentEvent): string | undefined => {
   switch (event.type) {
@@ -221,7 +249,8 @@ const readable = (event: AgentEvent): string | undefined => {
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
-    case "session": case "thinking": case "usage": case "cost": case "audit": case "plan": case "criteria": case "result": case "garbage": return undefined;
+    case "plan": return `plans ${event.plan.tasks.length} task${event.plan.tasks.length === 1 ? "" : "s"}`;
+    case "criteria": case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };
 

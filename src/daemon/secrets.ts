@@ -16,3 +16,10 @@ export const redactor = (secrets: readonly string[]): ((json: string) => string)
   const escaped = secrets.map((secret) => JSON.stringify(secret).slice(1, -1)).sort((a, b) => b.length - a.length);
   return (json) => escaped.reduce((text, secret) => (text.includes(secret) ? text.replaceAll(secret, "[secret]") : text), json);
 };
+
+/** A plain text, by a redaction that knows secrets as they stand in JSON. */
+export const redactedText = (redact: (json: string) => string, text: string): string => {
+  const json = JSON.stringify(text);
+  const clean = redact(json);
+  return clean === json ? text : String(JSON.parse(clean));
+};

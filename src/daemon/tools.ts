@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Effect } from "effect";
 import manifest from "../../package.json" with { type: "json" };
 import { ClientProblem, type ConfigProblem, type LocalTools } from "../client/contract.ts";
@@ -7,17 +8,39 @@ import { discover } from "../config/discover.ts";
 import { validateConfig } from "../config/load.ts";
 import { stateDirectory } from "../config/state-directory.ts";
 import { conventionalPostgresUrl, renderTemplate } from "../config/template.ts";
+import { lives } from "../../tmux/process-table.ts";
 import { openReader } from "../store/open.ts";
 import { restore } from "../store/restore.ts";
-import { asProblem, connect, settingFor } from "./connect.ts";
+import { connect } from "./connect.ts";
+import { logFile } from "./daemon-log.ts";
 import { doctor } from "./doctor.ts";
+import { findDaemon, launch } from "./launch.ts";
+import { seemingOwner } from "./owner-status.ts";
+import { asProblem, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
 
-/** Everything the CLI gets from the rest of the house. */
-export const createLocalTools = (): LocalTools => ({
-  connect,
+const goneEveryMs = 100;
+
+/** Everything the CLI gets from the rest of the house. `bin`: the program that a daemon is started with. */
+export const createLocalTools = (bin?: string): LocalTools => ({
+  connect: (options) => connect(options, bin),
   version: manifest.version,
   now: systemClock.now,
+
+  daemon: {
+    find: async (place) => findDaemon((await settingFor(place)).stateDirectory),
+    serve: async (options) => (await import("./daemon.ts")).serve(options),
+    launch: async (options) => launch(await settingFor(options), bin, options),
+    gone: async ({ pid, startTicks }, patienceMs) => {
+      for (const until = systemClock.now() + patienceMs; lives(pid, startTicks); await sleep(goneEveryMs)) if (systemClock.now() >= until) return false;
+      return true;
+    },
+    owner: async (place) => {
+      const note = seemingOwner((await settingFor(place)).stateDirectory, systemClock.now());
+      return note && { pid: note.pid, daemon: note.daemon };
+    },
+    logFile: async (place) => logFile((await settingFor(place)).stateDirectory),
+  },
 
   locateConfig: async ({ configFile, directory }) => {
     const { file, skipped } = discover({ cwd: directory, home: homedir() }, configFile);

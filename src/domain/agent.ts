@@ -30,12 +30,17 @@ export const infraKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimit
 export const Usage = z.object({ inputTokens: z.number(), outputTokens: z.number(), cachedTokens: z.number() });
 export type Usage = z.infer<typeof Usage>;
 
+/** One place of an edit, as the tool was told: lines taken away, lines put there. */
+export interface ToolDiff { readonly path: string; readonly removed: readonly string[]; readonly added: readonly string[]; /** Lines that were cut from both. */ readonly cut: number }
+
 /** What an adapter reads off its CLI's stream: the one vocabulary of pipeline, renderers and progress evidence. */
 export type AgentEvent =
   | { readonly type: "session"; readonly sessionId: string; readonly model?: string }
+  /** The CLI took the prompt that was typed into its screen. */
+  | { readonly type: "prompted" }
   | { readonly type: "text"; readonly text: string }
   | { readonly type: "thinking"; readonly text: string }
-  | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string }
+  | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string; /** What an edit takes away and puts in its place; cut to size. */ readonly diff?: ToolDiff }
   /** Tokens of this run so far; cached input is part of the input. Of several such events of a run the last one holds. */
   | { readonly type: "usage"; readonly usage: Usage }
   /** US dollars of this run alone so far (adapters subtract what a resumed session had cost before). Of several the last one holds. */
@@ -43,6 +48,8 @@ export type AgentEvent =
   | { readonly type: "rateLimit"; readonly until: number | null; readonly message: string }
   | { readonly type: "permissionDenied"; readonly tool: string; readonly detail: string }
   | { readonly type: "question"; readonly text: string }
+  /** The agent has taken a message that was sent to its running turn. */
+  | { readonly type: "heard"; readonly id: string; readonly text?: string }
   | { readonly type: "verdict"; readonly verdict: Verdict }
   | { readonly type: "audit"; readonly audit: Audit }
   /** A team leader's answers. */
@@ -109,6 +116,8 @@ export const TurnOutcome = z.object({
   verdict: Verdict.nullable(),
   audit: Audit.nullable(),
   permissionDenials: z.array(z.string()),
+  /** Ids of the messages that the agent has: those of its brief once it had opened its session, and those it took while it worked. */
+  heard: z.array(z.string()).optional(),
   plan: TeamPlan.nullable().optional(),
   criteria: TeamCriteria.nullable().optional(),
   messages: z.array(TeamMessage).optional(),

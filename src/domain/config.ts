@@ -170,7 +170,7 @@ export const Config = z.strictObject({
   }).prefault({}).describe("Terminals of agents."),
 
   gateway: z.strictObject({
-    port: z.int().min(0).max(65_535).default(3847).describe("Loopback port of dashboard and API; 0 takes a free one."),
+    port: z.int().min(0).max(65_535).optional().meta({ description: "Loopback port of dashboard and API; 0 takes a free one. When absent: 3847, or a free one when that is taken.", examples: [3847] }),
   }).prefault({}).describe("Dashboard and API."),
 
   discord: z.strictObject({
@@ -202,7 +202,7 @@ export const Config = z.strictObject({
 export type Config = z.infer<typeof Config>;
 
 /** What validates but does nothing yet; doctor says so. Dotted keys. */
-export const unservedSections: readonly string[] = ["discord", "azdo", "github", "terminal", "gateway", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
+export const unservedSections: readonly string[] = ["discord", "azdo", "github", "terminal", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
 
 /** A stage's settings with the fallbacks applied. */
 export interface StageSettings {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { Stage } from "./stage.ts";
 import { WorkItemId } from "./ids.ts";
+import { Said } from "./message.ts";
 import { TeamBrief } from "./team-brief.ts";
 import { TeamDuty } from "./team-answers.ts";
 import { Finding } from "./verdict.ts";
@@ -19,11 +20,13 @@ export const TurnBrief = z.object({
   answer: z.object({ question: z.string(), answer: z.string() }).nullable(),
   /** Why the stage is asked once more (no verdict in the last answer). */
   again: z.string(),
+  /** What people said to this agent and it does not have yet. */
+  messages: z.array(Said).default([]),
   /** Of a team's member: its task, its mail, its team. */
   team: TeamBrief.optional(),
 });
 export type TurnBrief = z.infer<typeof TurnBrief>;
-export const emptyBrief: TurnBrief = { feedback: "", findings: [], failingChecks: [], checks: "", answer: null, again: "" };
+export const emptyBrief: TurnBrief = { feedback: "", findings: [], failingChecks: [], checks: "", answer: null, again: "", messages: [] };
 
 /** Where a synchronised worktree begins: as it stands, at the team's head, or at a commit that could not be merged. */
 export const SyncFrom = z.union([z.enum(["here", "team"]), z.object({ commit: z.string() })]);
@@ -54,16 +57,24 @@ export const EffectRequest = z.discriminatedUnion("kind", [
     team: z.string().nullable().optional(),
     /** Whose terminal it is; default: the stage. */
     seat: z.string().optional(),
+    /** In the CLI's own screen. */
+    screen: z.boolean().optional(),
     /** Of a team's member: why it works, on which task, and how often a turn that shows life says so (milliseconds). */
     duty: TeamDuty.optional(),
     task: z.number().optional(),
     aliveEveryMs: z.number().optional(),
   }),
-  z.object({ kind: z.literal("turn.cancel") }),
+  /** Ends the turn of this try. Without a number (as older versions asked): every turn of the actor. */
+  z.object({ kind: z.literal("turn.cancel"), tryNumber: z.number().optional() }),
+  /** Says something to the turn of this try. Answered when the agent has it, or it is certain that this turn never will. */
+  z.object({ kind: z.literal("turn.message"), id: z.string(), text: z.string(), tryNumber: z.number() }),
   z.object({ kind: z.literal("publish"), item: WorkItemId, attempt: z.number(), repository: z.string(), branch: z.string(), base: z.string(), head: z.string(), summary: z.string() }),
 ]);
 export type EffectRequest = z.infer<typeof EffectRequest>;
 export type TurnEffect = Extract<EffectRequest, { kind: "turn" }>;
+
+/** The name of an agent's terminal, for people and commands: `LOC-3/coder`, `alpha/worker-1`. */
+export const seatOf = ({ item, stage, team, seat }: Pick<TurnEffect, "item" | "stage" | "team" | "seat">): string => `${team ?? item.id}/${seat ?? stage}`;
 
 /** Why an effect could not be done, after its retries. */
 export type EffectFailureClass =

@@ -29,6 +29,7 @@ export interface Tally {
   readonly failure: AgentFailure | null;
   readonly question: string | null;
   readonly result: string | null;
+  readonly heard: readonly string[];
 }
 
 /** What the owner knows when the stream is over. `stopped`: the owner ended the turn, and why. */
@@ -40,7 +41,7 @@ export interface TurnEnd {
 
 export const begin = (turn: Tally["turn"]): Tally => ({
   turn, sessionId: turn.sessionId, usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 }, costUsd: 0, verdict: null, audit: null, plan: null, criteria: null, messages: [],
-  permissionDenials: [], failure: null, question: null, result: null,
+  permissionDenials: [], failure: null, question: null, result: null, heard: [],
 });
 
 export const push = (tally: Tally, event: AgentEvent): Tally => {
@@ -57,7 +58,8 @@ export const push = (tally: Tally, event: AgentEvent): Tally => {
     case "failure": return { ...tally, failure: tally.failure ?? event.failure };
     case "question": return { ...tally, question: event.text };
     case "result": return { ...tally, result: event.text };
-    case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
+    case "heard": return tally.heard.includes(event.id) ? tally : { ...tally, heard: [...tally.heard, event.id] };
+    case "prompted": case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
   }
 };
 
@@ -90,7 +92,7 @@ export const finish = (tally: Tally, end: TurnEnd): TurnOutcome => {
   const before = turn.sessionId !== null && sessionId === turn.sessionId ? turn.sessionCostUsd : 0;
   return {
     runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage, verdict, audit,
-    permissionDenials: [...tally.permissionDenials], swept: end.swept,
+    permissionDenials: [...tally.permissionDenials], swept: end.swept, ...(tally.heard.length === 0 ? {} : { heard: [...tally.heard] }),
     ...(tally.plan === null ? {} : { plan: tally.plan }), ...(tally.criteria === null ? {} : { criteria: tally.criteria }), ...(tally.messages.length === 0 ? {} : { messages: [...tally.messages] }),
   };
 };

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
+import { MessageState } from "./message.ts";
 import { ProgressLimits } from "./policy.ts";
 import { Stage } from "./stage.ts";
 import { memberStates } from "./team.ts";
@@ -61,6 +62,10 @@ export const PipelineView = z.object({
   costUsd: z.number(),
   rule: z.string(),
   reason: z.string(),
+  /** What people said to the agents, oldest first; texts are cut for display. */
+  messages: z.array(z.object({ id: z.string(), text: z.string(), to: Stage.nullable(), state: MessageState })).optional(),
+  /** The stages that this pipeline has agents for. */
+  stages: z.array(Stage).optional(),
 });
 export type PipelineView = z.infer<typeof PipelineView>;
 

@@ -45,3 +45,7 @@ export type BlockedReason = z.infer<typeof BlockedReason>;
 
 export const terminalStatuses = ["done", "failed", "cancelled", "exhausted"] as const satisfies readonly WorkItemStatus[];
 export const isTerminal = (status: WorkItemStatus): boolean => (terminalStatuses as readonly string[]).includes(status);
+
+/** States in which an item uses a slot: agents or checks may run. Waiting for a person or an alarm uses none. */
+const working: ReadonlySet<WorkItemStatus> = new Set(["claimed", "operating", "verifying", "publishing", "cancelling"]);
+export const usesSlot = (status: WorkItemStatus): boolean => working.has(status);

@@ -30,6 +30,25 @@ export interface AdapterCapabilities {
   readonly cost: boolean;
 }
 
+/**
+ * One turn in the CLI's own screen: a person can look over its shoulder and type. The prompt is typed in as a transaction; hooks of the CLI
+ * append what happens to the run's `out`, a line each, so that everything behind the reader is as with any other run.
+ */
+export interface ScreenMode {
+  readonly plan: (turn: TurnRequest, host: HostEnvironment) => ScreenPlan | AgentFailure;
+  /** The lines that hooks write. `session` means that the CLI takes a prompt; a closing event, that the turn is over and the CLI may go. */
+  readonly reader: (turn: TurnRequest) => StreamReader;
+  /** What a CLI may ask before it takes a prompt, and the keys that answer it. */
+  readonly dialogs: readonly { readonly shows: RegExp; readonly keys: readonly ("Up" | "Down" | "Enter" | "Escape" | "Tab")[] }[];
+}
+
+export interface ScreenPlan {
+  readonly argv: readonly [string, ...string[]];
+  readonly env: Readonly<Record<string, string>>;
+  /** Written (0600) into the run's directory before the start. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 /** One agent CLI. A new adapter is one module that implements this and one line in the registry. */
 export interface Adapter {
   readonly name: AdapterName;
@@ -38,8 +57,13 @@ export interface Adapter {
   readonly reader: (turn: TurnRequest) => StreamReader;
   /** The text to write to an open standard input for a polite interrupt; `undefined`: start with SIGINT. */
   readonly interrupt?: string;
-  /** The bytes that carry a message to a running turn, when its standard input is open. */
-  readonly message?: (text: string) => string;
+  /**
+   * The bytes that carry a message to a running turn, when its standard input is open. The reader must give a `heard` event with the same id once the
+   * agent has taken it: what was never heard is said again in the next turn.
+   */
+  readonly message?: (message: { readonly id: string; readonly text: string }) => string;
+  /** Absent: this CLI has no screen that the factory can drive. */
+  readonly screen?: ScreenMode;
   /** For doctor: is the CLI there, which version, is it signed in? Runs nothing that costs money. */
   readonly probe: (host: HostEnvironment) => Effect.Effect<AdapterProbe>;
 }

@@ -21,6 +21,14 @@ export interface RunSpec {
 }
 
 
+/** A terminal in which a run may be started, so that a person can look into it and type. Its output there is the terminal's affair; `out` is written by hooks. */
+export interface RunScreen {
+  /** Starts the command as a program of the terminal. Resolves once it runs there. */
+  readonly start: (command: { readonly argv: readonly [string, ...string[]]; readonly env: Readonly<Record<string, string>>; readonly cwd: string; /** Value of ENACT_RUN_ID. */ readonly mark: string }) => Promise<void>;
+  /** More files (0600) for the run's directory, there before the start. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
 export class SpawnFailed extends Data.TaggedError("SpawnFailed")<{ readonly runId: RunId; readonly message: string }> {}
 export class RunMissing extends Data.TaggedError("RunMissing")<{ readonly runId: RunId }> {}
 export class RunIo extends Data.TaggedError("RunIo")<{ readonly runId: RunId; readonly message: string }> {}
@@ -44,8 +52,8 @@ export interface RunHandle {
   readonly exit: Effect.Effect<RunExit, RunIo>;
   /** Signals the whole process group. No error when it is gone already. */
   readonly signal: (signal: "SIGINT" | "SIGTERM" | "SIGKILL") => Effect.Effect<void>;
-  /** Writes to the child's standard input (stdinMode "open"). */
-  readonly write: (text: string) => Effect.Effect<void, RunIo>;
+  /** Writes to the child's standard input (stdinMode "open"). With `once`: nothing, when any owner began to write under that key before. */
+  readonly write: (text: string, once?: string) => Effect.Effect<void, RunIo>;
   /** CPU milliseconds burnt so far by every living process of the run, and how many live. */
   readonly activity: Effect.Effect<{ readonly cpuMs: number; readonly processes: number }>;
   /** Kills whatever still carries the run's id, own sessions included. Returns how many outlived the run: what was dying already is not counted. */
@@ -55,9 +63,9 @@ export interface RunHandle {
 export interface AgentProcessShape {
   /**
    * Starts the run detached, so that it outlives this process. Idempotent by run id: a run that was started before is adopted,
-   * one that was prepared but never started is started, never twice.
+   * one that was prepared but never started is started, never twice. With a screen it lives in that terminal instead, as long as that lives.
    */
-  readonly start: (spec: RunSpec) => Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope>;
+  readonly start: (spec: RunSpec, screen?: RunScreen) => Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope>;
   /** A run of an earlier owner, alive or ended. */
   readonly adopt: (runId: RunId) => Effect.Effect<RunHandle, RunMissing | RunIo, Scope.Scope>;
   readonly list: Effect.Effect<readonly { readonly runId: RunId; readonly alive: boolean; readonly exit?: RunExit; readonly labels: Readonly<Record<string, string>> }[]>;

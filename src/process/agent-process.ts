@@ -10,16 +10,16 @@
  *
  * After a power cut the newest files may be gone: a run started just before may be started again or read as lost.
  */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { delimiter, isAbsolute, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { Effect, Layer, type Scope } from "effect";
+import { checkLaunch } from "../../tmux/launch-check.ts";
 import { RunId } from "../domain/ids.ts";
-import { AgentProcess, type AgentProcessShape, type RunHandle, RunIo, RunMissing, type RunSpec, SpawnFailed } from "../ports/agent-process.ts";
-import { defaultShell, launch } from "./launcher.ts";
+import { AgentProcess, type AgentProcessShape, type RunHandle, RunIo, RunMissing, type RunScreen, type RunSpec, SpawnFailed } from "../ports/agent-process.ts";
+import { defaultShell, launch, launchOnScreen, launcherCommand } from "./launcher.ts";
 import { lineCap } from "./output-lines.ts";
-import { runMark } from "./process-table.ts";
 import { launcherPid, prepare, readExit, readSpec, runPaths, type RunPaths } from "./run-directory.ts";
 import { runHandle } from "./run-handle.ts";
+import { runMark } from "./run-mark.ts";
 import { watchRun } from "./run-watch.ts";
 
 export interface AgentProcessOptions {
@@ -31,46 +31,8 @@ export interface AgentProcessOptions {
   readonly shell?: string;
 }
 
-/** Linux refuses one argument of 128 KiB or more (MAX_ARG_STRLEN); macOS has only a limit on the sum. */
-const argumentCap = 128 * 1024 - 1;
-/** Variables that a POSIX shell or bash sets, drops or obeys by itself; the launcher could not hand them on unchanged. */
-const shellOwned = new Set(["PWD", "OLDPWD", "SHLVL", "_", "IFS", "OPTIND", "OPTARG", "PPID", "LINENO", "ENV", "BASH_ENV", "BASH_VERSION", "BASHOPTS", "SHELLOPTS", "UID", "EUID"]);
-
-const isProgram = (file: string): boolean => {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
-};
-
-const findProgram = (spec: RunSpec): string | undefined => {
-  const [name] = spec.argv;
-  if (name.includes("/")) {
-    const file = isAbsolute(name) ? name : resolve(spec.cwd, name);
-    return isProgram(file) ? file : undefined;
-  }
-  return (spec.env["PATH"] ?? "").split(delimiter).filter(isAbsolute).map((folder) => join(folder, name)).find(isProgram);
-};
-
-/** What is wrong with a spec before anything is started. */
-const problemOf = (spec: RunSpec): string | undefined => {
-  if (spec.argv.some((argument) => argument.includes("\0"))) return "an argument holds a NUL byte";
-  const long = spec.argv.findIndex((argument) => Buffer.byteLength(argument) > argumentCap);
-  if (long >= 0) return `argument ${long} is longer than ${argumentCap} bytes; give long text through stdin`;
-  for (const [name, value] of Object.entries(spec.env)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name.startsWith("__enact")) return `environment variable ${JSON.stringify(name)} has a name that no shell can hand on`;
-    if (shellOwned.has(name)) return `environment variable ${name} belongs to the shell that launches the agent`;
-    if (value.includes("\0")) return `environment variable ${name} holds a NUL byte`;
-  }
-  try {
-    if (!statSync(spec.cwd).isDirectory()) return `the working directory ${spec.cwd} is no directory`;
-  } catch {
-    return `the working directory ${spec.cwd} is not there`;
-  }
-  return undefined;
-};
+/** Milliseconds from a terminal's start of the launcher to its sign of life; a loaded machine takes seconds. */
+const screenStartMs = 20_000;
 
 const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
@@ -84,16 +46,34 @@ export const makeAgentProcess = (options: AgentProcessOptions): AgentProcessShap
       Effect.map((watch) => runHandle({ runId, paths, mark: runMark(root, runId), watch, adopted, lineCap: options.lineCap ?? lineCap })),
     );
 
-  const start = (spec: RunSpec): Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope> => Effect.gen(function* () {
+  /** `started` appears, or nothing has for too long. */
+  const startedOnScreen = async (paths: RunPaths): Promise<boolean> => {
+    const watch = watchRun(paths.directory);
+    const late = AbortSignal.timeout(screenStartMs);
+    try {
+      for (;;) {
+        const seen = watch.changes();
+        if (launcherPid(paths) !== undefined) return true;
+        if (late.aborted) return false;
+        await Effect.runPromise(watch.changed(seen));
+      }
+    } finally {
+      watch.close();
+    }
+  };
+
+  const start = (spec: RunSpec, screen?: RunScreen): Effect.Effect<RunHandle, SpawnFailed | RunIo, Scope.Scope> => Effect.gen(function* () {
     const { runId } = spec;
     const paths = runPaths(root, runId);
     if (existsSync(paths.started)) return yield* handle(runId, paths, true);
-    const problem = problemOf(spec);
-    if (problem) return yield* new SpawnFailed({ runId, message: problem });
-    const program = findProgram(spec);
-    if (!program) return yield* new SpawnFailed({ runId, message: `there is no program ${JSON.stringify(spec.argv[0])}${spec.argv[0].includes("/") ? "" : ` on PATH (${spec.env["PATH"] ?? "not set"})`}` });
-    yield* Effect.tryPromise({ try: () => prepare(paths, spec), catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
-    const launched = yield* Effect.promise(() => launch(paths, spec, program, { ...spec.env, ENACT_RUN_ID: runMark(root, runId) }, shell));
+    const checked = checkLaunch(spec);
+    if (checked.problem !== undefined) return yield* new SpawnFailed({ runId, message: checked.problem });
+    const { program } = checked;
+    yield* Effect.tryPromise({ try: () => prepare(paths, spec, screen?.files), catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
+    const mark = runMark(root, runId);
+    const launched = yield* Effect.promise(() => screen
+      ? launchOnScreen(() => screen.start({ argv: launcherCommand(paths, "screen", program, spec.argv.slice(1), shell), env: spec.env, cwd: spec.cwd, mark }), () => startedOnScreen(paths))
+      : launch(paths, spec, program, { ...spec.env, ENACT_RUN_ID: mark }, shell));
     if (launched.outcome === "failed") return yield* new SpawnFailed({ runId, message: launched.message });
     return yield* handle(runId, paths, launched.outcome === "lostRace");
   });

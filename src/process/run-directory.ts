@@ -1,14 +1,14 @@
 /**
  * The run's directory: which file means what, and what can be said about a run from its files alone, by any process.
- * Written by the owner before the launch: `spec.json`, `stdin`. Everything else is the launcher's (launcher.ts).
+ * Written by the owner before the launch: `spec.json`, `stdin`; later `.said.*`, one a message. Everything else is the launcher's (launcher.ts).
  *
  * I5 What is known of a run is read from its directory each time; nothing about it lives in memory only.
  */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { mkdir, rename, writeFile } from "node:fs/promises";
-import { constants as os } from "node:os";
 import { join } from "node:path";
+import { shellStatus } from "../../tmux/exit-status.ts";
 import type { RunId } from "../domain/ids.ts";
 import type { RunExit, RunSpec } from "../ports/agent-process.ts";
 
@@ -48,8 +48,9 @@ const replace = async (file: string, content: string): Promise<void> => {
  * Makes the directory ready for a launcher. `spec.json` keeps the names of the environment only: values may be secrets, nobody reads them
  * back (the child has them; whoever starts the run again brings them), so they do not rest on disk.
  */
-export const prepare = async (paths: RunPaths, spec: RunSpec): Promise<void> => {
+export const prepare = async (paths: RunPaths, spec: RunSpec, files: Readonly<Record<string, string>> = {}): Promise<void> => {
   await mkdir(paths.directory, { recursive: true, mode: 0o700 });
+  for (const [name, text] of Object.entries(files)) await replace(join(paths.directory, name), text);
   await replace(paths.stdin, spec.stdin ?? "");
   const { stdin: _stdin, env, ...rest } = spec;
   await replace(paths.spec, `${JSON.stringify({ ...rest, envNames: Object.keys(env).sort() }, null, 1)}\n`);
@@ -73,6 +74,18 @@ export const readSpec = (paths: RunPaths): { readonly labels: Readonly<Record<st
 export const launcherPid = (paths: RunPaths): number | undefined => {
   const pid = Number(readIfThere(paths.started));
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+};
+
+/** True for the first caller under this key, of any process. The claim comes before the write: what is claimed and never written is said by no one else. */
+export const claimInput = (paths: RunPaths, key: string): boolean => {
+  const name = createHash("sha256").update(key).digest("hex").slice(0, 32);
+  try {
+    closeSync(openSync(join(paths.directory, `.said.${name}`), "wx", 0o600));
+    return true;
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") return false;
+    throw cause;
+  }
 };
 
 /** True once a launcher of mode open has given the child all of `stdin`; a message written earlier would overtake it. */
@@ -100,20 +113,12 @@ export const launcherLives = (paths: RunPaths): boolean => {
   }
 };
 
-const signalNames = new Map(Object.entries(os.signals).map(([name, number]) => [number, name]));
-
-/** sh reports death by signal N as 128 + N; a program that exits with such a code by itself (as CLIs do on a caught signal) reads the same. */
-const fromShell = (status: number): Pick<RunExit, "code" | "signal"> => {
-  const signal = status > 128 ? signalNames.get(status - 128) : undefined;
-  return signal === undefined ? { code: status, signal: null } : { code: null, signal };
-};
-
 const modified = (file: string): number => Math.round(statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
 
 const exitFile = (paths: RunPaths): RunExit | undefined => {
   const text = readIfThere(paths.exit)?.trim();
   if (text === undefined || !/^\d+$/.test(text)) return undefined;
-  return { ...fromShell(Number(text)), lost: false, at: modified(paths.exit) };
+  return { ...shellStatus(Number(text)), lost: false, at: modified(paths.exit) };
 };
 
 /** How the run ended, or `undefined` while its launcher lives. A few small system calls, so synchronous. The time of a lost run is that of its last sign of life. */

@@ -2,11 +2,11 @@
 import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { Effect, Option, Stream } from "effect";
+import { groupIsOurs, isDying, isSame, type MarkedGroup, membersOf, type ProcessRow, scan, sendSignal } from "../../tmux/process-table.ts";
 import type { RunId } from "../domain/ids.ts";
 import { type OutputLine, type RunExit, type RunHandle, RunIo } from "../ports/agent-process.ts";
 import { lineCutter } from "./output-lines.ts";
-import { groupIsOurs, isDying, isSame, membersOf, scan, type ProcessRow, type RunIdentity } from "./process-table.ts";
-import { firstInputFed, launcherLives, launcherPid, readExit, readIfThere, readSpec, type RunPaths } from "./run-directory.ts";
+import { claimInput, firstInputFed, launcherLives, launcherPid, readExit, readIfThere, readSpec, type RunPaths } from "./run-directory.ts";
 import type { RunWatch } from "./run-watch.ts";
 
 /** Bytes read from `out` at once: also the most that waits in memory for a slow reader, one long line aside. */
@@ -25,15 +25,6 @@ const sweepPauseMs = 20;
 const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 const codeOf = (cause: unknown): string | undefined => (cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined);
 
-const kill = (pid: number, signal: NodeJS.Signals): void => {
-  try {
-    process.kill(pid, signal);
-  } catch (cause) {
-    // Gone already, or became another user's: nothing of ours is left there.
-    if (codeOf(cause) !== "ESRCH" && codeOf(cause) !== "EPERM") throw cause;
-  }
-};
-
 const openIfThere = async (file: string): Promise<FileHandle | undefined> => {
   try {
     return await open(file, "r");
@@ -48,7 +39,7 @@ export interface HandleParts { readonly runId: RunId; readonly paths: RunPaths; 
 export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: HandleParts): RunHandle => {
   const io = <A>(what: () => Promise<A>): Effect.Effect<A, RunIo> =>
     Effect.tryPromise({ try: what, catch: (cause) => new RunIo({ runId, message: reason(cause) }) });
-  const identity = (): RunIdentity => ({ mark, launcher: launcherPid(paths), launcherLives: launcherLives(paths) });
+  const identity = (): MarkedGroup => ({ mark, leader: launcherPid(paths), leaderLives: launcherLives(paths) });
   const members = async (): Promise<readonly ProcessRow[]> => membersOf(await scan(), identity());
 
   let ended: RunExit | undefined;
@@ -110,14 +101,15 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
 
   const signal = (name: "SIGINT" | "SIGTERM" | "SIGKILL"): Effect.Effect<void> => Effect.promise(async () => {
     const run = identity();
-    if (run.launcher === undefined) return;
+    if (run.leader === undefined) return;
     // A living launcher proves its group by itself; else a marked member must.
-    if (run.launcherLives || groupIsOurs(await scan(), run)) kill(-run.launcher, name);
+    if (run.leaderLives || groupIsOurs(await scan(), run)) sendSignal(-run.leader, name);
   });
 
   let writing: Promise<void> = Promise.resolve();
-  const send = async (text: string, signal: AbortSignal): Promise<void> => {
+  const send = async (text: string, once: string | undefined, signal: AbortSignal): Promise<void> => {
     if (readSpec(paths).stdinMode !== "open") throw new Error("the run's standard input is closed");
+    if (once !== undefined && !claimInput(paths, once)) return;
     const bytes = Buffer.from(text, "utf8");
     let sent = 0;
     let patience = writePatienceMs;
@@ -147,9 +139,9 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
     }
   };
   // One message after the other: longer ones are several writes.
-  const write = (text: string): Effect.Effect<void, RunIo> => Effect.tryPromise({
+  const write = (text: string, once?: string): Effect.Effect<void, RunIo> => Effect.tryPromise({
     try: (abort) => {
-      const mine = writing.then(() => send(text, abort));
+      const mine = writing.then(() => send(text, once, abort));
       // Its sender hears of a failure; the next message is tried for itself.
       writing = mine.catch(() => undefined);
       return mine;
@@ -170,12 +162,12 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
     for (let round = 0; round < sweepRounds; round++) {
       const run = identity();
       const rows = await members();
-      if (run.launcher !== undefined && run.launcherLives) kill(run.launcher, "SIGKILL");
+      if (run.leader !== undefined && run.leaderLives) sendSignal(run.leader, "SIGKILL");
       else if (rows.length === 0) break;
       for (const row of rows) {
         if (!isSame(row)) continue;
         if (!isDying(row)) found.add(row.pid);
-        kill(row.pid, "SIGKILL");
+        sendSignal(row.pid, "SIGKILL");
       }
       if (round > 0) await rest();
     }

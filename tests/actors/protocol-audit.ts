@@ -16,6 +16,10 @@ const charts = new Map(catalog.filter(({ durable }) => durable).map(({ id, machi
 
 const eventOf = (json: string): EventObject & { readonly chart?: unknown; readonly input?: unknown } => JSON.parse(json);
 
+/** A message as its pipeline knows it in the end. */
+export interface Told { readonly id: string; readonly state: string; readonly pipeline: Address; readonly over: boolean; readonly warned: boolean }
+
+export interface Audit { readonly faults: readonly string[]; /** Every message that a pipeline took. */ readonly messages: readonly Told[]; /** As `Lived.believed`. */ readonly replayed: ReadonlyMap<Address, string>; readonly turns: number }
 /** What must hold of a team after every event, besides what its exploration says. */
 const teamFaults = (context: TeamContext, before: ReadonlyMap<number, string>): readonly string[] => {
   const faults: string[] = [], owners = context.board.tasks.flatMap(({ state, owner }) => (state === "claimed" ? [owner ?? "nobody"] : []));
@@ -31,8 +35,6 @@ const teamFaults = (context: TeamContext, before: ReadonlyMap<number, string>): 
   for (const task of context.board.tasks) if (task.attempts > context.limits.taskAttempts) faults.push(`task ${task.id} had ${task.attempts} attempts`);
   return faults;
 };
-
-export interface Audit { readonly faults: readonly string[]; /** As `Lived.believed`. */ readonly replayed: ReadonlyMap<Address, string>; readonly turns: number }
 
 export const audit = (state: MemoryState): Audit => {
   const faults = new Set<string>(), actors = new Map<Address, Replayed>();
@@ -98,5 +100,17 @@ export const audit = (state: MemoryState): Audit => {
     if (stages.size > context.policy.maxIterations) faults.add(`${pipeline} had ${stages.size} coder stages`);
   }
   for (const letter of state.deadLetters) faults.add(`dead letter: ${letter.actor} could not take ${letter.event}: ${letter.error}`);
-  return { faults: [...faults], turns, replayed: new Map([...actors].map(([address, { seq, state: { value, context } }]) => [address, JSON.stringify([seq, value, context])])) };
+  const messages = [...actors].flatMap(([pipeline, { id, state: replayed }]): Told[] => {
+    if (id !== "pipeline") return [];
+    const { context }: { context: PipelineContext } = replayed;
+    return context.messages.map((message) => ({ id: message.id, state: message.state, pipeline, over: replayed.status !== "active", warned: context.warnings.some((warning) => warning.includes(message.text)) }));
+  });
+  // What was taken is remembered, in lives as short as these.
+  const journaled = state.journal.filter(({ actor, event }) => actor.startsWith("pipeline/") && eventOf(event).type === "message");
+  for (const { actor, event } of journaled) {
+    const { id }: { id?: unknown } = JSON.parse(event);
+    const taken = messages.filter((message) => message.pipeline === actor && message.id === id).length, closed = actors.get(actor)?.state.status !== "active";
+    if (taken > 1 || (taken === 0 && !closed)) faults.add(`message ${String(id)} is ${taken} times in ${actor}`);
+  }
+  return { messages, faults: [...faults], turns, replayed: new Map([...actors].map(([address, { seq, state: { value, context } }]) => [address, JSON.stringify([seq, value, context])])) };
 };

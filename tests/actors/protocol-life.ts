@@ -12,7 +12,7 @@ import { Scheduler } from "../../actors/scheduler.ts";
 import { policy } from "../../machines/exploration/fixtures.ts";
 import { catalog } from "../../machines/index.ts";
 import { intakeAddress } from "../../machines/intake.ts";
-import { EffectRequest } from "../../src/domain/effects.ts";
+import { EffectRequest, type TurnEffect } from "../../src/domain/effects.ts";
 import { type Address, memberAddress, parseAddress, pipelineAddress, progressAddress, teamAddress } from "../../src/domain/ids.ts";
 import type { Board } from "../../src/domain/board.ts";
 import type { OperatorLane } from "../../src/domain/lane.ts";
@@ -38,7 +38,20 @@ export interface Lived {
   /** What the last owner believes of each actor, as saved text. */
   readonly believed: ReadonlyMap<Address, string>;
   readonly crashes: number;
+  /** Which turns have heard a message, by its id: the agents' own truth. */
+  readonly heard: ReadonlyMap<string, ReadonlySet<string>>;
 }
+
+const turnIn = (row: OutboxRow): TurnEffect => {
+  const request = EffectRequest.parse(JSON.parse(row.payload));
+  if (request.kind !== "turn") throw new Error(`${row.key} is no turn`);
+  return request;
+};
+
+const heardIn = (result: EventObject & { readonly outcome?: unknown }): readonly string[] => {
+  const { outcome } = result;
+  return typeof outcome === "object" && outcome !== null && "heard" in outcome && Array.isArray(outcome.heard) ? outcome.heard.map(String) : [];
+};
 
 type Message = EventObject & Readonly<Record<string, unknown>>;
 
@@ -53,6 +66,11 @@ const stepLimit = 4_000;
 export const live = async (life: Life): Promise<Lived> => {
   const clock = new SimulatedClock(1_000_000), state = memoryState();
   const faults: string[] = [], published = new Map<string, Set<string>>();
+  /** Which turns have heard a message: the agents' own truth. */
+  const heard = new Map<string, Set<string>>();
+  /** Messages that a running turn has taken. */
+  const live = new Map<string, readonly string[]>();
+  const said: { readonly to: Address; readonly id: string }[] = [];
   const results = new Map<string, EventObject>(), told: { readonly row: OutboxRow; readonly event: EventObject }[] = [];
   /** Rows that the present owner was given and has not answered. */
   const open = new Map<string, OutboxRow>();
@@ -139,22 +157,59 @@ export const live = async (life: Life): Promise<Lived> => {
 
   const tell = (to: Address, event: Message): void => { owner.host.send(to, event).catch(() => undefined); };
 
+  const conclude = (row: OutboxRow, result: EventObject & Readonly<Record<string, unknown>>): EventObject => {
+    results.set(row.key, result);
+    if (row.kind === "turn") for (const id of heardIn(result)) heard.set(id, (heard.get(id) ?? new Set()).add(row.key));
+    return result;
+  };
+
   const decide = (row: OutboxRow): EventObject => {
     const before = results.get(row.key);
     if (before) return before;
     const request = EffectRequest.parse(JSON.parse(row.payload));
-    const result = resultOf(request, row.key, draw(), results.size, clock.now());
+    const result = resultOf(request, row.key, draw(), results.size, clock.now(), live.get(row.key) ?? []);
     if (result.type === "published") published.set(itemOf(row), (published.get(itemOf(row)) ?? new Set()).add(row.key));
-    results.set(row.key, result);
-    return result;
+    return conclude(row, result);
+  };
+
+  /** The open turn that a row is about. */
+  const turnOf = (row: OutboxRow, tryNumber: number | undefined): OutboxRow | undefined =>
+    [...open.values()].find((each) => each.kind === "turn" && each.actor === row.actor && (tryNumber === undefined || turnIn(each).tryNumber === tryNumber));
+
+  /** True: the agent takes it now, or took it before. Undefined: its turn ends first. */
+  const say = (row: OutboxRow): true | undefined => {
+    const request = EffectRequest.parse(JSON.parse(row.payload));
+    if (request.kind !== "turn.message") return undefined;
+    const turn = turnOf(row, request.tryNumber), took = turn && (live.get(turn.key) ?? []);
+    if (!turn || !took) return undefined;
+    if (took.includes(request.id)) return true;
+    if (results.has(turn.key) || draw() >= 60) return undefined;
+    live.set(turn.key, [...took, request.id]);
+    heard.set(request.id, (heard.get(request.id) ?? new Set()).add(turn.key));
+    return true;
   };
 
   const deliver = (row: OutboxRow): void => {
     if (row.kind === "turn.cancel") {
-      const turns = [...open.values()].filter((each) => each.kind === "turn" && each.actor === row.actor);
-      for (const turn of turns) if (!results.has(turn.key)) results.set(turn.key, cancelledTurn(turn.key));
+      const request = EffectRequest.parse(JSON.parse(row.payload)), turn = turnOf(row, request.kind === "turn.cancel" ? request.tryNumber : undefined);
+      if (turn && !results.has(turn.key)) conclude(turn, cancelledTurn(turn.key, [...(draw() % 4 === 3 ? [] : turnIn(turn).brief.messages.map(({ id }) => id)), ...(live.get(turn.key) ?? [])]));
       // As the effect runner does: answered once what it ended is journaled.
-      if (turns.length > 0) return turns.forEach(deliver);
+      if (turn) return deliver(turn);
+    }
+    if (row.kind === "turn.message" && !results.has(row.key)) {
+      const request = EffectRequest.parse(JSON.parse(row.payload)), turn = turnOf(row, request.kind === "turn.message" ? request.tryNumber : undefined);
+      if (say(row)) conclude(row, { type: "turn.message.sent", id: request.kind === "turn.message" ? request.id : "", delivered: true });
+      // Answered when its turn is over, or never by this owner.
+      else if (turn) return deliver(turn);
+    }
+    // Now and then the news comes ahead of the result.
+    if (row.kind === "turn" && !results.has(row.key) && draw() % 5 === 4) {
+      const ids = turnIn(row).brief.messages.map(({ id }) => id);
+      if (ids.length > 0) {
+        live.set(row.key, [...new Set([...(live.get(row.key) ?? []), ...ids])]);
+        for (const id of ids) heard.set(id, (heard.get(id) ?? new Set()).add(row.key));
+        return tell(row.actor, { type: "turn.heard", ids });
+      }
     }
     const event = decide(row), to = owner;
     to.host.send(row.actor, event, { row: "outbox", key: row.key }).then(() => { if (!to.gone) open.delete(row.key); }, () => undefined);
@@ -213,6 +268,14 @@ export const live = async (life: Life): Promise<Lived> => {
     const begun = state.actors.has(progressAddress(one.id, one.attempt));
     if (what < 22 && begun) return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], denials: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
     if (what < 25 && begun) return tell(progressAddress(one.id, one.attempt), { type: "observe", seen: { kind: "tool", repeats: draw() % 6 } });
+    if (what >= 30 && begun) {
+      const to = pipelineAddress(one.id, one.attempt), again = draw() % 4 === 3 ? pick(said.filter((each) => each.to === to)) : undefined;
+      const message: Message = { type: "message", id: again?.id ?? `m${said.length}`, text: `word ${said.length}`, to: pick([null, null, null, "coder", "critic", "tester"]) ?? null, interrupt: draw() % 2 === 1 };
+      said.push({ to, id: String(message["id"]) });
+      if (draw() % 2 === 0) return tell(to, message);
+      await Effect.runPromise(Effect.result(owner.store.enqueue(to, JSON.stringify(message), clock.now())));
+      return void owner.host.takeMail().catch(() => undefined);
+    }
     // The same result once more, perhaps much later.
     const again = draw() % 3 === 0 ? pick(told) : told.at(-1 - (draw() % 3));
     if (again) owner.host.send(again.row.actor, again.event, { row: "outbox", key: again.row.key }).catch(() => undefined);
@@ -234,7 +297,7 @@ export const live = async (life: Life): Promise<Lived> => {
     if (exhausted() || draw() % 4 !== 0) await quiet();
     else for (let hops = draw() % 6; hops > 0; hops--) await Promise.resolve();
     const what = draw();
-    if (what >= 80) await disturb(draw() % 30);
+    if (what >= 80) await disturb(draw() % 44);
     else if (what >= 74 && clock.next !== undefined) clock.advanceTo(clock.next);
     else {
       const row = pick([...open.values()]);
@@ -262,7 +325,7 @@ export const live = async (life: Life): Promise<Lived> => {
     await each.host.stop();
     await Effect.runPromise(Scope.close(each.scope, Exit.void));
   }
-  return { state, views: [...views.values()], published, faults, believed, crashes };
+  return { state, views: [...views.values()], published, faults, believed, crashes, heard };
 };
 
 /** Ended, or waits for a person. */

@@ -20,7 +20,7 @@ const outcome = (key: string, ended: TurnOutcome["ended"], more: Partial<TurnOut
   outcome: { runId: RunId.parse(`run-${key.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`), ended, sessionId: "session", sessionCostUsd: 0.1, costUsd: 0.1, usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0 }, verdict: null, audit: null, permissionDenials: [], swept: 0, ...more } satisfies TurnOutcome,
 });
 
-export const cancelledTurn = (key: string): Result => outcome(key, { how: "cancelled" });
+export const cancelledTurn = (key: string, heard: readonly string[]): Result => outcome(key, { how: "cancelled" }, { heard: [...heard] });
 
 /** What a team's member answers; 0 is what goes well. */
 const member = ({ duty }: TurnEffect, key: string, drawn: number): Result => {
@@ -33,30 +33,35 @@ const member = ({ duty }: TurnEffect, key: string, drawn: number): Result => {
   }
 };
 
-const turn = (asked: TurnEffect, key: string, drawn: number, now: number): Result => {
-  const { stage } = asked;
+/** Failures before the CLI has taken its prompt. */
+const before: ReadonlySet<AgentFailure["kind"]> = new Set(["badSession", "spawn", "auth"]);
+
+/** `live`: messages that the agent took while it worked. */
+const turn = (asked: TurnEffect, key: string, drawn: number, now: number, live: readonly string[]): Result => {
+  const { stage, brief } = asked;
+  const all = [...brief.messages.map(({ id }) => id), ...live];
   if (drawn >= 90) {
     const failure = failures(now)[drawn % failures(now).length];
-    if (failure) return outcome(key, { how: "failed", failure });
+    if (failure) return outcome(key, { how: "failed", failure }, { heard: before.has(failure.kind) && live.length === 0 ? [] : all });
   }
-  if (drawn >= 84) return outcome(key, { how: "question", text: "which one?" });
+  if (drawn >= 84) return outcome(key, { how: "question", text: "which one?" }, { heard: all });
   if (asked.duty !== undefined) return member(asked, key, drawn);
   const completed = { how: "completed", text: "finished" } as const;
   switch (stage) {
     case "critic": {
-      if (drawn >= 80) return outcome(key, completed);
-      return outcome(key, completed, { verdict: drawn >= 76 ? { decision: "reject", feedback: "not wanted", findings: [] } : drawn >= 45 ? { decision: "revise", feedback: `not yet, see number ${drawn}`, findings: [] } : { decision: "approve", feedback: "", findings: [] } });
+      if (drawn >= 80) return outcome(key, completed, { heard: all });
+      return outcome(key, completed, { heard: all, verdict: drawn >= 76 ? { decision: "reject", feedback: "not wanted", findings: [] } : drawn >= 45 ? { decision: "revise", feedback: `not yet, see number ${drawn}`, findings: [] } : { decision: "approve", feedback: "", findings: [] } });
     }
     case "auditor": {
-      if (drawn >= 80) return outcome(key, completed);
-      return outcome(key, completed, { audit: { findings: drawn >= 60 ? [{ severity: "critical", message: "a hole" }] : [] } });
+      if (drawn >= 80) return outcome(key, completed, { heard: all });
+      return outcome(key, completed, { heard: all, audit: { findings: drawn >= 60 ? [{ severity: "critical", message: "a hole" }] : [] } });
     }
-    default: return outcome(key, completed);
+    default: return outcome(key, completed, { heard: all });
   }
 };
 
 /** `serial` makes every commit another one. */
-export const resultOf = (request: EffectRequest, key: string, drawn: number, serial: number, now: number): Result => {
+export const resultOf = (request: EffectRequest, key: string, drawn: number, serial: number, now: number, live: readonly string[]): Result => {
   switch (request.kind) {
     case "workspace.prepare": return drawn >= 95 ? trouble(request.kind, drawn >= 98 ? "environment" : "io") : { type: "workspace.ready", workspace: { path: `/worktrees/${request.item}${request.member ?? ""}`, branch: `enact/${request.item}${request.member === undefined ? "" : `--${request.member}`}`, base: "base0" } };
     case "workspace.commit": {
@@ -71,7 +76,9 @@ export const resultOf = (request: EffectRequest, key: string, drawn: number, ser
     case "workspace.enforce": return drawn >= 94 ? trouble(request.kind, "environment") : { type: "workspace.enforced", undone: drawn >= 70 ? ["src/a.ts"] : [] };
     case "verify": return drawn >= 94 ? trouble(request.kind, drawn >= 97 ? "environment" : "io") : { type: "verify.done", report: report(drawn >= 65 ? [`test: ${drawn % 4}`] : [], request.head) };
     case "publish": return drawn >= 85 ? trouble(request.kind, "environment") : { type: "published", where: `branch ${request.branch}` };
-    case "turn": return turn(request, key, drawn, now);
-    case "turn.cancel": return { type: "turn.cancel.sent" };
+    case "turn": return turn(request, key, drawn, now, live);
+    case "turn.cancel": return { type: "turn.cancel.sent", ...(request.tryNumber === undefined ? {} : { tryNumber: request.tryNumber }) };
+    // Only one whose turn is over comes here.
+    case "turn.message": return { type: "turn.message.sent", id: request.id, delivered: live.includes(request.id) };
   }
 };

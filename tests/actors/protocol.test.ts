@@ -24,10 +24,18 @@ const plans: fc.Arbitrary<Plan> = fc.record({
 const lives: fc.Arbitrary<Life> = fc.record({ items: fc.array(plans, { minLength: 1, maxLength: 3 }), tape: fc.array(fc.nat(99), { minLength: 20, maxLength: 1_500, size: "max" }) });
 
 test("lives of a factory: crashes, delays, duplicates, stale messages, cancels and full disks break no promise between actors", { timeout: 120_000 }, async () => {
-  const seen = { crashes: 0, turns: 0, ended: 0, published: 0, waiting: 0 };
+  const seen = { crashes: 0, turns: 0, ended: 0, published: 0, waiting: 0, heard: 0, unheard: 0 };
   await fc.assert(fc.asyncProperty(lives, async (life) => {
-    const lived = await live(life), { faults, replayed, turns } = audit(lived.state);
+    const lived = await live(life), { faults, replayed, turns, messages } = audit(lived.state);
     expect([...lived.faults, ...faults]).toEqual([]);
+    // No message is heard by two turns, and what the pipeline believes of it is what the agents know; what nobody heard is said in the end.
+    expect([...lived.heard].filter(([, turns]) => turns.size > 1).map(([id, turns]) => [id, ...turns])).toEqual([]);
+    for (const { id, state, over, warned, pipeline } of messages) {
+      expect([pipeline, id, state]).toEqual([pipeline, id, lived.heard.has(id) ? "delivered" : over ? "undelivered" : "queued"]);
+      if (state === "undelivered") expect([id, warned]).toEqual([id, true]);
+      if (state === "delivered") seen.heard++;
+      else seen.unheard++;
+    }
     // Every item ends or waits for a person.
     expect(lived.views.length).toBe(life.items.length);
     expect(lived.views.filter((view) => !atRest(view)).map(({ id, status, reason }) => ({ id, status, reason }))).toEqual([]);

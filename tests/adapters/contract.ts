@@ -183,7 +183,7 @@ export const adapterContract = (adapter: Adapter, scenarios: Scenarios): void =>
       const { events } = await run("message", made, {}, (event, handle) => {
         if (told || !adapter.message || !(made.ready ?? (({ type }) => type === "session"))(event)) return;
         told = true;
-        void Effect.runPromise(handle.write(adapter.message("use tabs")));
+        void Effect.runPromise(handle.write(adapter.message({ id: "m1", text: "use tabs" })));
       });
       expect(told).toBe(true);
       expect(events.some((event) => event.type === "text" && event.text.includes("use tabs"))).toBe(true);

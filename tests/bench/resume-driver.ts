@@ -31,7 +31,7 @@ const answer = (row: OutboxRow): void => {
   const so = answered.get(item) ?? 0;
   if (so >= patience(item)) return;
   answered.set(item, so + 1);
-  const result = resultOf(EffectRequest.parse(JSON.parse(row.payload)), row.key, luck(item), ++serial, clock.now());
+  const result = resultOf(EffectRequest.parse(JSON.parse(row.payload)), row.key, luck(item), ++serial, clock.now(), []);
   host.send(row.actor, result, { row: "outbox", key: row.key }).catch(() => undefined);
 };
 

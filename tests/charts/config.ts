@@ -97,14 +97,6 @@ export const rebuild = (machine: AnyStateMachine, config: RawNode, guards: Guard
   return new StateMachine(Object.assign({}, machine.config, config), { ...implementations, guards: { ...implementations.guards, ...guards } });
 };
 
-/** An action as it is named in the configuration. */
-export const actionName = (action: unknown): string => {
-  if (typeof action === "string") return action;
-  if (typeof action === "object" && action !== null && "type" in action) return String(action.type);
-  if (typeof action === "function") return "type" in action && typeof action.type === "string" ? action.type : action.name || "(inline)";
-  return "(inline)";
-};
-
 const TAKEN = "explorer.taken", ENTERED = "explorer.entered";
 
 export interface Marked {

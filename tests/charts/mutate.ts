@@ -10,7 +10,8 @@
 import { not, type AnyMachineSnapshot, type AnyStateMachine } from "xstate";
 import { createChart } from "../../actors/chart.ts";
 import type { CatalogEntry } from "../../machines/catalog.ts";
-import { actionName, nameOf, rawConfig, rebuild, stateNodes, transitionLists, type Guards, type RawNode, type RawTransition } from "./config.ts";
+import { actionName } from "../../machines/definition.ts";
+import { nameOf, rawConfig, rebuild, stateNodes, transitionLists, type Guards, type RawNode, type RawTransition } from "./config.ts";
 import { explore, type ExploreOptions, type Violation } from "./explore.ts";
 import { leafAt, numericLeaves, recordingReads, withLeaf, type LeafPath } from "./leaf.ts";
 

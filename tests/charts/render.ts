@@ -1,53 +1,35 @@
 /** A chart as a page: diagram, transition table, invariants, size of its explored space. The same chart gives the same text. */
 import type { CatalogEntry } from "../../machines/catalog.ts";
-import { actionName, nameOf, rawConfig, stateNodes, transitionLists, type RawNode, type RawTransition } from "./config.ts";
+import { definitionOf } from "../../machines/definition.ts";
+import { type ChartAction, type ChartDefinition, type ChartNode, pathOfTarget, transitionsOf } from "../../src/domain/chart.ts";
+import { nameOf } from "./config.ts";
 import { explore } from "./explore.ts";
 
-const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-/** A guard as a person would read it: `spent`, `not(spent)`, `and(a, b)`. */
-export const guardName = (guard: unknown): string => {
-  if (guard === undefined) return "";
-  if (typeof guard === "string") return guard;
-  if (typeof guard === "object" && guard !== null && "type" in guard) return String(guard.type);
-  if (typeof guard !== "function") return "(inline)";
-  if (!("check" in guard) || typeof guard.check !== "function") return guard.name || "(inline)";
-  const operator = guard.check.name.replace(/^check/, "").toLowerCase();
-  const inner: readonly unknown[] = "guards" in guard ? listOf(guard.guards) : [];
-  return `${operator}(${inner.map(guardName).join(", ")})`;
-};
-
 /** An action with what it names, when that is written down rather than computed. */
-const actionText = (action: unknown): string => {
-  const name = actionName(action).replace(/^xstate\./, "");
-  const params: unknown = typeof action === "object" && action !== null && "params" in action ? action.params : undefined;
+const actionText = ({ type, params }: ChartAction): string => {
+  const name = type.replace(/^xstate\./, "");
   if (typeof params !== "object" || params === null) return name;
   const what: unknown = "kind" in params ? params.kind : "name" in params ? params.name : undefined;
   return typeof what === "string" ? `${name} ${what}` : name;
 };
 
-const targetsOf = (transition: RawTransition): readonly string[] =>
-  (Array.isArray(transition.target) ? transition.target : [transition.target]).flatMap((target: unknown) => (typeof target === "string" ? [target] : []));
+interface Place { readonly path: readonly string[]; readonly node: ChartNode }
 
-/** The path that a target written in the configuration of the state at `path` names. */
-const resolve = (machineId: string, path: readonly string[], target: string): readonly string[] => {
-  if (target.startsWith("#")) return target.slice(1).split(".").slice(target.slice(1).split(".")[0] === machineId ? 1 : 0);
-  if (target.startsWith(".")) return [...path, ...target.slice(1).split(".")];
-  return [...path.slice(0, -1), ...target.split(".")];
-};
+/** Every state with its path, parents before children, in document order. */
+const placesIn = (node: ChartNode, path: readonly string[] = []): readonly Place[] => [{ path, node }, ...Object.entries(node.states ?? {}).flatMap(([key, child]) => placesIn(child, [...path, key]))];
 
 const nodeId = (path: readonly string[]): string => (path.length === 0 ? "anywhere" : path.join("__").replace(/[^A-Za-z0-9_]/g, "_"));
 
-const diagram = (machineId: string, config: RawNode): string => {
+const diagram = (chart: ChartDefinition): string => {
   const lines: string[] = ["stateDiagram-v2"];
   const arrows = new Map<string, string[]>();
-  for (const { path, trigger, list } of transitionLists(config)) for (const transition of list) for (const target of targetsOf(transition)) {
-    const guard = guardName(transition.guard), arrow = `${nodeId(path)} --> ${nodeId(resolve(machineId, path, target))}`;
-    const label = `${trigger}${guard ? ` [${guard}]` : ""}`.replaceAll(":", " ");
+  for (const { path, node } of placesIn(chart)) for (const { trigger, transition } of transitionsOf(node)) for (const target of transition.target ?? []) {
+    const arrow = `${nodeId(path)} --> ${nodeId(pathOfTarget(chart.id, target).split("."))}`;
+    const label = `${trigger}${transition.guard === undefined ? "" : ` [${transition.guard}]`}`.replaceAll(":", " ");
     arrows.set(arrow, [...(arrows.get(arrow) ?? []), label]);
   }
-  const draw = (path: readonly string[], node: RawNode, indent: string): void => {
-    if (typeof node.initial === "string") lines.push(`${indent}[*] --> ${nodeId([...path, node.initial])}`);
+  const draw = (path: readonly string[], node: ChartNode, indent: string): void => {
+    if (node.initial !== undefined) lines.push(`${indent}[*] --> ${nodeId([...path, node.initial])}`);
     for (const [key, child] of Object.entries(node.states ?? {})) {
       const at = [...path, key];
       lines.push(`${indent}state "${key}" as ${nodeId(at)}`);
@@ -59,7 +41,7 @@ const diagram = (machineId: string, config: RawNode): string => {
       if (child.type === "final") lines.push(`${indent}${nodeId(at)} --> [*]`);
     }
   };
-  draw([], config, "  ");
+  draw([], chart, "  ");
   if ([...arrows.keys()].some((arrow) => arrow.startsWith("anywhere "))) lines.push('  state "any state" as anywhere');
   for (const [arrow, labels] of arrows) lines.push(`  ${arrow}: ${[...new Set(labels)].join("<br>")}`);
   return lines.join("\n");
@@ -67,14 +49,15 @@ const diagram = (machineId: string, config: RawNode): string => {
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 
-const table = (machineId: string, config: RawNode): string => {
+const table = (chart: ChartDefinition): string => {
   const rows: (readonly string[])[] = [];
-  const lists = transitionLists(config);
-  for (const { path, node } of stateNodes(config)) {
-    for (const list of ["entry", "exit"] as const)
-      if (node[list].length > 0) rows.push([nameOf(path), `(${list})`, "", "", node[list].map(actionText).join(", ")]);
-    for (const { trigger, list } of lists.filter((each) => each.path.join(".") === path.join("."))) for (const transition of list)
-      rows.push([nameOf(path), trigger, guardName(transition.guard), targetsOf(transition).map((target) => nameOf(resolve(machineId, path, target))).join(", ") || (transition.actions.length > 0 ? "(stays)" : "(ignored)"), transition.actions.map(actionText).join(", ")]);
+  for (const { path, node } of placesIn(chart)) {
+    for (const list of ["entry", "exit"] as const) {
+      const actions = node[list] ?? [];
+      if (actions.length > 0) rows.push([nameOf(path), `(${list})`, "", "", actions.map(actionText).join(", ")]);
+    }
+    for (const { trigger, transition: { guard = "", target = [], actions = [] } } of transitionsOf(node))
+      rows.push([nameOf(path), trigger, guard, target.map((each) => nameOf(pathOfTarget(chart.id, each).split("."))).join(", ") || (actions.length > 0 ? "(stays)" : "(ignored)"), actions.map(actionText).join(", ")]);
   }
   return [["State", "Event", "Guard", "Target", "Actions"], ["---", "---", "---", "---", "---"], ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n");
 };
@@ -82,7 +65,7 @@ const table = (machineId: string, config: RawNode): string => {
 const names = (list: readonly { readonly name: string }[]): string => (list.length === 0 ? "- none" : list.map(({ name }) => `- ${name}`).join("\n"));
 
 export const renderChart = (entry: CatalogEntry): string => {
-  const config = rawConfig(entry.machine), { exploration } = entry, { nodes, edges } = explore(entry);
+  const chart = definitionOf(entry.machine), { exploration } = entry, { nodes, edges } = explore(entry);
   return `# ${entry.id}
 
 <!-- Written by \`npm run charts\`; do not edit. -->
@@ -90,12 +73,12 @@ export const renderChart = (entry: CatalogEntry): string => {
 ${entry.durable ? "Durable" : "Live"} chart, version ${entry.version}. Explored: ${nodes} abstract states, ${edges} edges, from ${exploration.inputs.length} inputs with ${exploration.events.length} events (caps are 2).
 
 \`\`\`mermaid
-${diagram(entry.machine.id, config)}
+${diagram(chart)}
 \`\`\`
 
 ## Transitions
 
-${table(entry.machine.id, config)}
+${table(chart)}
 
 ## Invariants
 

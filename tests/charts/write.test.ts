@@ -5,8 +5,9 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { and, not } from "xstate";
+import { guardName } from "../../machines/definition.ts";
 import { catalog } from "../../machines/index.ts";
-import { guardName, renderChart } from "./render.ts";
+import { renderChart } from "./render.ts";
 import { sound } from "./sample.ts";
 
 const script = fileURLToPath(new URL("write.ts", import.meta.url));

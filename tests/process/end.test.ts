@@ -1,7 +1,7 @@
 import { Effect } from "effect";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { interruptLadder } from "../../actors/interrupt-ladder.ts";
-import { parsePs } from "../../src/process/process-table.ts";
+import { parsePs } from "../../tmux/process-table.ts";
 import { SimulatedClock } from "../support/clock.ts";
 import { exitOf, isAlive, node, rig, until, type Rig } from "./rig.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Effect, Exit, Scope, Stream } from "effect";
 import { RunId } from "../../src/domain/ids.ts";
 import type { AgentProcessShape, OutputLine, RunExit, RunHandle, RunSpec } from "../../src/ports/agent-process.ts";
-import { scan } from "../../src/process/process-table.ts";
+import { scan } from "../../tmux/process-table.ts";
 import { makeAgentProcess, type AgentProcessOptions } from "../../src/process/agent-process.ts";
 
 export const node = process.execPath;

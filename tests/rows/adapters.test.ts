@@ -4,7 +4,9 @@ import { Effect, Fiber, Layer } from "effect";
 import { describe, expect, test } from "vitest";
 import { turnHandler } from "../../actors/agent-turn.ts";
 import type { HostEvent } from "../../actors/chart.ts";
+import { Seats } from "../../actors/seats.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
+import { Mouths } from "../../actors/turn-mouths.ts";
 import { adaptersLayer } from "../../src/adapters/registry.ts";
 import { scriptedAdapter } from "../../src/adapters/scripted/adapter.ts";
 import { loadConfig } from "../../src/config/load.ts";
@@ -157,6 +159,7 @@ describe("how long a turn may take", { timeout: guardMs }, () => {
       const handler = turnHandler({
         agents, factory: "rows", env: process.env, home: place.directory, runsDirectory: join(place.stateDirectory, "runs"), passEnvironment: () => [],
         ladder: { sigintMs: 5_000, sigtermMs: 5_000 }, stillOwner: Effect.void,
+        seats: new Seats({ root: join(place.stateDirectory, "terminals"), clock, onTrouble: (text) => { throw new Error(text); } }), mouths: new Mouths(),
       });
       const id = WorkItemId.parse("LOC-1");
       const alive = join(place.directory, "alive");

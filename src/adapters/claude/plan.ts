@@ -27,25 +27,36 @@ export const sessionIdOf = (runId: string): string => {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 };
 
-/** How one turn is launched. The prompt goes through standard input only: argv is readable by every process of the machine and is short. */
-export const claudePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan | AgentFailure => {
-  if (turn.sessionId !== null && !uuid.test(turn.sessionId)) return { kind: "badSession", message: `${JSON.stringify(turn.sessionId)} is no session id of claude (a UUID)` };
+/** The model as the CLI takes it; undefined: its own default. */
+const modelOf = (turn: TurnRequest): string | undefined | AgentFailure => {
   const model = turn.model === null ? undefined : shortNames.get(turn.model) ?? turn.model;
   // Anything else could be read as an option.
-  if (model !== undefined && !/^[A-Za-z0-9]\S*$/.test(model)) return { kind: "model", message: `${JSON.stringify(model)} is no model id` };
+  return model !== undefined && !/^[A-Za-z0-9]\S*$/.test(model) ? { kind: "model", message: `${JSON.stringify(model)} is no model id` } : model;
+};
+
+/** What turns in the background and turns in the CLI's own screen have in common: model, session, what the turn may do. */
+export const claudeArguments = (turn: TurnRequest): readonly string[] | AgentFailure => {
+  if (turn.sessionId !== null && !uuid.test(turn.sessionId)) return { kind: "badSession", message: `${JSON.stringify(turn.sessionId)} is no session id of claude (a UUID)` };
+  const model = modelOf(turn);
+  if (typeof model === "object") return model;
+  return [
+    ...(model === undefined ? [] : ["--model", model]),
+    ...(turn.sessionId === null ? ["--session-id", sessionIdOf(turn.runId)] : ["--resume", turn.sessionId]),
+    "--permission-mode", turn.readOnly ? "dontAsk" : "acceptEdits",
+    `--tools=${(turn.readOnly ? readingTools : workingTools).join(",")}`,
+    // File tools need no entry: acceptEdits grants them inside the cwd, and an entry would grant them everywhere.
+    ...(turn.readOnly ? [] : ["--allowedTools=Bash", `--add-dir=${turn.cwd}`]),
+    // A repository's own settings could point the CLI, with the user's key, at another server, or run a hook in a reading turn.
+    "--setting-sources=user", "--strict-mcp-config",
+  ];
+};
+
+/** How one turn is launched. The prompt goes through standard input only: argv is readable by every process of the machine and is short. */
+export const claudePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan | AgentFailure => {
+  const chosen = claudeArguments(turn);
+  if ("kind" in chosen) return chosen;
   return {
-    argv: [
-      "claude", "-p", "--output-format", "stream-json", "--verbose",
-      ...(model === undefined ? [] : ["--model", model]),
-      ...(turn.sessionId === null ? ["--session-id", sessionIdOf(turn.runId)] : ["--resume", turn.sessionId]),
-      "--permission-mode", turn.readOnly ? "dontAsk" : "acceptEdits",
-      "--permission-prompts", "none",
-      `--tools=${(turn.readOnly ? readingTools : workingTools).join(",")}`,
-      // File tools need no entry: acceptEdits grants them inside the cwd, and an entry would grant them everywhere.
-      ...(turn.readOnly ? [] : ["--allowedTools=Bash", `--add-dir=${turn.cwd}`]),
-      // A repository's own settings could point the CLI, with the user's key, at another server, or run a hook in a reading turn.
-      "--setting-sources=user", "--strict-mcp-config", "--disable-slash-commands",
-    ],
+    argv: ["claude", "-p", "--output-format", "stream-json", "--verbose", "--permission-prompts", "none", "--disable-slash-commands", ...chosen],
     env: claudeEnvironment(host, turn),
     // A first character `/` would be a command of the CLI (`/clear`), --disable-slash-commands or not; after a newline it is text.
     stdin: turn.prompt.startsWith("/") ? `\n${turn.prompt}` : turn.prompt,

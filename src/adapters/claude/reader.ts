@@ -14,7 +14,7 @@ import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { answerBlock, answered } from "../answer-block.ts";
 import { aboutLogin, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
-import { toolKind, toolOutput, toolSummary } from "./tool.ts";
+import { diffOf, toolKind, toolOutput, toolSummary } from "./tool.ts";
 
 type LineOf<T extends ClaudeLine["type"]> = Extract<ClaudeLine, { type: T }>;
 
@@ -29,6 +29,16 @@ const usageOf = ({ model_usage_since_last_result: models, usage }: LineOf<"resul
   if (models !== undefined) return Object.values(models).map((used) => ({ inputTokens: used.inputTokens + used.cacheCreationInputTokens + used.cacheReadInputTokens, outputTokens: used.outputTokens, cachedTokens: used.cacheReadInputTokens }));
   if (usage === undefined) return [];
   return [{ inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens, outputTokens: usage.output_tokens, cachedTokens: usage.cache_read_input_tokens }];
+};
+
+/** The closing events of a final message: its typed block, if it ends with one, and what it says. */
+export const answerOf = (text: string): readonly AgentEvent[] => {
+  const block = answerBlock(text);
+  switch (block.found) {
+    case "none": return [{ type: "result", text }];
+    case "malformed": return [{ type: "garbage", line: block.reason }, { type: "result", text }];
+    case "answer": return [...block.messages.map((message): AgentEvent => ({ type: "message", message })), ...(block.answer === null ? [] : [answered(block.answer)]), { type: "result", text: block.before }];
+  }
 };
 
 export const claudeReader = (turn: TurnRequest): StreamReader => {
@@ -77,9 +87,11 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
       switch (block.type) {
         case "text": return ofSubagent ? [] : [{ type: "text", text: block.text }];
         case "thinking": return ofSubagent ? [] : [{ type: "thinking", text: block.thinking }];
-        case "tool_use":
+        case "tool_use": {
           toolNames.set(block.id, block.name);
-          return [{ type: "tool", phase: "start", id: block.id, name: block.name, kind: toolKind(block.name), summary: toolSummary(block.input) }];
+          const diff = diffOf(block.name, block.input);
+          return [{ type: "tool", phase: "start", id: block.id, name: block.name, kind: toolKind(block.name), summary: toolSummary(block.input), ...(diff === undefined ? {} : { diff }) }];
+        }
         case "other": return [];
       }
     });
@@ -109,15 +121,6 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
     return line.subtype === "error_during_execution" ? { kind: "crashed", exitCode: null, signal: null, message } : { kind: "noResult", message: `${line.subtype}: ${message}` };
   };
 
-  const answer = (text: string): readonly AgentEvent[] => {
-    const block = answerBlock(text);
-    switch (block.found) {
-      case "none": return [{ type: "result", text }];
-      case "malformed": return [{ type: "garbage", line: block.reason }, { type: "result", text }];
-      case "answer": return [...block.messages.map((message): AgentEvent => ({ type: "message", message })), ...(block.answer === null ? [] : [answered(block.answer)]), { type: "result", text: block.before }];
-    }
-  };
-
   const result = (line: LineOf<"result">): readonly AgentEvent[] => {
     const events: AgentEvent[] = [];
     for (const denial of line.permission_denials ?? []) events.push(...denied(denial.tool_name, denial.tool_use_id, ""));
@@ -132,7 +135,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
       events.push({ type: "cost", usd: total >= before - roundingUsd ? Math.max(0, total - before) : total });
     }
     interrupted = undefined;
-    if (!line.is_error) { closed = true; return [...events, ...answer(line.result ?? "")]; }
+    if (!line.is_error) { closed = true; return [...events, ...answerOf(line.result ?? "")]; }
     const failure = failureOf(line);
     if (failure === undefined) return events;
     closed = true;

@@ -1,4 +1,5 @@
-import type { AgentEvent } from "../../domain/agent.ts";
+import type { AgentEvent, ToolDiff } from "../../domain/agent.ts";
+import { joinDiffs, toolDiff } from "../../domain/tool-diff.ts";
 
 type ToolKind = Extract<AgentEvent, { type: "tool" }>["kind"];
 
@@ -27,3 +28,21 @@ export const toolSummary = (input: Readonly<Record<string, unknown>>): string =>
 
 /** The end of a tool's output: errors stand there. */
 export const toolOutput = (text: string): string => text.length > outputLimit ? `…${text.slice(-(outputLimit - 1))}` : text;
+
+const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
+
+/** What an edit was told to do to its file. */
+export const diffOf = (name: string, input: Readonly<Record<string, unknown>>): ToolDiff | undefined => {
+  const path = text(input["file_path"]) ?? text(input["notebook_path"]) ?? "";
+  const place = (edit: Readonly<Record<string, unknown>>): readonly ToolDiff[] => {
+    const [before, after] = [text(edit["old_string"]), text(edit["new_string"])];
+    return before === undefined || after === undefined ? [] : [toolDiff(path, before, after)];
+  };
+  switch (name) {
+    case "Edit": return place(input)[0];
+    case "MultiEdit": return joinDiffs((Array.isArray(input["edits"]) ? input["edits"] : []).flatMap((edit: unknown) => (typeof edit === "object" && edit !== null ? place({ ...edit }) : [])));
+    case "Write": return toolDiff(path, "", text(input["content"]) ?? "");
+    case "NotebookEdit": return toolDiff(path, "", text(input["new_source"]) ?? "");
+    default: return undefined;
+  }
+};

@@ -1,20 +1,34 @@
 /**
  * The scripted agent: a program of its own that plays a playbook as a coding-agent CLI would do its work, started and read like any other.
  * Standard input: one AgentRequest line, then messages. Standard output: AgentLine JSON lines. See protocol.ts and docs/adapters/scripted.md.
+ *
+ * With the path of a request as its argument it has a screen of its own instead: the prompt and messages are typed, and its lines go to the
+ * file that ENACT_HOOK_OUT names, as the hooks of other CLIs write theirs.
  */
-import { readFileSync, writeSync } from "node:fs";
+import { openSync, readFileSync, writeSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { parsePlaybook, showProblem, stepsFor } from "./playbook.ts";
 import { play, type PlayEnd } from "./player.ts";
 import { AgentMessage, type AgentLine, AgentRequest } from "./protocol.ts";
+import { hookVariable } from "../hook-line.ts";
 import { loadSession, newSession, saveSession } from "./session-file.ts";
+import { openTerminal } from "./terminal.ts";
+
+const requestFile = process.argv[2];
+const interruption = new AbortController();
+const terminal = requestFile === undefined ? undefined : openTerminal(() => interruption.abort());
+const output = terminal ? openSync(process.env[hookVariable] ?? "/dev/null", "a") : 1;
 
 const raw = (text: string): void => {
   const bytes = Buffer.from(text, "utf8");
-  for (let sent = 0; sent < bytes.length;) sent += writeSync(1, bytes, sent);
+  for (let sent = 0; sent < bytes.length;) sent += writeSync(output, bytes, sent);
 };
-const emit = (line: AgentLine): void => raw(`${JSON.stringify(line)}\n`);
+const emit = (line: AgentLine): void => {
+  terminal?.show(line);
+  raw(`${JSON.stringify(line)}\n`);
+};
 const refuse = (kind: "model" | "badSession", message: string): never => {
   emit({ type: "error", kind, message, until: null });
   process.exit(1);
@@ -30,10 +44,15 @@ const readPlaybook = (request: AgentRequest): { readonly text: string; readonly 
   }
 };
 
-const input = createInterface({ input: process.stdin });
-const interruption = new AbortController();
-const messages: string[] = [];
-let wanted: ((text: string) => void) | undefined;
+const input = createInterface({ input: terminal ? new PassThrough() : process.stdin });
+interface Heard { readonly id: string; readonly text: string }
+const messages: Heard[] = [];
+let wanted: ((message: Heard) => void) | undefined;
+const heard = (message: Heard): void => {
+  if (wanted) wanted(message);
+  else messages.push(message);
+  wanted = undefined;
+};
 const hear = (line: string): void => {
   let value: unknown;
   try {
@@ -43,23 +62,31 @@ const hear = (line: string): void => {
   }
   const message = AgentMessage.safeParse(value).data;
   if (message?.type === "interrupt") interruption.abort();
-  if (message?.type !== "message") return;
-  if (wanted) wanted(message.text);
-  else messages.push(message.text);
-  wanted = undefined;
+  if (message?.type === "message") heard(message);
 };
-const nextMessage = (): Promise<string> => new Promise((heard, refused) => {
+const nextMessage = (): Promise<Heard> => new Promise((resolve, refused) => {
   const waiting = messages.shift();
-  if (waiting !== undefined) return heard(waiting);
-  wanted = heard;
+  if (waiting !== undefined) return resolve(waiting);
+  wanted = resolve;
   interruption.signal.addEventListener("abort", () => refused(new Error("interrupted")), { once: true });
 });
 
-const first = await new Promise<string>((line) => {
+const firstLine = (): Promise<string> => new Promise((line) => {
   input.once("line", line);
   input.once("close", () => line(""));
 });
+const first = requestFile === undefined ? await firstLine() : readFileSync(requestFile, "utf8");
 input.on("line", hear);
+
+/** The prompt is typed; what is typed after it are messages. */
+const prompted = async (open: NonNullable<typeof terminal>): Promise<void> => {
+  await open.entered();
+  emit({ type: "prompted" });
+  const listen = async (): Promise<never> => {
+    for (;;) heard({ id: "", text: await open.entered() });
+  };
+  void listen();
+};
 
 const main = async (line: string): Promise<PlayEnd> => {
   let value: unknown;
@@ -85,6 +112,7 @@ const main = async (line: string): Promise<PlayEnd> => {
   saveSession(request.sessions, sessionId, carried);
   emit({ type: "session", sessionId, carried: carried.usage, ...(request.model === null ? {} : { model: request.model }) });
 
+  if (terminal) await prompted(terminal);
   return play(steps, {
     cwd: request.cwd, readOnly: request.readOnly, beside, pace, cumulative, carried, emit, raw, nextMessage,
     remember: (session) => saveSession(request.sessions, sessionId, session),
@@ -96,6 +124,8 @@ const main = async (line: string): Promise<PlayEnd> => {
 try {
   const end = await main(first);
   if (end.how === "result") emit({ type: "result", text: end.text });
+  // A screen stays until it is told to go.
+  if (end.how === "result" && terminal) await new Promise<never>(() => setInterval(() => undefined, 1 << 30));
   if (end.how === "signal") process.kill(process.pid, end.signal);
   else process.exit(end.how === "exit" ? end.code : 0);
 } catch (cause) {

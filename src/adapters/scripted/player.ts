@@ -8,7 +8,8 @@ import { spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Usage } from "../../domain/agent.ts";
+import type { ToolDiff, Usage } from "../../domain/agent.ts";
+import { toolDiff } from "../../domain/tool-diff.ts";
 import { confined } from "./confine.ts";
 import type { Step } from "./playbook.ts";
 import type { AgentLine } from "./protocol.ts";
@@ -28,7 +29,7 @@ export interface PlayerParts {
   /** Bytes as they are, for everything that is no proper line. */
   readonly raw: (text: string) => void;
   readonly interrupted: AbortSignal;
-  readonly nextMessage: () => Promise<string>;
+  readonly nextMessage: () => Promise<{ readonly id: string; readonly text: string }>;
   /** Stops listening altogether, as a hung process does. */
   readonly deafen: () => void;
 }
@@ -72,9 +73,9 @@ export const play = async (steps: readonly Step[], parts: PlayerParts): Promise<
   };
 
   /** A tool call on the stream: start, the work, end. What it throws is its failure, not the agent's. */
-  const tool = async (name: "read" | "write" | "patch" | "run", summary: string, work: () => Promise<string> | string): Promise<void> => {
+  const tool = async (name: "read" | "write" | "patch" | "run", summary: string, work: () => Promise<string> | string, diff?: ToolDiff): Promise<void> => {
     const id = `tool-${++toolCalls}`;
-    emit({ type: "tool", phase: "start", id, name, summary });
+    emit({ type: "tool", phase: "start", id, name, summary, ...(diff === undefined ? {} : { diff: { ...diff, removed: [...diff.removed], added: [...diff.added] } }) });
     await pause(naturalMs.tool * parts.pace);
     try {
       emit({ type: "tool", phase: "end", id, name, summary, ok: true, output: (await work()).slice(-outputTail) });
@@ -94,10 +95,10 @@ export const play = async (steps: readonly Step[], parts: PlayerParts): Promise<
     return confined(cwd, file) ?? refuse(`${file} leads out of the working directory`);
   };
 
-  const edit = (name: "write" | "patch", file: string, escape: boolean, change: (path: string) => string): Promise<void> =>
-    tool(name, file, () => change(place(name, file, escape, true)));
+  const edit = (name: "write" | "patch", file: string, escape: boolean, diff: ToolDiff, change: (path: string) => string): Promise<void> =>
+    tool(name, file, () => change(place(name, file, escape, true)), diff);
 
-  const write = (file: string, text: string, append: boolean, escape: boolean): Promise<void> => edit("write", file, escape, (path) => {
+  const write = (file: string, text: string, append: boolean, escape: boolean): Promise<void> => edit("write", file, escape, toolDiff(file, "", text), (path) => {
     mkdirSync(dirname(path), { recursive: true });
     if (append) appendFileSync(path, text);
     else writeFileSync(path, text);
@@ -153,7 +154,7 @@ export const play = async (steps: readonly Step[], parts: PlayerParts): Promise<
       case "read": await tool("read", step.read, () => readFileSync(place("read", step.read, step.escape, false), "utf8")); return undefined;
       case "write": await write(step.write, step.text, step.append, step.escape); return undefined;
       case "patch":
-        await edit("patch", step.patch, step.escape, (path) => {
+        await edit("patch", step.patch, step.escape, toolDiff(step.patch, step.find, step.replace), (path) => {
           const before = readFileSync(path, "utf8");
           // Played again after a crash, the work may be done already.
           if (!before.includes(step.find)) {
@@ -205,7 +206,12 @@ export const play = async (steps: readonly Step[], parts: PlayerParts): Promise<
         while (!existsSync(resolve(parts.beside, step["wait-for-file"]))) await pause(filePollMs);
         return undefined;
       case "touch": writeFileSync(resolve(parts.beside, step.touch), "", { flag: "a" }); return undefined;
-      case "listen": emit({ type: "text", text: `heard: ${await parts.nextMessage()}` }); return undefined;
+      case "listen": {
+        const { id, text } = await parts.nextMessage();
+        if (id !== "") emit({ type: "heard", id, text });
+        emit({ type: "text", text: `heard: ${text}` });
+        return undefined;
+      }
       case "crash": return typeof step.crash === "number" ? { how: "exit", code: step.crash } : { how: "signal", signal: step.crash };
       case "hang":
         parts.deafen();

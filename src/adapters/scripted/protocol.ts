@@ -15,7 +15,7 @@ export type AgentRequest = z.infer<typeof AgentRequest>;
 
 /** Later lines of standard input. */
 export const AgentMessage = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("message"), text: z.string() }),
+  z.object({ type: z.literal("message"), id: z.string().default(""), text: z.string() }),
   z.object({ type: z.literal("interrupt") }),
 ]);
 
@@ -25,9 +25,13 @@ const counts = z.enum(["run", "session"]);
 export const AgentLine = z.discriminatedUnion("type", [
   /** `carried`: what this session had used before the run; zero for a new one. */
   z.object({ type: z.literal("session"), sessionId: z.string(), model: z.string().optional(), carried: Usage }),
+  /** On its own screen: the prompt was typed. */
+  z.object({ type: z.literal("prompted") }),
   z.object({ type: z.literal("text"), text: z.string() }),
   z.object({ type: z.literal("thinking"), text: z.string() }),
-  z.object({ type: z.literal("tool"), phase: z.enum(["start", "end"]), id: z.string(), name: z.enum(["read", "write", "patch", "run"]), summary: z.string(), ok: z.boolean().optional(), output: z.string().optional() }),
+  /** A message was taken up. */
+  z.object({ type: z.literal("heard"), id: z.string(), text: z.string() }),
+  z.object({ type: z.literal("tool"), phase: z.enum(["start", "end"]), id: z.string(), name: z.enum(["read", "write", "patch", "run"]), summary: z.string(), ok: z.boolean().optional(), output: z.string().optional(), diff: z.object({ path: z.string(), removed: z.array(z.string()), added: z.array(z.string()), cut: z.number() }).optional() }),
   /** Totals, of the run or of the whole session. */
   z.object({ type: z.literal("usage"), usage: Usage, of: counts }),
   z.object({ type: z.literal("cost"), usd: z.number(), of: counts }),

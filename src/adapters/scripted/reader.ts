@@ -38,8 +38,8 @@ export const scriptedReader = (turn: TurnRequest): StreamReader => {
         costBefore = line.sessionId === turn.sessionId ? turn.sessionCostUsd : 0;
         return [{ type: "session", sessionId: line.sessionId, ...(line.model === undefined ? {} : { model: line.model }) }];
       case "tool": {
-        const { phase, id, name, summary, ok, output } = line;
-        return [{ type: "tool", phase, id, name, kind: kinds[name], summary, ...(ok === undefined ? {} : { ok }), ...(output === undefined ? {} : { output }) }];
+        const { phase, id, name, summary, ok, output, diff } = line;
+        return [{ type: "tool", phase, id, name, kind: kinds[name], summary, ...(ok === undefined ? {} : { ok }), ...(output === undefined ? {} : { output }), ...(diff === undefined ? {} : { diff }) }];
       }
       case "usage": return [{ type: "usage", usage: line.of === "session" ? less(line.usage, carried) : line.usage }];
       case "cost": return [{ type: "cost", usd: line.of === "session" ? Math.max(0, line.usd - costBefore) : line.usd }];
@@ -51,7 +51,7 @@ export const scriptedReader = (turn: TurnRequest): StreamReader => {
       case "question": case "result":
         closed = true;
         return [line];
-      case "text": case "thinking": case "rateLimit": case "verdict": case "audit": case "plan": case "criteria": case "message": return [line];
+      case "prompted": case "text": case "thinking": case "heard": case "rateLimit": case "verdict": case "audit": case "plan": case "criteria": case "message": return [line];
     }
   };
 

@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ConfigProblem } from "../../client/contract.ts";
+import { block, indented, oneLine, shellWord } from "../../client/text/safe-text.ts";
 import { type Command, printJson } from "../context.ts";
 import { expandHome, pathFrom } from "../place.ts";
 import { CliProblem, exitCode } from "../problem.ts";
-import { block, indented, oneLine, shellWord } from "../safe-text.ts";
 import { paint } from "../screen.ts";
 
 export interface InitOptions { readonly postgres?: boolean; readonly path?: string }

@@ -1,13 +1,13 @@
 import type { FactoryClient, JournalLine } from "../../client/contract.ts";
+import { journalLine } from "../../client/text/journal-text.ts";
+import { oneLine } from "../../client/text/safe-text.ts";
+import { isoTime } from "../../client/text/time-text.ts";
 import type { WorkItemId } from "../../domain/ids.ts";
 import { isTerminal } from "../../domain/work-item.ts";
 import { type Command, type CommandContext, itemId, itemState, printJson, reading } from "../context.ts";
 import { follow, only } from "../follow.ts";
 import { codeOf, listenForInterrupts } from "../interrupts.ts";
-import { journalLine } from "../journal-text.ts";
 import { exitCode } from "../problem.ts";
-import { oneLine } from "../safe-text.ts";
-import { isoTime } from "../time-text.ts";
 
 export interface LogOptions { readonly id: string; readonly follow?: boolean; readonly verbose?: boolean }
 

@@ -2,13 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
 import type { Submission } from "../../client/contract.ts";
+import { oneLine } from "../../client/text/safe-text.ts";
 import { AdapterName } from "../../domain/agent.ts";
 import { WorkItemKind } from "../../domain/work-item.ts";
 import type { Command, CommandContext } from "../context.ts";
 import { drive } from "../drive.ts";
-import { again, pathFrom, placeForRepository } from "../place.ts";
-import { CliProblem, exitCode } from "../problem.ts";
-import { oneLine } from "../safe-text.ts";
+import { pathFrom, placeForRepository } from "../place.ts";
+import { CliProblem } from "../problem.ts";
 
 export interface WorkOptions {
   readonly task: string;
@@ -31,7 +31,10 @@ export interface ExecOptions extends WorkOptions { readonly local?: boolean }
 const titleLength = 200;
 const taskLength = 1_000_000;
 
-export const run: Command<WorkOptions> = async (context, options) => {
+export const run: Command<WorkOptions> = (context, options) => work(context, options, "own");
+
+/** `through`: who does it. The daemon is started when none runs; a command that owns the state already is as good. */
+const work = async (context: CommandContext, options: WorkOptions, through: "own" | "daemon"): Promise<number> => {
   const repository = directoryOf(context, options.path ?? ".");
   const playbook = options.playbook === undefined ? undefined : fileOf(context, options.playbook);
   const submission = submissionOf(options, repository, playbook, context.tools.now());
@@ -40,19 +43,14 @@ export const run: Command<WorkOptions> = async (context, options) => {
   return drive({ ...context, place }, {
     verbose: options.verbose === true,
     takeOver: options.takeOver === true,
+    through,
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
     begin: async (client) => [{ id: await client.submit(submission) }],
     json: (items) => items[0] ?? null,
   });
 };
 
-export const exec: Command<ExecOptions> = async (context, options) => {
-  if (options.local !== true) {
-    const words = ["exec", options.task, "--local", ...(options.path === undefined ? [] : ["--path", options.path])];
-    throw new CliProblem("exec without --local hands work to the daemon, which comes with the next release.", `Now: ${await again(context.place, context.terminal, context.tools, words)}`, exitCode.notRun);
-  }
-  return run(context, options);
-};
+export const exec: Command<ExecOptions> = (context, options) => work(context, options, options.local === true || options.takeOver === true ? "own" : "daemon");
 
 const submissionOf = (options: WorkOptions, repository: string, playbook: string | undefined, at: number): Submission => {
   const task = options.task.trim();

@@ -1,12 +1,12 @@
 /** `tree`, `doctor` and `store`: the factory itself rather than its items. */
 import type { ProcessNode } from "../../client/contract.ts";
 import { relativeTime } from "../../client/explain.ts";
+import { block, indented, oneLine } from "../../client/text/safe-text.ts";
+import { isoTime } from "../../client/text/time-text.ts";
 import { type Command, printJson, reading } from "../context.ts";
 import { pathFrom } from "../place.ts";
 import { exitCode } from "../problem.ts";
-import { block, indented, oneLine } from "../safe-text.ts";
 import { paint, type Screen, type Tone } from "../screen.ts";
-import { isoTime } from "../time-text.ts";
 
 const lines = (screen: Screen, nodes: readonly ProcessNode[], now: number, stem: string): readonly string[] =>
   nodes.flatMap((node, index) => {

@@ -2,16 +2,17 @@
 import { existsSync } from "node:fs";
 import type { FactoryDescription, ItemCommand } from "../../client/contract.ts";
 import { relativeTime } from "../../client/explain.ts";
+import { iterationsOf, stageText, waitText } from "../../client/text/item-text.ts";
+import { block, indented, oneLine } from "../../client/text/safe-text.ts";
+import { localTime } from "../../client/text/time-text.ts";
 import { OperatorLane } from "../../domain/lane.ts";
 import { isTerminal } from "../../domain/work-item.ts";
 import { type Command, type CommandContext, itemId, itemState, printJson, reading } from "../context.ts";
-import { itemJson, iterationsOf, stageText, summaryText, waitText } from "../item-text.ts";
+import { itemJson, summaryText } from "../item-text.ts";
 import { again, pathFrom } from "../place.ts";
 import { CliProblem, exitCode } from "../problem.ts";
-import { block, indented, oneLine } from "../safe-text.ts";
 import { paint } from "../screen.ts";
 import { table } from "../table.ts";
-import { localTime } from "../time-text.ts";
 
 export interface ListOptions { readonly open?: boolean }
 

@@ -1,12 +1,12 @@
 import { explain, relativeTime, type RuleState, stuckThen } from "../../client/explain.ts";
+import { journalLine } from "../../client/text/journal-text.ts";
+import { block, indented, oneLine } from "../../client/text/safe-text.ts";
+import { clockTime, isoTime, localTime } from "../../client/text/time-text.ts";
 import { type Command, itemId, itemState, printJson, reading } from "../context.ts";
 import { statusText } from "../item-text.ts";
-import { journalLine } from "../journal-text.ts";
 import { again } from "../place.ts";
 import { exitCode } from "../problem.ts";
-import { block, indented, oneLine } from "../safe-text.ts";
 import { paint, type Screen } from "../screen.ts";
-import { clockTime, isoTime, localTime } from "../time-text.ts";
 
 /** What an item waits for, the last evidence, and which rule fires when. */
 export const why: Command<{ readonly id: string }> = (context, { id: given }) => {

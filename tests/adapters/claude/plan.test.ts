@@ -18,9 +18,8 @@ const session = "34e69eb2-7f36-4878-8a1a-00cbbfb7ec77";
 describe("the argv", () => {
   test("of a working turn", () => {
     expect(planned().argv).toEqual([
-      "claude", "-p", "--output-format", "stream-json", "--verbose", "--session-id", sessionIdOf(turnRequest().runId),
-      "--permission-mode", "acceptEdits", "--permission-prompts", "none", "--tools=Bash,Read,Edit,Write,NotebookEdit,Glob,Grep,Task",
-      "--allowedTools=Bash", "--add-dir=/repo", "--setting-sources=user", "--strict-mcp-config", "--disable-slash-commands",
+      "claude", "-p", "--output-format", "stream-json", "--verbose", "--permission-prompts", "none", "--disable-slash-commands", "--session-id", sessionIdOf(turnRequest().runId),
+      "--permission-mode", "acceptEdits", "--tools=Bash,Read,Edit,Write,NotebookEdit,Glob,Grep,Task", "--allowedTools=Bash", "--add-dir=/repo", "--setting-sources=user", "--strict-mcp-config",
     ]);
   });
   test("of a turn that may only read names no tool that writes", () => {

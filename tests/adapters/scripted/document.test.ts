@@ -86,7 +86,7 @@ describe("docs/adapters/scripted.md", () => {
         onEvent: (event, handle) => {
           if (nudged || event.type !== "session") return;
           nudged = true;
-          if (flat(steps).some(({ verb }) => verb === "listen")) void Effect.runPromise(handle.write(scriptedAdapter.message?.("hello from a person") ?? ""));
+          if (flat(steps).some(({ verb }) => verb === "listen")) void Effect.runPromise(handle.write(scriptedAdapter.message?.({ id: "m", text: "hello from a person" }) ?? ""));
           if (flat(steps).some(({ verb }) => verb === "hang")) void Effect.runPromise(handle.signal("SIGKILL"));
         },
       });

@@ -22,6 +22,9 @@ export const oneLine = (text: string): string => text.toWellFormed().replaceAll(
 export const block = (text: string): string =>
   text.toWellFormed().split(/\r\n|\n|\r|\u2028|\u2029/u).map((line) => line.replaceAll("\t", "  ").replaceAll(deceptive, "").replaceAll(control, visible).trimEnd()).join("\n");
 
+/** One character of a screen that a stranger drew: blanks stay, everything else that would move or hide is made visible or goes. */
+export const harmless = (character: string): string => character.toWellFormed().replaceAll(deceptive, "").replaceAll(control, visible);
+
 /** Every line of it moved right. */
 export const indented = (text: string, by: string): string => text.split("\n").map((line) => (line === "" ? "" : by + line)).join("\n");
 

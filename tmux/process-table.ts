@@ -1,30 +1,28 @@
 /**
- * Which living processes belong to a run. A run's processes carry its mark in the environment variable ENACT_RUN_ID, which a `setsid`
+ * Which living processes belong together. What starts them gives them a mark in the environment variable ENACT_RUN_ID, which a `setsid`
  * grandchild inherits although it left the process group; a pid alone proves nothing.
- * Known limit: a process that both left the group and emptied its environment is found only while its parent still belongs to the run.
+ * Known limit: a process that both left the group and emptied its environment is found only while its parent still belongs to the rest.
  */
-import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { execa } from "execa";
-import type { RunId } from "../domain/ids.ts";
+
+/** The variable that holds the mark. */
+export const markVariable = "ENACT_RUN_ID";
 
 export interface ProcessRow {
   readonly pid: number; readonly ppid: number; readonly group: number;
   /** CPU milliseconds of the process and of its children that ended and were waited for. */
   readonly cpuMs: number;
-  /** Value of ENACT_RUN_ID at exec. */
+  /** Value of the mark's variable at exec. */
   readonly mark: string | undefined;
   /** Clock ticks between boot and the start of the process; with the pid it names one process. `undefined` where unknown. */
   readonly startedAt: number | undefined;
 }
 
-/** Value of ENACT_RUN_ID: run ids are unique in one state directory only, so the place of the runs is part of the mark. */
-export const runMark = (root: string, runId: RunId): string => `${runId}@${createHash("sha256").update(root).digest("hex").slice(0, 12)}`;
-
 /** /proc counts CPU in USER_HZ ticks, 100 a second on every Linux that Node runs on. */
 const msPerTick = 10;
 
-const variable = "ENACT_RUN_ID=";
+const variable = `${markVariable}=`;
 const markIn = (environ: Buffer): string | undefined => {
   for (let at = environ.indexOf(variable); at >= 0; at = environ.indexOf(variable, at + 1)) {
     if (at > 0 && environ[at - 1] !== 0) continue;
@@ -54,6 +52,17 @@ const readRow = (pid: number): ProcessRow | undefined => {
   }
 };
 
+/** One living process; undefined when there is none of that pid. Where /proc is not (macOS), only that it lives is known. */
+export const processRow = (pid: number): Pick<ProcessRow, "pid" | "startedAt"> | undefined => {
+  if (process.platform === "linux") return readRow(pid);
+  try {
+    process.kill(pid, 0);
+    return { pid, startedAt: undefined };
+  } catch {
+    return undefined;
+  }
+};
+
 const scanProc = async (): Promise<readonly ProcessRow[]> => {
   const rows: ProcessRow[] = [];
   let sinceBreak = 0;
@@ -74,13 +83,15 @@ const psTime = (text: string): number => {
   return Math.round((Number(days) * 86_400 + seconds) * 1_000);
 };
 
+const markInText = new RegExp(String.raw`(?:^|\s)${markVariable}=(\S+)`);
+
 /** Rows of `ps` as macOS and the BSDs document it: `-E` appends the environment to the command. Not run on macOS by us (docs/platforms.md). */
 export const parsePs = (text: string): readonly ProcessRow[] => text.split("\n").flatMap((line) => {
   const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\S+)\s(.*)$/.exec(line);
   if (!match) return [];
   const [, pid, ppid, group, state = "", time = "", rest = ""] = match;
   if (state.startsWith("Z")) return [];
-  return [{ pid: Number(pid), ppid: Number(ppid), group: Number(group), cpuMs: psTime(time), mark: /(?:^|\s)ENACT_RUN_ID=(\S+)/.exec(rest)?.[1], startedAt: undefined }];
+  return [{ pid: Number(pid), ppid: Number(ppid), group: Number(group), cpuMs: psTime(time), mark: markInText.exec(rest)?.[1], startedAt: undefined }];
 });
 
 const scanPs = async (): Promise<readonly ProcessRow[]> => {
@@ -92,6 +103,23 @@ const scanPs = async (): Promise<readonly ProcessRow[]> => {
 
 /** Every living process this user may look at. Zombies are not alive. */
 export const scan: () => Promise<readonly ProcessRow[]> = process.platform === "linux" ? scanProc : scanPs;
+
+/** Clock ticks between boot and the start of a living process; `undefined` where it is gone or the system does not tell. */
+export const startTicks = (pid: number): number | undefined => (process.platform === "linux" ? readRow(pid)?.startedAt : undefined);
+
+/** True while that process lives. Where starts are not told (macOS), any process with the pid counts. */
+export const lives = (pid: number, ticks: number | null): boolean => {
+  if (process.platform === "linux") {
+    const row = readRow(pid);
+    return row !== undefined && (ticks === null || row.startedAt === ticks);
+  }
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
 
 /** True while `row` still names the process it was read from. */
 export const isSame = (row: ProcessRow): boolean => row.startedAt === undefined || readRow(row.pid)?.startedAt === row.startedAt;
@@ -115,19 +143,29 @@ export const isDying = ({ pid }: ProcessRow): boolean => {
   }
 };
 
-export interface RunIdentity { readonly mark: string; readonly launcher: number | undefined; readonly launcherLives: boolean }
+/** One process's death is nobody's error: gone already, or another user's by now, and nothing of ours is left there. A negative pid is a process group. */
+export const sendSignal = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal);
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && (cause.code === "ESRCH" || cause.code === "EPERM"))) throw cause;
+  }
+};
 
-/** True when the process group of the launcher is still the run's: its leader lives, or a member carries the mark. A pid used again is neither. */
-export const groupIsOurs = (rows: readonly ProcessRow[], run: RunIdentity): boolean =>
-  run.launcher !== undefined && (run.launcherLives || rows.some((row) => row.group === run.launcher && row.mark === run.mark));
+/** Processes that belong together: a mark, and the leader of the process group they began in. */
+export interface MarkedGroup { readonly mark: string; readonly leader: number | undefined; readonly leaderLives: boolean }
 
-/** The run's processes but for its launcher: marked ones, members of its group, and descendants of either. */
-export const membersOf = (rows: readonly ProcessRow[], run: RunIdentity): readonly ProcessRow[] => {
-  const group = groupIsOurs(rows, run) ? run.launcher : undefined;
-  const ours = new Set(rows.filter((row) => row.mark === run.mark || (group !== undefined && row.group === group)).map((row) => row.pid));
+/** True when the process group of the leader is still theirs: the leader lives, or a member carries the mark. A pid used again is neither. */
+export const groupIsOurs = (rows: readonly ProcessRow[], { mark, leader, leaderLives }: MarkedGroup): boolean =>
+  leader !== undefined && (leaderLives || rows.some((row) => row.group === leader && row.mark === mark));
+
+/** All of them but for the leader: marked ones, members of its group, and descendants of either. */
+export const membersOf = (rows: readonly ProcessRow[], marked: MarkedGroup): readonly ProcessRow[] => {
+  const group = groupIsOurs(rows, marked) ? marked.leader : undefined;
+  const ours = new Set(rows.filter((row) => row.mark === marked.mark || (group !== undefined && row.group === group)).map((row) => row.pid));
   for (let before = -1; before !== ours.size;) {
     before = ours.size;
     for (const row of rows) if (ours.has(row.ppid)) ours.add(row.pid);
   }
-  return rows.filter((row) => ours.has(row.pid) && row.pid !== run.launcher && row.pid !== process.pid);
+  return rows.filter((row) => ours.has(row.pid) && row.pid !== marked.leader && row.pid !== process.pid);
 };

@@ -1,4 +1,4 @@
-import type { JournalLine } from "../client/contract.ts";
+import type { JournalLine } from "../contract.ts";
 import { oneLine } from "./safe-text.ts";
 import { clockTime } from "./time-text.ts";
 import { cut, pad } from "./width.ts";

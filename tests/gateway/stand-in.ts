@@ -1,0 +1,139 @@
+/**
+ * A factory at the level of the contract, for what the gateway does with it: items that are data, events that a test emits, terminals that are
+ * logs in memory. The real factory behind a real gateway is tested in tests/daemon.
+ */
+import { ClientProblem, type FactoryClient, type InspectionEvent, type ItemState, type LiveChange, type Submission, type TerminalFrame } from "../../src/client/contract.ts";
+import { offlineLive } from "../../src/client/offline-live.ts";
+import { WorkItemId } from "../../src/domain/ids.ts";
+
+export interface StandIn extends FactoryClient {
+  readonly emit: (change: LiveChange) => void;
+  readonly emitInspection: (n: number) => void;
+  readonly terminal: (address: string) => Log;
+  readonly submitted: readonly Submission[];
+  readonly stops: readonly { readonly keepAgents: boolean }[];
+  /** Subscriptions that are open now. */
+  readonly open: () => { readonly watches: number; readonly terminals: number; readonly inspections: number };
+}
+
+export const itemId = (n: number): WorkItemId => WorkItemId.parse(`LOC-${n}`);
+
+export const itemState = (n: number, title = `Item ${n}`): ItemState => ({
+  item: {
+    id: itemId(n), source: "local", sourceId: `${n}.md`, title, kind: "bug", priority: 2, createdAt: n, project: "app", repository: "/repository", operatorLane: "none", status: "ready", lineage: 1, attempt: 1,
+    iterations: 0, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null,
+    summary: "", warnings: [], costUsd: 0, published: "",
+  },
+  pipeline: null, stage: null, progress: null, updatedAt: n,
+});
+
+/** A terminal's bytes, all kept from `from` on. A watcher that is not ready gets nothing, and a keyframe when it is again. */
+export class Log {
+  bytes = new Uint8Array(0);
+  from = 0;
+  /** It says what it has to whoever listens, ready or not. */
+  deaf = false;
+  readonly watchers = new Set<() => void>();
+
+  get size(): number {
+    return this.from + this.bytes.length;
+  }
+
+  append(data: Uint8Array): void {
+    // Old bytes rotate away.
+    const kept = this.bytes.subarray(Math.max(0, this.bytes.length + data.length - 1_048_576));
+    this.from += this.bytes.length - kept.length;
+    const next = new Uint8Array(kept.length + data.length);
+    next.set(kept);
+    next.set(data, kept.length);
+    this.bytes = next;
+    for (const watcher of this.watchers) watcher();
+  }
+
+  watch(from: number | undefined, ready: () => boolean, onFrame: (frame: TerminalFrame) => void): () => void {
+    let at = from;
+    const step = (): void => {
+      if (!this.deaf && !ready()) {
+        at = undefined;
+        return;
+      }
+      if (at === undefined) {
+        onFrame({ type: "keyframe", offset: this.size, columns: 80, rows: 24, data: new TextEncoder().encode(`screen at ${this.size}`) });
+        at = this.size;
+      }
+      if (at < this.from) {
+        onFrame({ type: "gap", from: at, to: this.from });
+        at = this.from;
+      }
+      if (at < this.size) {
+        const data = this.bytes.slice(at - this.from);
+        onFrame({ type: "bytes", offset: at, data });
+        at += data.length;
+      }
+    };
+    this.watchers.add(step);
+    const again = setInterval(step, 20);
+    step();
+    return () => {
+      clearInterval(again);
+      this.watchers.delete(step);
+    };
+  }
+}
+
+export const standIn = (count = 3): StandIn => {
+  const watchers = new Set<(change: LiveChange) => void>();
+  const inspectors = new Set<(event: InspectionEvent) => void>();
+  const logs = new Map<string, Log>();
+  const submitted: Submission[] = [];
+  const stops: { readonly keepAgents: boolean }[] = [];
+  const states = Array.from({ length: count }, (_, n) => itemState(n + 1));
+  const terminal = (address: string): Log => {
+    const log = logs.get(address) ?? new Log();
+    logs.set(address, log);
+    return log;
+  };
+  const find = (id: string): ItemState | undefined => states.find(({ item }) => item.id === id);
+  return {
+    ...offlineLive,
+    submitted, stops, terminal,
+    emit: (change) => { for (const watcher of watchers) watcher(change); },
+    emitInspection: (n) => { for (const inspector of inspectors) inspector({ type: "@xstate.event", sessionId: `s${n}`, rootId: "r", createdAt: String(n), id: String(n), _version: "1" }); },
+    open: () => ({ watches: watchers.size, terminals: [...logs.values()].reduce((sum, log) => sum + log.watchers.size, 0), inspections: inspectors.size }),
+    describe: async () => ({ role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" }),
+    items: async () => states,
+    item: async (id) => find(id),
+    submit: async (submission) => {
+      submitted.push(submission);
+      return itemId(submitted.length);
+    },
+    command: async (id, command) => {
+      if (!find(id)) throw new ClientProblem(`there is no work item ${id}`, "list them with: enact-factory task list");
+      // What is no problem of the caller's must not leave with its stack.
+      if (command.type === "pause") throw new Error("secret-inner-detail at /inner/path.ts");
+      return { delivered: "now" };
+    },
+    journal: async ({ after = 0, limit = 100 }) => Array.from({ length: Math.max(0, Math.min(limit, 25_000 - after)) }, (_, n) => ({ position: after + n + 1, actor: "item/LOC-1/1", seq: n, at: n, type: "claim", event: { type: "claim" } })),
+    evidence: async () => ({ effects: [], alarms: [], deadLetters: [], last: [] }),
+    watch: (onChange) => {
+      watchers.add(onChange);
+      return () => { watchers.delete(onChange); };
+    },
+    tree: async () => [{ id: "factory", kind: "supervisor", state: "running", restarts: 0, since: 1, children: [{ id: "mail", kind: "actor", state: "running", restarts: 2, since: 1, lastCrash: "x" }] }],
+    checkpoints: async () => [{ ref: "refs/enact/checkpoints/LOC-1/1", commit: "abc" }],
+    restore: async (_id, _ref, to) => to,
+    teams: async () => [],
+    team: async () => ({ delivered: "now" }),
+    status: async () => ({ pid: 1, version: "0", startedAt: 1, gateway: null, automation: true, slots: { used: 0, of: 2 }, idle: "", terminals: { backend: "none", detail: "", panes: 0 }, description: { role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" } }),
+    stop: async (options) => { stops.push(options); },
+    terminals: async () => [],
+    watchTerminal: (address, { from, ready = () => true }, onFrame) => {
+      if (address === "nowhere") throw new ClientProblem("there is no terminal nowhere", "list them with: enact-factory panes");
+      return terminal(address).watch(from, ready, onFrame);
+    },
+    inspect: (_options, onEvent) => {
+      inspectors.add(onEvent);
+      return () => { inspectors.delete(onEvent); };
+    },
+  };
+};

@@ -1,0 +1,138 @@
+/**
+ * One `tmux -C` client over plain pipes: commands in, answers and notifications out. It follows no pane's output.
+ *
+ * Owns: one child process. Talks to: its tmux server.
+ *
+ * I1 An answer belongs to a line by order: one command of a line is one block, a failed command is the last block of its line, a line that cannot be parsed is one failed block.
+ * I2 Lines are cut from bytes, never from decoded text; what a command prints is between %begin and its own %end, so it may look like a notification.
+ * I3 When the client ends, every command that waits is told; none waits longer than the patience, because a server that is stopped would hang all.
+ */
+import { spawn } from "node:child_process";
+import { TerminalError } from "./contract.ts";
+
+const patienceMs = 15_000;
+const newline = 0x0a;
+
+/** A failed command of a line, with the answers of those before it. */
+export class CommandFailed extends TerminalError {
+  readonly before: readonly (readonly string[])[];
+  constructor(message: string, before: readonly (readonly string[])[]) {
+    super(/^can't find |^no such /.test(message) ? "gone" : "failed", `tmux: ${message}`);
+    this.before = before;
+  }
+}
+
+interface Waiting {
+  readonly commands: number;
+  readonly blocks: (readonly string[])[];
+  readonly resolve: (blocks: readonly (readonly string[])[]) => void;
+  readonly reject: (error: Error) => void;
+  readonly patience: NodeJS.Timeout;
+}
+
+export interface ControlClient {
+  /** Runs commands, already quoted, as one line: nothing else happens in the server between them. */
+  readonly run: (...commands: readonly string[]) => Promise<readonly (readonly string[])[]>;
+  /** Resolves when it is attached, rejects with what tmux said instead. */
+  readonly attached: Promise<void>;
+  /** Resolves with tmux's last words. */
+  readonly ended: Promise<string>;
+  readonly pid: number | undefined;
+  /** Leaves; the server stays. */
+  readonly leave: () => void;
+  readonly destroy: () => void;
+}
+
+export interface ControlClientOptions {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** A notification with its words, `%window-close @3`. */
+  readonly onNotice: (line: string) => void;
+}
+
+export const controlClient = ({ file, args, env, onNotice }: ControlClientOptions): ControlClient => {
+  // The server gives new panes the directory of the client that asks for them.
+  const child = spawn(file, args, { env, cwd: "/", stdio: ["pipe", "pipe", "pipe"] });
+  const waiting: Waiting[] = [];
+  let block: { readonly number: string; readonly ours: boolean; readonly lines: string[] } | undefined;
+  let lastWords = "";
+  let over = false;
+
+  const attached = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<string>();
+  attached.promise.catch(() => undefined); // Whoever waits for it hears of it; nobody has to.
+
+  const settle = (failed: boolean, lines: readonly string[]): void => {
+    const first = waiting[0];
+    if (!first) return;
+    if (!failed) first.blocks.push(lines);
+    if (!failed && first.blocks.length < first.commands) return;
+    waiting.shift();
+    clearTimeout(first.patience);
+    if (failed) first.reject(new CommandFailed(lines.join(" "), first.blocks));
+    else first.resolve(first.blocks);
+  };
+
+  const take = (line: string): void => {
+    if (block) {
+      const end = /^%(end|error) \d+ (\d+) \d+$/.exec(line);
+      if (end?.[2] !== block.number) return void block.lines.push(line);
+      const { ours, lines } = block;
+      block = undefined;
+      if (ours) settle(end[1] === "error", lines);
+      else if (end[1] === "error") attached.reject(new CommandFailed(lines.join(" "), []));
+      else attached.resolve();
+      return;
+    }
+    const begin = /^%begin \d+ (\d+) (\d+)$/.exec(line);
+    // The block of `attach-session` itself has no flag: this client did not write it.
+    if (begin) block = { number: begin[1] ?? "", ours: begin[2] === "1", lines: [] };
+    else if (line.startsWith("%exit")) lastWords = line.slice("%exit ".length);
+    else if (line.startsWith("%")) onNotice(line);
+  };
+
+  let rest: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => {
+    let from = 0;
+    for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
+      const part = chunk.subarray(from, at);
+      take((rest.length === 0 ? part : Buffer.concat([...rest, part])).toString());
+      rest = [];
+      from = at + 1;
+    }
+    if (from < chunk.length) rest.push(chunk.subarray(from));
+  });
+  child.stderr.on("data", (chunk: Buffer) => { lastWords ||= chunk.toString().trim(); });
+  child.stdin.on("error", () => undefined); // Its end is told by `close`.
+
+  const end = (words: string): void => {
+    if (over) return;
+    over = true;
+    const error = new TerminalError("gone", `the tmux client ended${words ? `: ${words}` : ""}`);
+    attached.reject(error);
+    for (const { reject, patience } of waiting.splice(0)) {
+      clearTimeout(patience);
+      reject(error);
+    }
+    ended.resolve(words);
+  };
+  child.once("error", (error) => end(error.message));
+  child.once("close", (code, signal) => end(lastWords || (signal ? `killed by ${signal}` : code === 0 ? "" : `exit ${code}`)));
+
+  const run: ControlClient["run"] = (...commands) => new Promise((resolve, reject) => {
+    if (over) return reject(new TerminalError("gone", "the tmux client has ended"));
+    const patience = setTimeout(() => {
+      lastWords = `the server has not answered for ${patienceMs / 1000} s`;
+      child.kill("SIGKILL");
+    }, patienceMs);
+    waiting.push({ commands: commands.length, blocks: [], resolve, reject, patience });
+    child.stdin.write(`${commands.join(" ; ")}\n`);
+  });
+
+  return {
+    run, attached: attached.promise, ended: ended.promise, pid: child.pid,
+    leave: () => child.stdin.end(),
+    destroy: () => void child.kill("SIGKILL"),
+  };
+};
