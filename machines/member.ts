@@ -246,9 +246,13 @@ export const memberMachine = setup({
       },
     },
     asking: {
-      entry: tellAsks,
+      // A person takes as long as they take: no lease runs meanwhile.
+      entry: [clearRenewal, tellAsks],
       on: {
-        answer: { target: "working", actions: ["takeAnswer", "nextTry"] },
+        answer: [
+          { guard: "leased", target: "working", actions: ["takeAnswer", "nextTry", tellRenew, armRenewal] },
+          { target: "working", actions: ["takeAnswer", "nextTry"] },
+        ],
         "member.revoked": { guard: "current", target: "between" },
         "member.stop": { target: "between", actions: "stop" },
       },

@@ -169,7 +169,7 @@ const alive = (given: Told, event: TeamEvent): Told => {
     case "member.declined": return then((context) => work.declined(context, event), on);
     case "member.died": return then((context) => work.died(context, event), on, question);
     case "member.ended": return then((context) => work.leftTeam(context, event), on, question);
-    case "member.asks": return then((context) => work.asks(context, event));
+    case "member.asks": return then((context) => work.asks(context, event), on);
     case "member.answered": return answeredBy(given, event);
     case "answer": return then((context) => work.answered(context, event.text));
     case "alarm.lease": return then((context) => work.lapsed(context, when), on, question);
@@ -297,7 +297,7 @@ export const exploration: Exploration = {
     { name: "every end but done says why, and failed and exhausted what kind of trouble", holds: (s) => s.status === "active" || (at(s, "done") ? contextOf(s).reason === "" && contextOf(s).failure === null : contextOf(s).reason !== "" && at(s, "failed", "exhausted") === (contextOf(s).failure !== null)) },
     { name: "I8 a team at work has a leader", holds: (s) => !at(s, "alive") || lives(contextOf(s), leader) },
     { name: "verifying and its verdict come after the work only", holds: (s) => !s.matches({ alive: "verify" }) || (unfinished(contextOf(s).board).length === 0 && givenUp(contextOf(s).board).length === 0 && contextOf(s).head !== workspace.base) },
-    { name: "a lease is watched exactly while there is one", holds: (s) => !at(s, "alive") || (contextOf(s).lapse !== null) === contextOf(s).board.tasks.some(({ state }) => state === "claimed") },
+    { name: "a lease is watched exactly while there is one", holds: (s) => !at(s, "alive") || (contextOf(s).lapse !== null) === contextOf(s).board.tasks.some(({ state, leaseUntil }) => state === "claimed" && leaseUntil !== null) },
   ],
   first: [{ name: "the first step asks for the team's worktree, and nothing else", holds: (first) => first.to.matches({ preparing: "worktree" }) && first.actions.length === 1 && same(asked(first, "workspace.prepare"), [{ kind: "workspace.prepare", item: id, attempt: lineage, repository: item.repository, baseRef: policy.baseRef }]) }],
   edges: [

@@ -14,6 +14,7 @@ import { catalog } from "../../machines/index.ts";
 import { intakeAddress } from "../../machines/intake.ts";
 import { EffectRequest, type TurnEffect } from "../../src/domain/effects.ts";
 import { type Address, memberAddress, parseAddress, pipelineAddress, progressAddress, teamAddress } from "../../src/domain/ids.ts";
+import type { Board } from "../../src/domain/board.ts";
 import type { OperatorLane } from "../../src/domain/lane.ts";
 import type { Policy } from "../../src/domain/policy.ts";
 import type { TeamSpec } from "../../src/domain/team.ts";
@@ -219,15 +220,18 @@ export const live = async (life: Life): Promise<Lived> => {
   const items = (where: (view: WorkItemView) => boolean): readonly Address[] => [...views].filter(([, view]) => where(view)).map(([address]) => address);
 
   /** People, and what members said before, once more or much later: an echo carries the numbers it had. */
-  const disturbTeam = (team: Address, { id, attempt }: WorkItemView): void => {
+  const disturbTeam = async (team: Address, { id, attempt }: WorkItemView): Promise<void> => {
     const member = pick(["leader", "worker-1", "worker-2", "worker-3"]) ?? "leader", address = memberAddress(id, attempt, member);
-    const task = 1 + (draw() % 4), token = 1 + (draw() % 3);
+    const found = await owner.host.state(team).catch(() => undefined);
+    const { board }: { readonly board: Board } = found?.state.context ?? { board: { tasks: [] } };
+    // Of the past, as an echo is: nobody forges what was not said yet.
+    const known = pick(board.tasks), task = known?.id ?? 1, token = known?.fence ?? 1;
     const echo = pick<Message>([
       { type: "member.ready", member }, { type: "member.renew", member, task, token }, { type: "member.declined", member, task, token: token - 1 },
       { type: "member.evidence", member, task, token: token - 1, commit: "stale", checks: "1/1 → 1/1", summary: "stale" }, { type: "member.failed", member, task, token: token - 1, reason: "stale" }, { type: "member.answered", member: "leader", token: 0, plan: null, criteria: null, verdict: { decision: "approve", feedback: "", findings: [] }, text: "stale" },
       { type: "member.turn", member, turns: 0, costUsd: 0, well: true, mail: [], messages: [] },
     ]);
-    const said = pick<Message>([{ type: "member.settled", task, token: token - 1 }, { type: "member.revoked", task, token: 0 }, { type: "member.life", task, token }, { type: "turn.alive" }]);
+    const said = pick<Message>([{ type: "member.settled", task, token: token - 1 }, { type: "member.revoked", task, token: token - 1 }, { type: "member.life", task, token }, { type: "turn.alive" }]);
     switch (draw() % 10) {
       case 0: return tell(team, { type: "team.message", to: pick(["all", member, "nobody"]) ?? "all", text: "use tabs", id: `m${draw() % 5}` });
       case 1: return tell(team, { type: "team.remove", member });
