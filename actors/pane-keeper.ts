@@ -50,6 +50,7 @@ export class PaneKeeper {
   readonly #told = new Set<string>();
   readonly #hints = new Set<() => void>();
   #terminals: Terminals | undefined;
+  #opening: Promise<Terminals | undefined> | undefined;
   #reason = "not opened yet";
   #openAt = 0;
   #pruneAt = 0;
@@ -79,6 +80,14 @@ export class PaneKeeper {
   }
 
   get terminals(): Terminals | undefined { return this.#terminals; }
+
+  /** The fabric, for turns that need a terminal of their own; rejects where there is none. */
+  async fabric(): Promise<Terminals> {
+    if (!this.#terminals) this.#openAt = 0;
+    const found = await this.#fabric();
+    if (!found) throw new Error(this.#reason);
+    return found;
+  }
 
   /** The pane of a seat as of the last look. */
   paneOf(row: SeatRow): PaneState | undefined {
@@ -110,7 +119,13 @@ export class PaneKeeper {
     this.#prune(rows.filter(({ file }) => !living.has(file.item)));
   }
 
-  async #fabric(): Promise<Terminals | undefined> {
+  /** Opened once, whoever asks first. */
+  #fabric(): Promise<Terminals | undefined> {
+    this.#opening ??= this.#openFabric().finally(() => { this.#opening = undefined; });
+    return this.#opening;
+  }
+
+  async #openFabric(): Promise<Terminals | undefined> {
     const { clock, open } = this.#options;
     if (this.#terminals || clock.now() < this.#openAt) return this.#terminals;
     this.#openAt = clock.now() + openAgainMs;
@@ -127,7 +142,7 @@ export class PaneKeeper {
   async #show(fabric: Terminals, { directory, file }: SeatRow): Promise<void> {
     const [session, name] = [sessionOf(file), paneOf(file)];
     // A program of its own lives there, or will: its turn makes the pane.
-    if (file.screen === true || this.#panes.some((pane) => pane.session === session && pane.name === name && !pane.dead)) return;
+    if (file.screen || this.#panes.some((pane) => pane.session === session && pane.name === name && !pane.dead)) return;
     try {
       await fabric.show({ kind: "viewer", session, name, columns: file.columns, rows: file.rows, directory });
     } catch (error) {

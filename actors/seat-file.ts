@@ -17,6 +17,8 @@ export const SeatFile = z.object({
   state: z.enum(["running", "idle", "ended"]),
   columns: z.number(),
   rows: z.number(),
+  /** Its agents have screens of their own: the log is written by the seat's pane, and no viewer is shown. */
+  screen: z.boolean().default(false),
   /** The run whose text is written last, and what its text begins at. */
   run: z.object({
     id: RunId,
@@ -28,8 +30,6 @@ export const SeatFile = z.object({
   /** Bytes of `typed` that were taken. */
   typed: z.number(),
   updatedAt: z.number(),
-  /** The CLI's own screen lives there: the log is its pane's, and no viewer is shown. */
-  screen: z.boolean().optional(),
 });
 export type SeatFile = z.infer<typeof SeatFile>;
 

@@ -1,8 +1,9 @@
-import type { RunId } from "../src/domain/ids.ts";
+import { mkdirSync } from "node:fs";
+import type { RunId, WorkItemId } from "../src/domain/ids.ts";
 import { noteText } from "../src/domain/agent-text.ts";
 import type { ClockShape } from "../src/ports/clock.ts";
-import { openSeatLog, type SeatLog } from "../tmux/index.ts";
-import { directoryOf, readSeat, type SeatFile, type SeatPlace, writeSeat } from "./seat-file.ts";
+import { openSeatLog, readSeatLog, type SeatLog } from "../tmux/index.ts";
+import { directoryOf, readSeat, readSeats, type SeatFile, type SeatPlace, writeSeat } from "./seat-file.ts";
 
 /**
  * Where agents can be watched: one seat an address, with a log of everything its agents' turns looked like.
@@ -24,7 +25,13 @@ export interface SeatsOptions {
   readonly open?: (directory: string) => Promise<SeatLog>;
 }
 
-export interface SeatRequest extends SeatPlace { readonly address: string; readonly adapter: string; readonly runId: RunId; /** The run draws its own screen in the seat's pane, and its log is written by that pane. */ readonly screen?: boolean }
+export interface SeatRequest extends SeatPlace {
+  readonly address: string;
+  readonly adapter: string;
+  readonly runId: RunId;
+  /** The run draws its own screen: nothing is written here. */
+  readonly screen?: boolean;
+}
 
 /** The text of one run. Calls come in the order of the run's output. */
 export interface SeatRun {
@@ -74,7 +81,7 @@ export class Seats {
     const directory = directoryOf(this.#options.root, request);
     await this.#open.get(directory)?.settle("left");
     const run = new OpenRun({
-      directory, request, clock: this.#options.clock, open: this.#options.open ?? openSeatLog,
+      directory, request, clock: this.#options.clock, open: request.screen === true ? drawnByItself : (this.#options.open ?? openSeatLog),
       trouble: (error) => this.#trouble(request.address, error),
       closed: () => {
         if (this.#open.get(directory) === run) this.#open.delete(directory);
@@ -99,6 +106,11 @@ export class Seats {
 
   /** A run is open there. */
   isOpen(directory: string): boolean { return this.#open.has(directory); }
+
+  /** Notes that an item has ended, with all its seats. */
+  endItem(item: WorkItemId): void {
+    for (const { directory, file } of readSeats(this.#options.root)) if (file.item === item && file.state !== "ended") this.end(directory);
+  }
 
   /** Lets what waits reach the logs. */
   async close(): Promise<void> {
@@ -127,6 +139,13 @@ export class Seats {
     this.#options.onTrouble(`the terminal of ${address} cannot be written: ${text}; its agent works on, and the text is completed when that is mended`);
   }
 }
+
+/** A log that the terminal fabric writes: text of ours would only be in its way. */
+const drawnByItself = async (directory: string): Promise<SeatLog> => {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const { to } = await readSeatLog(directory).window();
+  return { directory, size: () => to, append: async (data) => ({ written: data.length, to }), close: async () => {} };
+};
 
 interface RunParts {
   readonly directory: string;
@@ -168,15 +187,14 @@ class OpenRun implements SeatRun {
   async begin(): Promise<void> {
     const { directory, request, clock } = this.#parts;
     try {
-      const log = request.screen === true ? undefined : await this.#parts.open(directory);
+      const log = await this.#parts.open(directory);
       const known = readSeat(directory);
-      const { item, team, seat, adapter, address, runId, screen } = request;
-      const run = known?.run.id === runId ? known.run : { id: runId, begin: log?.size() ?? 0, notes: [] };
-      const file: SeatFile = { address, item, team, seat, adapter, state: "running", columns: known?.columns ?? defaultSize.columns, rows: known?.rows ?? defaultSize.rows, run, typed: known?.typed ?? 0, updatedAt: clock.now(), ...(screen === true ? { screen } : {}) };
+      const { item, team, seat, adapter, address, runId, screen = false } = request;
+      const run = known?.run.id === runId ? known.run : { id: runId, begin: log.size(), notes: [] };
+      const file: SeatFile = { address, item, team, seat, adapter, state: "running", columns: known?.columns ?? defaultSize.columns, rows: known?.rows ?? defaultSize.rows, screen, run, typed: known?.typed ?? 0, updatedAt: clock.now() };
       // I1: before the first byte.
       writeSeat(directory, file);
       this.#log = log;
-      if (!log) return;
       this.#file = file;
       this.#earlier = run.notes;
       this.#at = run.begin;
@@ -217,7 +235,7 @@ class OpenRun implements SeatRun {
   }
 
   write(text: string): void {
-    if (text === "" || !this.#log || this.#behind || this.#settled) return;
+    if (text === "" || this.#behind || this.#settled) return;
     const bytes = Buffer.from(text, "utf8");
     const known = Math.min(bytes.length, Math.max(0, this.#end - this.#at));
     this.#at += bytes.length;

@@ -1,17 +1,21 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
+import { PaneKeeper } from "../../actors/pane-keeper.ts";
 import manifest from "../../package.json" with { type: "json" };
-import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange } from "../client/contract.ts";
+import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange, type LiveFactory } from "../client/contract.ts";
 import { httpClient } from "../client/http-client.ts";
 import { idleReason } from "../client/idle.ts";
+import { sayTo } from "../client/messages.ts";
 import { offlineLive } from "../client/offline-live.ts";
 import { storeClient, type StoreClientOptions } from "../client/store-client.ts";
 import { secretValues } from "../config/redact.ts";
 import { factoryHash, worktreeRoot } from "../config/state-directory.ts";
 import { settingsOfRepository } from "../domain/config.ts";
+import { isTerminal } from "../domain/work-item.ts";
 import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
+import { openTerminals } from "../../tmux/index.ts";
 import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
@@ -26,6 +30,7 @@ import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
 import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
+import { type FactoryTerminals, makeTerminals } from "./terminals.ts";
 
 /** Becomes the owner of the state directory, or a client of whoever is, until that one is gone. `bin`: the program that a daemon is started with. */
 export const connect = async (options: ConnectOptions, bin?: string): Promise<Connection> => {
@@ -35,7 +40,6 @@ export const connect = async (options: ConnectOptions, bin?: string): Promise<Co
   await prepare(setting);
   const own = async (takeOver: boolean): Promise<Connection | undefined> => becomeOwner(setting, { takeOver, automation: options.automation ?? false });
   const asClient = (): Promise<Connection> => beside(setting, { succeed: () => own(false), silence: () => silenceOf(setting) });
-  if (options.takeOver !== true && await locateGateway(setting.stateDirectory)) return asClient();
   for (let takeOver = options.takeOver ?? false; ; takeOver = false) {
     const owner = await own(takeOver);
     if (owner) return owner;
@@ -97,12 +101,37 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const composed = await composePorts({ config, env: setting.env, stateDirectory: setting.stateDirectory, worktrees });
   let owner: Owner;
+  const saying: Pick<StoreClientOptions, "deliver" | "nextChange"> & { readonly now: () => number } = {
+    deliver: async (to, event) => {
+      if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
+      await owner.host.send(to, event);
+      await owner.host.idle();
+      return { delivered: "now" };
+    },
+    nextChange: () => nextOf(watchers),
+    now: systemClock.now,
+  };
+  let keeper: PaneKeeper | undefined;
+  let client: FactoryClient;
+  const root = join(setting.stateDirectory, "terminals");
   try {
     owner = await startOwner({
       store: store.value, config, env: setting.env, home: setting.home,
       factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
       ports: composed.layer, sources: automation ? localSources(config) : [], automation,
       redact, emit,
+      // Only a daemon shows panes: a command ends with its items.
+      ...(stop === undefined ? {} : {
+        panes: (seats, notice) => {
+          keeper = new PaneKeeper({
+            seats, clock: systemClock, notice,
+            open: (onEvent) => openTerminals({ server: `enact-${factoryHash(setting.stateDirectory)}`, backend: config.terminal.backend, directory: join(setting.stateDirectory, "tmux"), onEvent }),
+            living: async () => new Set((await client.items()).filter(({ item }) => !isTerminal(item.status)).map(({ item }) => item.id)),
+            say: async (address, text, id) => { await sayTo({ ...saying, items: client.items, teams: client.teams, team: client.team }, address, text, { interrupt: false, id }); },
+          });
+          return keeper;
+        },
+      }),
       onStatus: (tree) => noteStatus(setting.stateDirectory, { pid: process.pid, at: systemClock.now(), daemon: stop !== undefined, sandbox: composed.sandbox, tree: [...tree] }),
       onLost: (reason) => {
         lost = reason;
@@ -118,26 +147,21 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const live = makeLive({
     inspector: inspecting(owner.inspection),
     ...(stop === undefined ? {} : { stop }),
+    terminals: makeTerminals({ root, clock: systemClock, items: () => client.items(), without: "this factory is a command; the daemon shows panes, start it with: enact-factory start", ...(keeper ? { keeper } : {}) }),
     status: async () => ({
       pid: process.pid, version: manifest.version, startedAt, gateway, automation, description,
       slots: { used: owner.scheduler.slotsUsed, of: slots },
       idle: idleReason(owner.scheduler.items, { automation, slots, slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned }),
     }),
   });
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
-    deliver: async (to, event) => {
-      if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
-      await owner.host.send(to, event);
-      await owner.host.idle();
-      return { delivered: "now" };
-    },
+  client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
+    ...saying,
     describe: async () => description,
     watch: (onChange) => {
       watchers.add(onChange);
       return () => { watchers.delete(onChange); };
     },
     tree: async () => owner.tree().map((node) => ({ ...node })),
-    nextChange: () => nextOf(watchers),
     live,
   });
   return {
@@ -162,7 +186,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
   const inspection = readerInspection(store.value, redact);
   const stops = new Set<() => void>([() => inspection.stop()]);
-  const client = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
+  const client: FactoryClient = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
       if (untouched) throw new ClientProblem(`no factory has run with ${setting.stateDirectory} yet`, "start one with: enact-factory run \"TASK\" -p PATH");
       await Effect.runPromise(store.value.enqueue(to, redact(JSON.stringify(event)), systemClock.now()));
@@ -176,7 +200,11 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
     },
     tree: async () => owner()?.tree ?? [],
     nextChange: () => wait(readEveryMs),
-    live: { ...offlineLive, ...inspecting(inspection) },
+    live: {
+      ...offlineLive,
+      ...inspecting(inspection),
+      ...offlineTerminals(makeTerminals({ root: join(setting.stateDirectory, "terminals"), clock: systemClock, items: () => client.items(), without: "no factory runs here" })),
+    },
   });
   return {
     client,
@@ -204,6 +232,9 @@ const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: Work
   });
   return client;
 };
+
+/** What can be seen without an owner. */
+const offlineTerminals = ({ terminals, watchTerminal, attachment }: FactoryTerminals): Pick<LiveFactory, "terminals" | "watchTerminal" | "attachment"> => ({ terminals, watchTerminal, attachment });
 
 const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => Promise.race([
   wait(readEveryMs),

@@ -9,7 +9,7 @@ export interface LiveParts {
   readonly status: () => Promise<Omit<FactoryStatus, "terminals">>;
   /** Begins to stop; absent where the owner is a command that ends by itself. */
   readonly stop?: (options: { readonly keepAgents: boolean }) => void;
-  readonly terminals?: Pick<LiveFactory, "terminals" | "watchTerminal" | "attachment" | "message"> & { readonly backend: () => FactoryStatus["terminals"] };
+  readonly terminals?: Pick<LiveFactory, "terminals" | "watchTerminal" | "attachment"> & { readonly backend: () => FactoryStatus["terminals"] };
   readonly inspector?: Pick<LiveFactory, "actors" | "actor" | "inspect">;
 }
 

@@ -7,6 +7,7 @@ import { DurableHost } from "../../actors/durable-host.ts";
 import { workHandlers } from "../../actors/effect-handlers.ts";
 import { EffectRunner } from "../../actors/effect-runner.ts";
 import type { Inspection } from "../../actors/inspection.ts";
+import type { PaneKeeper } from "../../actors/pane-keeper.ts";
 import { poller } from "../../actors/poller.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
 import { Seats } from "../../actors/seats.ts";
@@ -20,6 +21,7 @@ import type { AgentEvent } from "../domain/agent.ts";
 import { type Config, settingsOfRepository } from "../domain/config.ts";
 import { type Address, parseAddress } from "../domain/ids.ts";
 import { WorkItemView } from "../domain/view.ts";
+import { isTerminal } from "../domain/work-item.ts";
 import { Adapters } from "../ports/adapter.ts";
 import { AgentProcess } from "../ports/agent-process.ts";
 import { Clock } from "../ports/clock.ts";
@@ -55,6 +57,8 @@ export interface OwnerOptions {
   readonly automation: boolean;
   readonly redact: (json: string) => string;
   readonly emit: (change: LiveChange) => void;
+  /** Keeps panes over the seats, where there are any: made once the seats are. */
+  readonly panes?: (seats: Seats, notice: (text: string) => void) => PaneKeeper;
   /** The tree as it is, every few seconds. */
   readonly onStatus: (tree: ReturnType<Supervisor["tree"]>) => void;
   /** The store was lost for good, or the tree gave up: this process must end. */
@@ -97,6 +101,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
   const seats = new Seats({ root: join(dirname(options.runsDirectory), "terminals"), clock, onTrouble: (text) => notice("warning", text) });
   const mouths = new Mouths();
+  const keeper = options.panes?.(seats, (text) => notice("warning", text));
   const handlers = {
     ...workHandlers,
     "turn.message": messageHandler(mouths),
@@ -104,7 +109,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
-      stillOwner: store.stillOwner, seats, mouths,
+      stillOwner: store.stillOwner, seats, mouths, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });
@@ -124,6 +129,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       committed: (change) => {
         noteView(scheduler, change);
         inspection.committed(change);
+        endSeats(seats, change);
         emit({ type: "journal", actor: change.actor, event: change.event.type, at: change.at });
       },
       deadLettered: (actor, event, error) => notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`),
@@ -169,6 +175,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         else options.onStatus(root.tree());
       }),
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }, { subscribe: store.onMail, withinMs: mailWithinMs }),
+      ...(keeper ? [keeper.child()] : []),
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
     onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),
@@ -185,6 +192,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       await runner.drain(how);
       await seats.close();
       await root.stop();
+      await keeper?.close();
       await host.stop();
       await runtime.dispose();
     },
@@ -200,6 +208,13 @@ const note = (scheduler: Scheduler, address: Address, view: unknown): void => {
 
 const noteView = (scheduler: Scheduler, change: Change): void => {
   if (change.view !== undefined && parseAddress(change.actor)?.chart === "item") note(scheduler, change.actor, change.view);
+};
+
+/** An item that has ended is worked on no more: its terminals say so. */
+const endSeats = (seats: Seats, { actor, view }: Change): void => {
+  if (view === undefined || parseAddress(actor)?.chart !== "item") return;
+  const parsed = WorkItemView.safeParse(view);
+  if (parsed.success && isTerminal(parsed.data.status)) seats.endItem(parsed.data.id);
 };
 
 /** Everything the source has goes to the intake, which knows what it has seen before. What it cannot read is said once. */

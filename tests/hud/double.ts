@@ -142,7 +142,7 @@ export const doubleOf = (options: DoubleOptions = {}): Double => {
       return { id: "m", state: "queued", detail: "in its next turn" };
     },
     actors: async () => [],
-    actor: async (address) => (offline ? undefined : { address, chart: "work-item", kind: "durable", state: "blocked", seq: 12, definition: {}, value: { blocked: "needsHuman" }, context: { id: address }, transitions: [{ seq: 1, at: recordedNow - 9_000, event: "pipeline.asks", from: "operating", to: "blocked" }] }),
+    actor: async (address) => (offline ? undefined : { address, chart: "work-item", kind: "durable", state: "blocked", seq: 12, definition: {}, value: { blocked: "needsHuman" }, context: { id: address }, transitions: [{ seq: 12, at: recordedNow - 9_000, event: "pipeline.asks", from: "operating", to: "blocked" }] }),
     inspect: () => () => {},
   };
   return { client, emit, setItems: (next) => { items = next; }, teams, terminals };

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execaSync } from "execa";
 import { describe, expect, test } from "vitest";
 import type { TerminalFrame } from "../../src/client/contract.ts";
 import { frame } from "../../src/hud/frame.ts";
@@ -132,7 +133,8 @@ describe("the HUD in a real terminal", { timeout: 240_000 }, () => {
     expect(room.asked()).toEqual([{ command: { type: "cancel" }, id: asks }]);
   });
 
-  test("CARD-27 bytes printed in a pane appear in the HUD in order, with their colours, across a gap; none of its escapes reaches the terminal", async () => {
+  // The HUD's half of CARD-27, from the contract's frames on. The row is shown when the frames come from a real pane over the gateway.
+  test("bytes printed in a pane appear in the HUD in order, with their colours, across a gap; none of its escapes reaches the terminal", async () => {
     const text = (data: string): Uint8Array => Buffer.from(data);
     const korean = text("한글 ✅ 👩‍👩‍👧|\r\n");
     const numbered = Array.from({ length: 300 }, (_, index) => `line ${index + 1}\r\n`).join("");
@@ -226,4 +228,7 @@ describe("the HUD in a real terminal", { timeout: 240_000 }, () => {
 });
 
 /** The program that the pane's shell started. */
-const childOf = (shell: number): number => Number(readFileSync(`/proc/${shell}/task/${shell}/children`, "utf8").trim().split(" ")[0]);
+const childOf = (shell: number): number => {
+  const processes = execaSync("ps", ["-A", "-o", "pid=,ppid="], { stdin: "ignore" }).stdout.split("\n").map((line) => line.trim().split(/ +/).map(Number));
+  return processes.find(([, parent]) => parent === shell)?.[0] ?? Number.NaN;
+};

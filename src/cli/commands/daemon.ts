@@ -138,6 +138,9 @@ const end = async (context: CommandContext, daemon: RunningDaemon, { keepAgents,
   const connection = await context.tools.connect({ ...context.place, as: "read" });
   try {
     await connection.client.stop({ keepAgents });
+  } catch (error) {
+    // Another stop was faster: then it is only waited for.
+    if (await context.tools.daemon.find(context.place) !== undefined) throw error;
   } finally {
     await connection.close("abandon");
   }
