@@ -37,11 +37,20 @@ export const statusTone = (status: WorkItemStatus): Tone => statusTones[status] 
 /** Phases in the order of the work panel: what needs a person, what runs, what waits, what has ended. */
 const phases: readonly WorkItemStatus[] = ["blocked", "awaitingApproval", "review", "operating", "verifying", "publishing", "tidying", "cancelling", "claimed", "discovered", "ready", "retryAt", "paused", "exhausted", "failed", "done", "cancelled"];
 
+/** Asked for several times a key and a frame: what was made last for a panel is kept beside what it was made from. */
+interface Made { readonly now: number; readonly filter: string; readonly rows: readonly PanelRow[] }
+const made = new WeakMap<HudModel["known"], Map<Panel, Made>>();
+
 export const panelRows = (model: HudModel, panel: Panel): readonly PanelRow[] => {
-  const rows = makers[panel](model);
-  if (model.filter === "") return rows;
-  const sought = model.filter.normalize("NFC").toLowerCase();
-  return rows.filter((row) => row.words().normalize("NFC").toLowerCase().includes(sought));
+  const { known, now, filter } = model;
+  const kept = made.get(known) ?? new Map<Panel, Made>();
+  made.set(known, kept);
+  const last = kept.get(panel);
+  if (last?.now === now && last.filter === filter) return last.rows;
+  const sought = filter.normalize("NFC").toLowerCase();
+  const rows = makers[panel](model).filter((row) => sought === "" || row.words().normalize("NFC").toLowerCase().includes(sought));
+  kept.set(panel, { now, filter, rows });
+  return rows;
 };
 
 const inboxRows = (model: HudModel): readonly PanelRow[] => inboxOf(model).map((entry) => ({

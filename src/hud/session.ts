@@ -6,6 +6,7 @@
  * I1 One read is under way at a time; changes during it cause one more. I2 A terminal is followed only while it is on the screen.
  * I3 However it ends, watches and timers are stopped and the screen is closed. I4 An effect that fails is said, never thrown.
  */
+import { randomUUID } from "node:crypto";
 import type { ReadStream, WriteStream } from "node:tty";
 import { ClientProblem, type FactoryClient, type LiveChange } from "../client/contract.ts";
 import { oneLine } from "../client/text/safe-text.ts";
@@ -43,7 +44,7 @@ const journalPage = 5_000;
 export const runHud = async (session: HudSession): Promise<void> => {
   const { client, now } = session;
   const ended = Promise.withResolvers<void>();
-  let model: HudModel = begin(session.version, await readKnown(client), now());
+  let model: HudModel = begin(session.version, await readKnown(client), now(), randomUUID());
   let drawn: Frame | undefined;
   let screen: HudScreen | undefined;
   let over = false;

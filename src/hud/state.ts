@@ -52,14 +52,20 @@ export type Mode =
   | { readonly type: "browse" }
   | { readonly type: "help" }
   | { readonly type: "search"; readonly field: TextField }
-  | { readonly type: "write"; readonly what: Writing; readonly label: string; readonly subject: Subject; readonly field: TextField }
+  | { readonly type: "write"; readonly what: Writing; readonly label: string; readonly subject: Subject; /** What was asked when the typing began; empty where nothing was. */ readonly asked: string; readonly field: TextField }
   | { readonly type: "confirm"; readonly question: string; readonly effect: Effect };
 
 export interface Notice { readonly level: "info" | "warning" | "error"; readonly text: string; readonly at: number }
 
 export interface HudModel {
   readonly version: string;
+  /** Tells this HUD's messages from those of others. */
+  readonly session: string;
+  /** Messages sent so far. */
+  readonly sent: number;
   readonly now: number;
+  /** When the chosen row went away by itself and another took its place; 0: never. */
+  readonly shiftedAt: number;
   readonly known: Known;
   readonly detailKnown: DetailKnown;
   readonly panel: Panel;

@@ -1,7 +1,7 @@
 // Runs in a terminal of its own. usage: hud-driver MODE SECONDS FILE DIRECTORY; writes JSON to FILE.
 // empty: blessed's screen with nothing on it. busy-empty: the same, asked 20 times a second to render. idle, store: the HUD left alone,
 // over the double with 200 panes, over a real store. busy: the HUD's frame with 200 panes, the choice moving at each.
-// frame: the pure frame of that alone.
+// frame: the pure frame of that alone. reader: the connection to a store, watched, without a HUD.
 import { writeFileSync } from "node:fs";
 import { ReadStream, WriteStream } from "node:tty";
 import { setTimeout as pause } from "node:timers/promises";
@@ -63,6 +63,12 @@ if (mode === "empty" || mode === "busy-empty") {
     screen.invalidate();
   }));
   screen.close();
+} else if (mode === "reader") {
+  const connection = await createLocalTools().connect({ as: "read", directory, configFile: join(directory, "config.toml") });
+  const stop = connection.client.watch(() => {});
+  await measure(wait);
+  stop();
+  await connection.close("abandon");
 } else if (mode === "idle" || mode === "store") {
   const tools = createLocalTools();
   const connection = mode === "store" ? await tools.connect({ as: "read", directory, configFile: join(directory, "config.toml") }) : { client: doubleOf({ panes: 200 }).client, close: async () => {} };

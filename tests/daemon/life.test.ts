@@ -1,9 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
-import { coder, itemsIn, lastLine, mend } from "../cli/room.ts";
+import { bin, coder, itemsIn, lastLine, mend } from "../cli/room.ts";
 import { agentPid, leftIn, writesPid } from "../faults/room.ts";
 import { gone, guardMs, heard, hold, makeDaemonRoom, started, type DaemonRoom } from "./room.ts";
+
+const mounts = process.platform === "linux" && spawnSync("unshare", ["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs -o size=1m tmpfs /mnt"]).status === 0;
+if (!mounts) console.log("skipped: a start on a full disk needs unshare --map-root-user --mount, which this machine refuses");
 
 const items = async (room: DaemonRoom) => itemsIn((await room.cli(["task", "list", "--json"])).stdout);
 
@@ -131,6 +136,17 @@ describe.skipIf(process.platform !== "linux")("start, stop, restart, status and 
     writeFileSync(join(room.directory, "config.toml"), "[scheduler]\nslots = 0\n");
     const misconfigured = await room.cli(["start"]);
     expect([misconfigured.exitCode, misconfigured.stderr]).toEqual([1, expect.stringContaining("scheduler.slots")]);
+    expect(leftIn(room)).toEqual([]);
+  });
+
+  test.skipIf(!mounts)("a full disk: start says so although its log cannot, and leaves no process", async () => {
+    await using room = makeDaemonRoom();
+    const disk = join(room.directory, ".enact");
+    mkdirSync(disk);
+    const inside = 'mount -t tmpfs -o size=1m tmpfs "$1"; dd if=/dev/zero of="$1/fill" bs=1k 2>/dev/null; shift; exec "$@"';
+    const full = await execa("unshare", ["--map-root-user", "--mount", "sh", "-c", inside, "sh", disk, process.execPath, bin, "start"], { cwd: room.directory, env: room.env, extendEnv: false, stdin: "ignore", reject: false, timeout: 120_000, killSignal: "SIGKILL" });
+    expect([full.exitCode, full.stderr]).toEqual([1, expect.stringContaining("no room on the disk")]);
+    expect(full.stderr).toContain("make room on the disk");
     expect(leftIn(room)).toEqual([]);
   });
 

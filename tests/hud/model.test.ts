@@ -41,7 +41,8 @@ describe("keys and what they ask for", () => {
 
   test("I2 a paste is text where one is typed, and nothing at all elsewhere: it never approves, cancels or sends", async () => {
     const pasted = "\u001b[200~a\rq\u0003cy\n\u001b[201~";
-    expect(play(await choose(review), size, pasted)).toEqual({ model: await choose(review), effects: [] });
+    const before = step(await choose(review), { type: "tick" }, recordedNow).model;
+    expect(play(before, size, pasted)).toEqual({ model: before, effects: [] });
     const typing = play(await choose(asks), size, "e", "\u001b[200~line one\nline two \u001b[31m\u001b[201~");
     expect(typing.effects).toEqual([]);
     expect(play(typing.model, size, enter).effects).toMatchObject([{ command: { type: "answer", text: "line one\nline two ␛[31m" } }]);
@@ -129,6 +130,39 @@ describe("keys and what they ask for", () => {
     const gone = step(last, { type: "known", known: await readKnown(client) }, recordedNow).model;
     const rowOf = (shown: HudModel): number => drawnLines(shown, size).findIndex((line) => line.startsWith("▸"));
     expect([rowOf(gone), play(gone, size, down).model.selected.inbox.index]).toEqual([rowOf(last), last.selected.inbox.index + 1]);
+  });
+
+  test("I4 what comes above does not move an untouched choice; what goes by itself leaves its keys to nobody for a moment", async () => {
+    const { client, setItems } = doubleOf({ offline: true });
+    setItems(recorded.items.filter(({ item }) => item.id === review));
+    const begun = await modelOf(client);
+    setItems(recorded.items);
+    const later = step(begun, { type: "known", known: await readKnown(client) }, recordedNow).model;
+    expect(drawnLines(later, size).find((line) => line.startsWith("▸"))).toContain(review);
+    expect(play(later, size, "a").effects).toEqual([{ type: "command", id: review, command: { type: "approve" } }]);
+    setItems(recorded.items.filter(({ item }) => item.id !== review));
+    const gone = step(later, { type: "known", known: await readKnown(client) }, recordedNow).model;
+    const early = step(gone, { type: "action", action: { type: "do", what: "retry" } }, recordedNow + 799);
+    expect([early.effects, early.model.notice?.text]).toEqual([[], expect.stringContaining("Nothing was sent")]);
+    expect(step(gone, { type: "action", action: { type: "do", what: "retry" } }, recordedNow + 800).effects).toHaveLength(1);
+  });
+
+  test("I5 when the question changes while one types, the new one is shown before the answer is sent", async () => {
+    const { client, setItems } = doubleOf();
+    const typing = play(await choose(asks), size, "e", "짝수로").model;
+    setItems(recorded.items.map((state) => (state.item.id === asks ? { ...state, item: { ...state.item, question: "Delete the table?" } } : state)));
+    const changed = step(typing, { type: "known", known: await readKnown(client) }, recordedNow).model;
+    const told = play(changed, size, enter);
+    expect(told.effects).toEqual([]);
+    expect(drawnLines(told.model, size).slice(-2)).toEqual([expect.stringContaining("Delete the table?"), "> 짝수로"]);
+    expect(play(told.model, size, enter).effects).toMatchObject([{ command: { type: "answer", text: "짝수로" } }]);
+  });
+
+  test("two messages at the same instant are two", async () => {
+    const first = play(await choose("alpha/worker-3"), size, "m", "one", enter);
+    const second = play(first.model, size, "m", "one", enter);
+    const ids = [...first.effects, ...second.effects].map((effect) => effect.type === "team" && effect.command.type === "message" && effect.command.id);
+    expect(new Set(ids).size).toBe(2);
   });
 
   test("quit by q and Ctrl-C, also while typing; q while typing is a letter", async () => {

@@ -56,7 +56,7 @@ const foreground = async (context: CommandContext, port: number | undefined, bac
       ...context.place, ...(port === undefined ? {} : { port }),
       echo: (line) => {
         if (!background) err.write(line);
-        else if (/ (warning|error) +/.test(line.slice(24, 34))) report({ says: line.slice(25).trim() });
+        else if (line.startsWith(" warning", 24)) report({ says: line.slice(25).trim() });
       },
     });
   } catch (error) {
