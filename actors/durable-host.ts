@@ -81,10 +81,11 @@ export class DurableHost {
     const { store } = this.#options;
     const alarms = await Effect.runPromise(store.alarms);
     for (const alarm of alarms) this.#alarms.set(alarm.actor, alarm.name, alarm.at);
-    const mail = await this.takeMail();
     const outbox = await Effect.runPromise(store.outbox);
     for (const row of outbox) this.#openEffects.add(row.key);
+    // Before the mail: what it makes actors ask for may be for an effect that is under way.
     for (const row of outbox) this.#options.onEffect(row);
+    const mail = await this.takeMail();
     return { effects: outbox.length, mail, alarms: alarms.length };
   }
 

@@ -46,6 +46,9 @@ const documented: readonly (readonly [string, readonly string[]])[] = [
   ["store backup", ["<file>"]],
   ["store restore", ["--force"]],
   ["demo", ["--keep", "--adapter"]],
+  ["panes", ["--all"]],
+  ["attach", ["<address>", "--write"]],
+  ["message", ["<address> <text>", "--interrupt"]],
 ];
 
 describe("the command line", { timeout: 240_000 }, () => {
