@@ -11,8 +11,8 @@ const turns = async (room: Room, id: string): Promise<readonly unknown[]> => jou
 const runs = (room: DaemonRoom): readonly string[] => readdirSync(join(room.state, "runs")).filter((name) => existsSync(join(room.state, "runs", name, "spec.json"))).toSorted();
 const go = (room: Room): void => writeFileSync(join(room.directory, "playbooks", "go"), "");
 
-/** Says a thousand numbered lines before and after it waits; what it says is what the file holds in the end. */
-const talkative = (room: Room): string => room.playbook("go", coder(`{ session = "s1" }, ${writesPid(room)}, { text = "${"first half. ".repeat(400)}" }, { wait-for-file = "go" }, { text = "${"second half. ".repeat(400)}" }, { write = "said.txt", text = "${"all of it ".repeat(1_000)}" }, ${mend}`));
+/** Says much before and after it waits. */
+const talkative = (room: Room): string => room.playbook("go", coder(`{ session = "s1" }, ${writesPid(room)}, { say = "${"first half. ".repeat(400)}" }, { wait-for-file = "go" }, { say = "${"second half. ".repeat(400)}" }, { write = "said.txt", text = "${"all of it ".repeat(1_000)}" }, ${mend}`));
 
 /** A daemon with an agent at work on RUN-1, handed in by an `exec` that was killed meanwhile: nobody but the daemon knows of it. */
 const atWork = async (room: DaemonRoom): Promise<{ readonly daemon: number; readonly agent: number }> => {
@@ -187,17 +187,18 @@ describe.skipIf(process.platform !== "linux")("agents and their daemon", { timeo
 
   test("start picks up local work items by slots until none is ready, then idles and says why", async () => {
     await using room = makeDaemonRoom({ rest: '[sources.local]\ndirectory = "items"\npollMs = 200\n[[projects]]\nname = "app"\nprojectPath = "repo"\n[scheduler]\nslots = 2\nslotsPerProject = 2\n' });
-    mkdirSync(join(room.directory, "items"));
-    const ask = room.playbook("ask", coder('{ question = "Zero or an error?" }', "try = 1") + coder(mend, "try = 2"));
-    const hold = room.playbook("go", coder(`{ wait-for-file = "go" }, ${mend}`));
+    const playbooks = join(room.directory, "items", "playbooks");
+    mkdirSync(playbooks, { recursive: true });
+    writeFileSync(join(playbooks, "ask.toml"), coder('{ question = "Zero or an error?" }', "try = 1") + coder(mend, "try = 2"));
+    writeFileSync(join(playbooks, "hold.toml"), coder(`{ wait-for-file = "go" }, ${mend}`));
     const write = (n: number, front: string): void => writeFileSync(join(room.directory, "items", `${n}.md`), `+++\ncreated = 2026-01-0${n}T09:00:00Z\n${front}\n+++\n# Item ${n}\n\nFix it.\n`);
-    for (const n of [1, 2, 3]) write(n, `playbook = ${JSON.stringify(hold)}`);
-    write(4, `playbook = ${JSON.stringify(ask)}`);
+    for (const n of [1, 2, 3]) write(n, 'playbook = "playbooks/hold.toml"');
+    write(4, 'playbook = "playbooks/ask.toml"');
     write(5, 'lane = "manual"');
     await started(room);
     const status = async () => lastLine((await room.cli(["status", "--json"])).stdout);
     await expect.poll(status, { timeout: guardMs, interval: 500 }).toMatchObject({ slots: { used: 2, of: 2 }, idle: "all 2 slots are in use (LOC-1, LOC-2); 2 wait (LOC-3, LOC-4)" });
-    go(room);
+    writeFileSync(join(playbooks, "go"), "");
     await expect.poll(status, { timeout: 2 * guardMs, interval: 1_000 }).toMatchObject({ slots: { used: 0, of: 2 }, idle: "no item is ready: 1 waits for a person (LOC-4), 1 is manual (LOC-5)", needsPerson: ["LOC-4"], workItems: { done: 3, blocked: 1, ready: 1 } });
     expect((await room.cli(["status"])).stdout).toMatch(/needs you +1: LOC-4; see enact-factory task list --open/);
     await expect.poll(room.log, { timeout: guardMs }).toContain("nothing more is started: no item is ready: 1 waits for a person (LOC-4), 1 is manual (LOC-5)");
