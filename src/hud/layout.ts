@@ -56,5 +56,8 @@ export const shareRows = (rows: number, wants: Readonly<Partial<Record<Panel, nu
   return Object.fromEntries(given);
 };
 
-/** The first row to show so that the chosen one is in view, about the middle when it can be. */
-export const firstShown = (length: number, chosen: number, rows: number): number => Math.max(0, Math.min(length - rows, chosen - Math.floor((rows - 1) / 2)));
+/** The first row to show so that the chosen one is in view: the one that was first before, moved no further than it must. */
+export const firstShown = (length: number, chosen: number, rows: number, before: number): number => {
+  const near = chosen < 0 ? before : Math.max(chosen - rows + 1, Math.min(before, chosen));
+  return Math.max(0, Math.min(length - rows, near));
+};

@@ -19,7 +19,7 @@ export interface Step { readonly model: HudModel; readonly effects: readonly Eff
 const nowhere = { key: "", index: 0 };
 export const begin = (version: string, known: Known, now: number, session = ""): HudModel => {
   const model: HudModel = {
-    version, session, sent: 0, now, shiftedAt: 0, known, detailKnown: nothingRead, panel: "inbox", detail: null, mode: { type: "browse" }, filter: "", notice: null,
+    version, session, sent: 0, now, shiftedAt: 0, known, detailKnown: nothingRead, panel: "inbox", detail: null, mode: { type: "browse" }, tops: {}, filter: "", notice: null,
     selected: { inbox: nowhere, work: nowhere, seats: nowhere, spend: nowhere, tree: nowhere, events: nowhere },
   };
   return hold({ ...model, panel: inboxOf(model).length > 0 ? "inbox" : "work" });
@@ -47,7 +47,7 @@ const stepped = (before: HudModel, event: HudEvent, now: number): Step => {
   const model = { ...before, now, notice: before.notice !== null && now - before.notice.at >= noticeMs ? null : before.notice };
   switch (event.type) {
     case "tick": return still(model);
-    case "drawn": return still(model.detail === null || model.detail.scroll <= event.reach ? model : { ...model, detail: { ...model.detail, scroll: event.reach } });
+    case "drawn": return still({ ...model, tops: event.tops, ...(model.detail !== null && model.detail.scroll > event.reach ? { detail: { ...model.detail, scroll: event.reach } } : {}) });
     case "known": {
       const next = { ...model, known: event.known };
       const held = model.selected[model.panel].key;

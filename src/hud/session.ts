@@ -203,7 +203,7 @@ export const runHud = async (session: HudSession): Promise<void> => {
       input: session.input, output: session.output, colour: session.colour,
       draw: (size) => {
         drawn = frame(model, size, { interactive: true });
-        model = step(model, { type: "drawn", reach: drawn.reach }, now()).model;
+        model = step(model, { type: "drawn", reach: drawn.reach, tops: drawn.tops }, now()).model;
         return drawn;
       },
       onInput: (typed) => {

@@ -72,6 +72,8 @@ export interface HudModel {
   readonly selected: Readonly<Record<Panel, { readonly key: string; readonly index: number }>>;
   readonly detail: Detail | null;
   readonly mode: Mode;
+  /** The first row in view of each panel when it was drawn last. */
+  readonly tops: Readonly<Partial<Record<Panel, number>>>;
   /** Shows only rows that contain it. */
   readonly filter: string;
   readonly notice: Notice | null;
@@ -90,8 +92,8 @@ export type HudEvent =
   | { readonly type: "known"; readonly known: Known }
   | { readonly type: "detail"; readonly of: Detail; readonly known: Partial<DetailKnown> }
   | { readonly type: "tick" }
-  /** How far the open detail view can be scrolled, known once it is drawn. */
-  | { readonly type: "drawn"; readonly reach: number }
+  /** What is known once it is drawn: how far the open detail view can be scrolled, which row is the first of each panel. */
+  | { readonly type: "drawn"; readonly reach: number; readonly tops: HudModel["tops"] }
   | { readonly type: "notice"; readonly level: Notice["level"]; readonly text: string }
   /** An effect failed; what was typed for it comes back. */
   | { readonly type: "refused"; readonly text: string; readonly restore?: Mode };

@@ -55,7 +55,9 @@ if (mode === "empty" || mode === "busy-empty") {
     input, output, colour: true, onInput: () => {},
     draw: (now) => {
       drawn++;
-      return frame(model, now, { interactive: true });
+      const made = frame(model, now, { interactive: true });
+      model = step(model, { type: "drawn", reach: made.reach, tops: made.tops }, recordedNow + drawn * 1_000).model;
+      return made;
     },
   });
   await measure(() => often(() => {
@@ -84,7 +86,8 @@ if (mode === "empty" || mode === "busy-empty") {
   model = step(model, { type: "action", action: { type: "panel", to: "seats" } }, recordedNow).model;
   const one = (n: number): void => {
     model = step(model, { type: "action", action: n % 190 === 0 ? { type: "edge", to: "first" } : { type: "move", by: 1 } }, recordedNow + n * 1_000).model;
-    frame(model, size, { interactive: true });
+    const made = frame(model, size, { interactive: true });
+    model = step(model, { type: "drawn", reach: made.reach, tops: made.tops }, recordedNow + n * 1_000).model;
   };
   for (let n = 0; n < 300; n++) one(n);
   await measure(async () => {

@@ -145,10 +145,12 @@ describe("lines and rows", () => {
       for (const panel of panels) expect(shares[panel] ?? 0).toBeLessThanOrEqual(wants[panel] ?? 0);
       expect(shares[focused] ?? 0).toBeGreaterThanOrEqual(Math.min(wants[focused] ?? 0, Math.floor((rows - 6) / 2)));
     }));
-    fc.assert(fc.property(fc.integer({ min: 1, max: 500 }), fc.nat(499), fc.integer({ min: 1, max: 60 }), (length, chosen, rows) => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 500 }), fc.nat(499), fc.integer({ min: 1, max: 60 }), fc.nat(500), (length, chosen, rows, before) => {
       const index = Math.min(chosen, length - 1);
-      const start = firstShown(length, index, rows);
+      const start = firstShown(length, index, rows, before);
       expect(start <= index && index < start + rows && start >= 0 && (start + rows <= length || start === 0)).toBe(true);
+      // Where the chosen row was in view already, nothing moves.
+      if (before <= index && index < before + rows && before + rows <= length) expect(start).toBe(before);
     }));
   });
 });

@@ -21,7 +21,7 @@ export const play = (model: HudModel, size: Size, ...chunks: readonly string[]):
   let now = model;
   for (const chunk of chunks) for (const input of [...reader.read(chunk), ...reader.flush()]) {
     const drawn = frame(now, size, { interactive: true });
-    now = step(now, { type: "drawn", reach: drawn.reach }, recordedNow).model;
+    now = step(now, { type: "drawn", reach: drawn.reach, tops: drawn.tops }, recordedNow).model;
     const action = actionOf(input, now, (x, y) => hitAt(drawn, x, y));
     if (action === undefined) continue;
     const next = step(now, { type: "action", action }, recordedNow);
