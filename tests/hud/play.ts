@@ -10,7 +10,7 @@ import { recordedNow } from "./double.ts";
 
 export const modelOf = async (client: FactoryClient): Promise<HudModel> => begin("0.1.0", await readKnown(client), recordedNow);
 
-export const up = "\u001b[A", down = "\u001b[B", enter = "\r", escape = "\u001b", tab = "\t";
+export const down = "\u001b[B", enter = "\r", escape = "\u001b", tab = "\t";
 export const click = (x: number, y: number): string => `\u001b[<0;${x + 1};${y + 1}M`;
 export const wheelDown = (x: number, y: number): string => `\u001b[<65;${x + 1};${y + 1}M`;
 
