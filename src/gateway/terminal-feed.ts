@@ -66,8 +66,8 @@ export class TerminalFeed {
 
   /** Those whose bytes were dropped begin anew. */
   renew(): void {
-    for (const [terminal, watched] of this.#watched) {
-      if (!watched.stale) continue;
+    const stale = [...this.#watched].filter(([, watched]) => watched.stale);
+    for (const [terminal, watched] of stale) {
       watched.stop();
       this.#follow(terminal, watched, undefined);
     }
