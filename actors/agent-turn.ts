@@ -137,10 +137,15 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     Effect.andThen(interruptLadder(handle, clock, { ...options.ladder, ...(adapter.interrupt === undefined || options.ladder.polite === undefined ? {} : { polite: { ...options.ladder.polite, message: adapter.interrupt } }) })),
     Effect.ignore,
   ));
-  const ticks = yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs), tell));
+  const alive = signOfLife(request.aliveEveryMs, clock, () => context.tell(context.actor, { type: "turn.alive" }));
+  // A new owner that found the run has seen a sign of life.
+  alive.shown();
+  const ticks = yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs, request.aliveEveryMs ?? Infinity), tell, alive));
 
-  const watcher = progressAddress(turn.item, turn.attempt);
-  const observe = observer((seen) => context.tell(watcher, { type: "observe", seen }));
+  // A pipeline has a watcher of its progress; a team's member has none.
+  const watcher = request.duty === undefined ? progressAddress(turn.item, turn.attempt) : undefined;
+  const observed = (seen: Observation): void => { if (watcher !== undefined) context.tell(watcher, { type: "observe", seen }); };
+  const observe = observer(observed);
   const makeReader = (): StreamReader => (onScreen?.mode ?? adapter).reader(turn);
   const reader = makeReader();
   // What an earlier owner saw was observed then; the reader needs it all the same.
@@ -179,6 +184,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
         if (line.end > seenBefore) observe(event);
         phase(event, tell);
       }
+      alive.shown();
       // Output counts as activity; once a second is enough for clocks of minutes.
       if (clock.now() - heardAt >= 1_000) {
         heardAt = clock.now();
@@ -213,8 +219,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
   // Money is counted against turns that should have changed something and did not; reviewing is work too.
-  if (after !== before) context.tell(watcher, { type: "observe", seen: { kind: "changed" } });
-  else if (!turn.readOnly && result.costUsd > 0) context.tell(watcher, { type: "observe", seen: { kind: "cost", usd: result.costUsd } });
+  if (after !== before) observed({ kind: "changed" });
+  else if (!turn.readOnly && result.costUsd > 0) observed({ kind: "cost", usd: result.costUsd });
   return ended(result);
 }));
 
@@ -339,6 +345,7 @@ const turnRequest = (options: TurnOptions, request: TurnEffect, context: EffectC
   adapter: request.adapter, model: request.model, cwd: request.workspace.path, prompt: promptFor(request, diff),
   sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, readOnly: writeScope[request.stage] === "nothing",
   timeoutMs: request.timeoutMs, stallMs: request.stallMs, playbook: request.playbook,
+  ...(request.team === undefined ? {} : { team: request.team }), ...(request.seat === undefined ? {} : { seat: request.seat }), ...(request.duty === undefined ? {} : { duty: request.duty }), ...(request.task === undefined ? {} : { task: request.task }),
 });
 
 const contextOf = (actor: AnyActor): AgentProcessContext => {
@@ -361,14 +368,37 @@ const superviseRun = (options: TurnOptions, turn: TurnRequest, interrupt: (reaso
   return actor;
 });
 
+interface SignOfLife { readonly shown: () => void; readonly burnt: (cpuMs: number) => void }
+
+/** Says that the turn lives, at most every so often: output counts, and so does CPU time. */
+const signOfLife = (everyMs: number | undefined, clock: { readonly now: () => number }, say: () => void): SignOfLife => {
+  let saidAt = -Infinity;
+  let cpu = 0;
+  const shown = (): void => {
+    if (everyMs === undefined || clock.now() - saidAt < everyMs) return;
+    saidAt = clock.now();
+    say();
+  };
+  return {
+    shown,
+    burnt: (cpuMs) => {
+      if (cpuMs > cpu) shown();
+      cpu = Math.max(cpu, cpuMs);
+    },
+  };
+};
+
 /** Looks at the processes often enough for the shortest of the run's clocks. */
-const ticking = (handle: RunHandle, clock: { readonly now: () => number; readonly at: (at: number, fn: () => void) => () => void }, shortestMs: number, tell: (event: Unstamped) => void): Effect.Effect<never> => {
+const ticking = (handle: RunHandle, clock: { readonly now: () => number; readonly at: (at: number, fn: () => void) => () => void }, shortestMs: number, tell: (event: Unstamped) => void, alive: SignOfLife): Effect.Effect<never> => {
   const every = Math.max(fastestTickMs, Math.min(slowestTickMs, shortestMs / 4));
   const wait = Effect.callback<void>((resume) => {
     const cancel = clock.at(clock.now() + every, () => resume(Effect.void));
     return Effect.sync(cancel);
   });
-  return wait.pipe(Effect.andThen(handle.activity), Effect.tap(({ cpuMs }) => Effect.sync(() => tell({ type: "tick", cpuMs }))), Effect.forever);
+  return wait.pipe(Effect.andThen(handle.activity), Effect.tap(({ cpuMs }) => Effect.sync(() => {
+    tell({ type: "tick", cpuMs });
+    alive.burnt(cpuMs);
+  })), Effect.forever);
 };
 
 const phase = (event: AgentEvent, tell: (event: Unstamped) => void): void => {

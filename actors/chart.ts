@@ -1,4 +1,4 @@
-import { createActor, type AnyMachineSnapshot, type AnyStateMachine, type EventObject } from "xstate";
+import { createActor, type AnyMachineSnapshot, type AnyStateMachine, type AnyTransitionDefinition, type EventObject, type Snapshot } from "xstate";
 import type { StepAction } from "../machines/catalog.ts";
 
 /**
@@ -17,7 +17,12 @@ export interface Chart {
   readonly step: (state: AnyMachineSnapshot, event: EventObject) => Step;
   readonly save: (state: AnyMachineSnapshot) => string;
   readonly load: (saved: unknown) => AnyMachineSnapshot;
+  /** What XState does inside the steps that `run` makes, in order. For inspectors: nothing is observed outside of this call. */
+  readonly within: (run: () => void) => readonly Microstep[];
 }
+
+/** One microstep: an event, raised or eventless ones included (`event` is then what started the step), and where it led. */
+export interface Microstep { readonly event: EventObject; readonly state: AnyMachineSnapshot; readonly transitions: readonly AnyTransitionDefinition[] }
 
 /** An event as the host journals it: JSON with a type. */
 export type HostEvent = { readonly type: string } & Readonly<Record<string, unknown>>;
@@ -25,6 +30,8 @@ export type HostEvent = { readonly type: string } & Readonly<Record<string, unkn
 export interface Step { readonly state: AnyMachineSnapshot; readonly actions: readonly StepAction[] }
 
 const none: readonly StepAction[] = [];
+
+const isMachineSnapshot = (snapshot: Snapshot<unknown>): snapshot is AnyMachineSnapshot => "value" in snapshot && "machine" in snapshot;
 
 export const createChart = (machine: AnyStateMachine): Chart => {
   // XState types the scope by the machine; ours is inert, so the actor it names is only ever looked at.
@@ -62,6 +69,18 @@ export const createChart = (machine: AnyStateMachine): Chart => {
       return drain(machine.transition(state, event, scope));
     },
     save: (state) => JSON.stringify(machine.getPersistedSnapshot(state)),
+    within: (run) => {
+      const steps: Microstep[] = [];
+      const watching = inert.system.inspect((told) => {
+        if (told.type === "@xstate.microstep" && isMachineSnapshot(told.snapshot)) steps.push({ event: told.event, state: told.snapshot, transitions: told._transitions });
+      });
+      try {
+        run();
+      } finally {
+        watching.unsubscribe();
+      }
+      return steps;
+    },
     load: (saved) => machine.restoreSnapshot(saved as Parameters<AnyStateMachine["restoreSnapshot"]>[0], scope),
   };
 };

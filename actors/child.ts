@@ -1,3 +1,5 @@
+import type { AnyActor } from "xstate";
+
 /** The words between a supervisor and its children. The supervisor knows nothing else of them. */
 export type Exit = { readonly kind: "done" } | { readonly kind: "crashed"; readonly error: unknown };
 
@@ -8,7 +10,12 @@ export interface Running {
   readonly describe?: () => string;
   /** What it supervises, when it is a supervisor itself. */
   readonly tree?: () => readonly TreeNode[];
+  /** The XState actors that live in it, for inspectors; the supervisor only passes them on. */
+  readonly living?: () => readonly Living[];
 }
+
+/** `path` is the ids below whoever was asked, joined by "/"; empty for the child itself. */
+export interface Living { readonly path: string; readonly actor: AnyActor }
 
 /**
  * All that a supervisor needs to know of a child. A throw of `start` is a crash; `onExit` may be called during `start`.

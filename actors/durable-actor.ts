@@ -3,7 +3,7 @@ import type { AnyMachineSnapshot, EventObject } from "xstate";
 import type { CatalogEntry, StepAction } from "../machines/catalog.ts";
 import type { Alarm, Spawn, Tell } from "../machines/durable.ts";
 import type { Address } from "../src/domain/ids.ts";
-import type { Cause, Commit, OutboxRow, StoreShape, StoreUnavailable } from "../src/ports/store.ts";
+import type { Cause, Commit, JournalRow, OutboxRow, SnapshotRow, StoreShape, StoreUnavailable } from "../src/ports/store.ts";
 import { type Chart, createChart, type HostEvent, type Step } from "./chart.ts";
 
 /**
@@ -24,6 +24,9 @@ export interface Change {
   readonly to: unknown;
   readonly final: boolean;
   readonly view: unknown;
+  /** Where it stood before (`undefined`: it began) and stands now; they never change. */
+  readonly before: AnyMachineSnapshot | undefined;
+  readonly state: AnyMachineSnapshot;
 }
 
 export interface Envelope { readonly event: HostEvent; readonly cause: Cause | undefined; readonly done: (() => void) | undefined; readonly fail: ((error: unknown) => void) | undefined }
@@ -96,7 +99,7 @@ export const runActor = (turn: Turn, batch: Batch, options: RunOptions): void =>
   const { at } = batch;
   const { address } = turn;
   const { charts, redact, watched } = options;
-  const before = { commits: batch.commits.length, changes: batch.changes.length, effects: batch.effects.length };
+  const unchanged = { commits: batch.commits.length, changes: batch.changes.length, effects: batch.effects.length };
   let { entry, state } = turn;
   let last: Writable<Commit> | undefined;
   let moved: Set<string> | undefined;
@@ -125,7 +128,7 @@ export const runActor = (turn: Turn, batch: Batch, options: RunOptions): void =>
       turn.poison = { error };
       break;
     }
-    const from: unknown = state?.value;
+    const before = state;
     state = step.state;
     turn.seq = seq;
     turn.done++;
@@ -149,16 +152,16 @@ export const runActor = (turn: Turn, batch: Batch, options: RunOptions): void =>
     }
     batch.commits.push(commit);
     last = commit;
-    if (watched) batch.changes.push({ actor: address, chart: entry.catalog.id, seq, at, event, from, to: state.value, final, view: undefined });
+    if (watched) batch.changes.push({ actor: address, chart: entry.catalog.id, seq, at, event, from: before?.value, to: state.value, final, view: undefined, before, state });
   }
   if (last && entry && state) {
     try {
       show(turn, batch, last, entry, state, watched);
     } catch (error) {
       // A state that cannot be shown is not taken: nothing of this run counts.
-      batch.commits.length = before.commits;
-      batch.changes.length = before.changes;
-      batch.effects.length = before.effects;
+      batch.commits.length = unchanged.commits;
+      batch.changes.length = unchanged.changes;
+      batch.effects.length = unchanged.effects;
       turn.done = 0;
       turn.poison = { error };
       return;
@@ -178,23 +181,27 @@ const show = (turn: Turn, batch: Batch, last: Writable<Commit>, entry: Entry, st
   if (watched && change) batch.changes[batch.changes.length - 1] = { ...change, view: seen };
 };
 
-/** Snapshot, then the events after it, as they were journaled; their actions were committed then and are ignored now. */
-export const loadActor = (store: StoreShape, charts: Charts, address: Address): Effect.Effect<Resident | undefined, StoreUnavailable> =>
+/** The actor that a snapshot holds. */
+export const restoreActor = (charts: Charts, address: Address, snapshot: SnapshotRow): Resident => {
+  const entry = charts.get(snapshot.machine);
+  if (!entry) throw new Error(`${address} was saved by a chart this version does not have: ${snapshot.machine}`);
+  const saved: unknown = JSON.parse(snapshot.state);
+  const state = entry.chart.load(snapshot.version === entry.catalog.version ? saved : entry.catalog.migrate(saved, snapshot.version));
+  return { entry, state, seq: snapshot.seq, snapshotSeq: snapshot.seq, view: "", touched: false };
+};
+
+/** The actor after one more of its journaled events, whose actions were committed then and are ignored now. */
+export const replayRow = (charts: Charts, actor: Resident | undefined, row: JournalRow): Resident => {
+  const event = parseEvent(row.event);
+  const entry: Entry = actor?.entry ?? entryFor(event, charts);
+  const state: AnyMachineSnapshot = actor ? (event.type === startType ? actor.state : entry.chart.step(actor.state, event).state) : entry.chart.start(startInput(event)).state;
+  return { entry, state, seq: row.seq, snapshotSeq: actor?.snapshotSeq ?? 0, view: "", touched: false };
+};
+
+/** Snapshot, then the events after it. */
+export const loadActor = (store: Pick<StoreShape, "load">, charts: Charts, address: Address): Effect.Effect<Resident | undefined, StoreUnavailable> =>
   Effect.map(store.load(address), ({ snapshot, events }) => {
-    let actor: Resident | undefined;
-    if (snapshot) {
-      const entry = charts.get(snapshot.machine);
-      if (!entry) throw new Error(`${address} was saved by a chart this version does not have: ${snapshot.machine}`);
-      const saved: unknown = JSON.parse(snapshot.state);
-      const state = entry.chart.load(snapshot.version === entry.catalog.version ? saved : entry.catalog.migrate(saved, snapshot.version));
-      actor = { entry, state, seq: snapshot.seq, snapshotSeq: snapshot.seq, view: "", touched: false };
-    }
-    for (const row of events) {
-      const event = parseEvent(row.event);
-      const entry: Entry = actor?.entry ?? entryFor(event, charts);
-      const state: AnyMachineSnapshot = actor ? (event.type === startType ? actor.state : entry.chart.step(actor.state, event).state) : entry.chart.start(startInput(event)).state;
-      actor = { entry, state, seq: row.seq, snapshotSeq: actor?.snapshotSeq ?? 0, view: "", touched: false };
-    }
+    const actor = events.reduce<Resident | undefined>((at, row) => replayRow(charts, at, row), snapshot && restoreActor(charts, address, snapshot));
     return actor && { ...actor, view: JSON.stringify(actor.entry.catalog.view(actor.state) ?? null) };
   });
 

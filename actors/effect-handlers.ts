@@ -31,6 +31,18 @@ export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher
       Effect.mapError(workspaceTrouble),
     ),
 
+  "workspace.sync": (request) =>
+    Workspaces.use((workspaces) => workspaces.sync(request.item, request.workspace, request.onto, request.from)).pipe(
+      Effect.map(({ head, conflicts }) => event({ type: "workspace.synced", head, conflicts: conflicts.slice(0, 200) })),
+      Effect.mapError(workspaceTrouble),
+    ),
+
+  "workspace.merge": (request) =>
+    Workspaces.use((workspaces) => workspaces.merge(request.item, request.workspace, request.commit, request.message)).pipe(
+      Effect.map((result) => event(result.merged ? { type: "workspace.merged", head: result.head } : { type: "workspace.conflicted", files: result.files.slice(0, 200) })),
+      Effect.mapError(workspaceTrouble),
+    ),
+
   "workspace.checkpoint": (request) =>
     Workspaces.use((workspaces) => workspaces.checkpoint(request.item, request.workspace, request.why)).pipe(
       Effect.map(({ ref }) => event({ type: "workspace.checkpointed", ref })),

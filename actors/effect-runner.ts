@@ -144,6 +144,8 @@ export class EffectRunner<R> {
       case "workspace.commit": return handlers[request.kind](request, context);
       case "workspace.checkpoint": return handlers[request.kind](request, context);
       case "workspace.remove": return handlers[request.kind](request, context);
+      case "workspace.sync": return handlers[request.kind](request, context);
+      case "workspace.merge": return handlers[request.kind](request, context);
       case "workspace.enforce": return handlers[request.kind](request, context);
       case "verify": return handlers[request.kind](request, context);
       case "turn": return handlers[request.kind](request, context);

@@ -1,6 +1,6 @@
 import { createActor, type AnyActor, type AnyActorRef, type AnyStateMachine } from "xstate";
 import type { ClockShape } from "../src/ports/clock.ts";
-import { defaultShutdownMs, type ChildSpec, type Exit, type Restart, type Running } from "./child.ts";
+import { defaultShutdownMs, type ChildSpec, type Exit, type Living, type Restart, type Running } from "./child.ts";
 import { settled } from "./effect-logic.ts";
 
 /**
@@ -27,7 +27,7 @@ export interface LiveActor {
   readonly onStart?: (actor: AnyActor) => void;
 }
 
-const isMachine = (logic: unknown): logic is AnyStateMachine => typeof logic === "object" && logic !== null && "provide" in logic && "root" in logic;
+export const isMachine = (logic: unknown): logic is AnyStateMachine => typeof logic === "object" && logic !== null && "provide" in logic && "root" in logic;
 
 /**
  * Stops the children of an actor whose machine threw, last one first. XState's own stop of a child is this event; nobody but its parent
@@ -100,6 +100,7 @@ class Life implements Running {
     const { value }: { value?: unknown } = this.actor.getSnapshot();
     return typeof value === "string" ? value : JSON.stringify(value);
   }
+  living(): readonly Living[] { return [{ path: "", actor: this.actor }]; }
 }
 
 class LiveChild implements ChildSpec {

@@ -50,6 +50,7 @@ export class PaneKeeper {
   readonly #told = new Set<string>();
   readonly #hints = new Set<() => void>();
   #terminals: Terminals | undefined;
+  #opening: Promise<Terminals | undefined> | undefined;
   #reason = "not opened yet";
   #openAt = 0;
   #pruneAt = 0;
@@ -82,7 +83,7 @@ export class PaneKeeper {
 
   /** The fabric, for turns that need a terminal of their own; rejects where there is none. */
   async fabric(): Promise<Terminals> {
-    this.#openAt = 0;
+    if (!this.#terminals) this.#openAt = 0;
     const found = await this.#fabric();
     if (!found) throw new Error(this.#reason);
     return found;
@@ -118,7 +119,13 @@ export class PaneKeeper {
     this.#prune(rows.filter(({ file }) => !living.has(file.item)));
   }
 
-  async #fabric(): Promise<Terminals | undefined> {
+  /** Opened once, whoever asks first. */
+  #fabric(): Promise<Terminals | undefined> {
+    this.#opening ??= this.#openFabric().finally(() => { this.#opening = undefined; });
+    return this.#opening;
+  }
+
+  async #openFabric(): Promise<Terminals | undefined> {
     const { clock, open } = this.#options;
     if (this.#terminals || clock.now() < this.#openAt) return this.#terminals;
     this.#openAt = clock.now() + openAgainMs;

@@ -17,7 +17,7 @@ export const SeatFile = z.object({
   state: z.enum(["running", "idle", "ended"]),
   columns: z.number(),
   rows: z.number(),
-  /** Its agents have screens of their own, which the terminal fabric writes into the log. */
+  /** Its agents have screens of their own: the log is written by the seat's pane, and no viewer is shown. */
   screen: z.boolean().default(false),
   /** The run whose text is written last, and what its text begins at. */
   run: z.object({

@@ -1,5 +1,5 @@
 import type { ClockShape } from "../src/ports/clock.ts";
-import { defaultShutdownMs, type ChildSpec, type ChildState, type Exit, type Running, type SupervisorEvent, type TreeNode } from "./child.ts";
+import { defaultShutdownMs, type ChildSpec, type ChildState, type Exit, type Living, type Running, type SupervisorEvent, type TreeNode } from "./child.ts";
 
 /**
  * Supervisor: keeps children running as a policy says. It knows nothing of what they are.
@@ -117,6 +117,12 @@ export class Supervisor {
         ...(lastCrash === undefined ? {} : { lastCrash }), ...(detail === undefined ? {} : { detail }), ...(children ? { children } : {}),
       };
     });
+  }
+
+  /** The XState actors among the children and below, in start order. */
+  living(): readonly Living[] {
+    return [...this.#slots.values()].flatMap(({ spec, state, running }) =>
+      (state === "up" ? (running?.living?.() ?? []) : []).map(({ path, actor }) => ({ path: path === "" ? spec.id : `${spec.id}/${path}`, actor })));
   }
 
   #place(spec: ChildSpec, dynamic: boolean): Slot {
@@ -306,7 +312,7 @@ export const supervise = (options: Omit<SupervisorOptions, "onEscalate" | "obser
     start: (onExit, observe) => {
       const supervisor = new Supervisor({ ...rest, observe, onEscalate: (error) => onExit({ kind: "crashed", error }) });
       current = supervisor;
-      return { stop: () => { if (current === supervisor) current = undefined; return supervisor.stop(); }, tree: () => supervisor.tree() };
+      return { stop: () => { if (current === supervisor) current = undefined; return supervisor.stop(); }, tree: () => supervisor.tree(), living: () => supervisor.living() };
     },
   };
 };

@@ -64,8 +64,6 @@ export interface MemberContext extends MemberInput {
   readonly lastTask: number;
   /** Highest token taken, by task: a grant is taken once. */
   readonly seen: Readonly<Record<string, number>>;
-  /** What the work is measured from. */
-  readonly synced: string;
   readonly conflicts: readonly string[];
   readonly head: string;
   readonly checks: string;

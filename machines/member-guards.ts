@@ -39,7 +39,7 @@ export const memberGuards = {
   unresolvedWithinCap: (asked: Asked) => isUnresolved(asked) && mayIterate(asked),
   unresolved: isUnresolved,
   /** Asked once more; who says it again means it, and the team's verdict will tell. */
-  unchangedOnce: (asked: Asked) => asked.event.type === "workspace.committed" && asked.event.head === asked.context.synced && asked.context.iteration === 1 && mayIterate(asked),
+  unchangedOnce: (asked: Asked) => asked.event.type === "workspace.committed" && asked.event.head === asked.context.grant?.head && asked.context.iteration === 1 && mayIterate(asked),
   newFailuresWithinCap: (asked: Asked) => hasNewFailures(asked) && mayIterate(asked),
   newFailures: hasNewFailures,
   overIntensity: ({ context }: Asked) => context.deaths.length > context.restarts.max,

@@ -102,7 +102,7 @@ export const memberMachine = setup({
       };
     }),
     dropGrant: assign({ grant: null, revoked: false, question: null, answer: null, alive: false }),
-    takeSync: assign(({ context, event }) => (event.type === "workspace.synced" ? { synced: event.head, head: event.head, conflicts: event.conflicts.slice(0, 50), lastTask: context.grant?.task ?? 0 } : {})),
+    takeSync: assign(({ context, event }) => (event.type === "workspace.synced" ? { head: event.head, conflicts: event.conflicts.slice(0, 50), lastTask: context.grant?.task ?? 0 } : {})),
     carry: assign(({ context }) => ({ carried: context.inbox.map(({ id }) => id), alive: true })),
     takeMail: assign(({ context, event }) => (event.type === "member.mail" && !context.inbox.some(({ id }) => id === event.mail.id) ? { inbox: [...context.inbox, event.mail].slice(-50) } : {})),
     takeTurn: assign(({ context, event }) => {
@@ -154,7 +154,7 @@ export const memberMachine = setup({
   id: "member",
   options: chartOptions,
   context: ({ input }) => ({
-    ...input, workspace: null, grant: null, lastTask: 0, seen: {}, synced: "", conflicts: [], head: "", checks: "", summary: "", iteration: 1, tryNumber: 1, infraFailures: 0, deaths: [], died: 0, session: { id: null, costUsd: 0 }, question: null, answer: null,
+    ...input, workspace: null, grant: null, lastTask: 0, seen: {}, conflicts: [], head: "", checks: "", summary: "", iteration: 1, tryNumber: 1, infraFailures: 0, deaths: [], died: 0, session: { id: null, costUsd: 0 }, question: null, answer: null,
     feedback: "", failing: [], inbox: [], carried: [], turns: 0, costUsd: 0, alive: false, revoked: false, stopping: "no" as const, tidy: false, retryAt: null, ending: null, failure: null, reason: "", since: 0,
   }),
   initial: "preparing",
@@ -246,9 +246,13 @@ export const memberMachine = setup({
       },
     },
     asking: {
-      entry: tellAsks,
+      // A person takes as long as they take: no lease runs meanwhile.
+      entry: [clearRenewal, tellAsks],
       on: {
-        answer: { target: "working", actions: ["takeAnswer", "nextTry"] },
+        answer: [
+          { guard: "leased", target: "working", actions: ["takeAnswer", "nextTry", tellRenew, armRenewal] },
+          { target: "working", actions: ["takeAnswer", "nextTry"] },
+        ],
         "member.revoked": { guard: "current", target: "between" },
         "member.stop": { target: "between", actions: "stop" },
       },

@@ -4,7 +4,7 @@
  * I1 Whatever changes the context may make something possible elsewhere: `carryOn` then grants, merges and sets the one alarm; it does nothing
  * that was done already. I2 Work is merged in the order in which its evidence came, one at a time.
  */
-import { addFix, type Board, boardOf, cancelAll, claim, complete, conflicted, expire, fail, givenUp, isMergeable, merged, nextFor, nextLapse, reclaim, refusalText, release, renew, type Task, taskOf, unfinished } from "../src/domain/board.ts";
+import { addFix, type Board, boardOf, cancelAll, claim, complete, conflicted, expire, fail, givenUp, hold, isMergeable, merged, nextFor, nextLapse, reclaim, refusalText, release, renew, type Task, taskOf, unfinished } from "../src/domain/board.ts";
 import type { EffectRequest } from "../src/domain/effects.ts";
 import { memberAddress, teamAddress } from "../src/domain/ids.ts";
 import { bounce, deliver, type Letter, post, settleMail } from "../src/domain/mailbox.ts";
@@ -147,7 +147,7 @@ const freed = (context: TeamContext, name: string): TeamContext => {
 // ---- Questions
 
 export const asks = (context: TeamContext, event: Extract<TeamEvent, { type: "member.asks" }>): Step => {
-  const next = { ...member(context, event.member, { question: event.question }), asking: [...context.asking.filter((each) => each !== event.member), event.member] };
+  const next = { ...member({ ...context, board: hold(context.board, event.member) }, event.member, { question: event.question }), asking: [...context.asking.filter((each) => each !== event.member), event.member] };
   return { context: next, asked: next.asking[0] === event.member ? putQuestion(next) : [] };
 };
 /** The item has room for one question at a time. */
@@ -169,7 +169,12 @@ export const holds = (board: Board, event: { readonly member: string; readonly t
 
 const boardAfter = (context: TeamContext, outcome: { readonly ok: boolean; readonly board?: Board }): TeamContext => (outcome.board ? { ...context, board: outcome.board } : context);
 
-export const renewed = (context: TeamContext, event: Extract<TeamEvent, { type: "member.renew" }>): TeamContext => boardAfter(context, renew(context.board, event.member, event.task, event.token, event.at, context.limits.leaseMs));
+export const renewed = (context: TeamContext, event: Extract<TeamEvent, { type: "member.renew" }>): TeamContext => {
+  const outcome = renew(context.board, event.member, event.task, event.token, event.at, context.limits.leaseMs);
+  // It answered a doubt, and still waits for a person.
+  if (outcome.ok && memberOf(context, event.member)?.question !== null) return { ...context, board: hold(outcome.board, event.member) };
+  return boardAfter(context, outcome);
+};
 export const declined = (context: TeamContext, event: Extract<TeamEvent, { type: "member.declined" }>): TeamContext => {
   if (event.task === 0) return context.duty && context.duty.token === event.token ? { ...freed(context, event.member), duty: { ...context.duty, given: false, token: context.duties + 1 }, duties: context.duties + 1 } : context;
   const outcome = release(context.board, event.member, event.task, event.token);

@@ -179,7 +179,7 @@ export const teamMachine = setup({
         "member.declined": [stale, { actions: ["takeDeclined", "carryOn"] }],
         "member.died": [stale, { actions: ["takeDeath", "carryOn", "putQuestion"] }],
         "member.ended": [stale, { actions: ["takeLeave", "carryOn", "putQuestion"] }],
-        "member.asks": [stale, { actions: "takeQuestion" }],
+        "member.asks": [stale, { actions: ["takeQuestion", "carryOn"] }],
         answer: { actions: "passAnswer" },
         "alarm.lease": { actions: ["lapse", "carryOn", "putQuestion"] },
         "workspace.merged": { guard: "merges", actions: ["takeMerge", "carryOn"] },

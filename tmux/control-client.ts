@@ -5,12 +5,15 @@
  *
  * I1 An answer belongs to a line by order: one command of a line is one block, a failed command is the last block of its line, a line that cannot be parsed is one failed block.
  * I2 Lines are cut from bytes, never from decoded text; what a command prints is between %begin and its own %end, so it may look like a notification.
- * I3 When the client ends, every command that waits is told; none waits longer than the patience, because a server that is stopped would hang all.
+ * I3 When the client ends, every command that waits is told. None waits longer than the patience; the client of a server that is silent stays, for its answers still come in
+ *    order, and nothing more is asked until they do. It is not killed: tmux 3.3a, let go on after a stop, crashes with every pane when three clients that were attaching have died.
  */
 import { spawn } from "node:child_process";
 import { TerminalError } from "./contract.ts";
 
-const patienceMs = 15_000;
+const patienceMs = 10_000;
+/** How long a client that has ended may still be read. */
+const lastWordsMs = 200;
 const newline = 0x0a;
 
 /** A failed command of a line, with the answers of those before it. */
@@ -22,18 +25,38 @@ export class CommandFailed extends TerminalError {
   }
 }
 
+/** The client ended while a command waited: whether the server did it is not known. */
+export class ClientEnded extends TerminalError {
+  constructor(words: string) {
+    super("failed", `the tmux client ended${words ? `: ${words}` : ""}`);
+  }
+}
+
+/** The server lives and says nothing: stopped, or far too busy. What was asked may still happen. */
+export class ServerSilent extends TerminalError {
+  constructor() {
+    super("failed", `the tmux server has not answered for ${patienceMs / 1000} s`);
+  }
+}
+
+/** Rejects with `ServerSilent` when there is no answer in time. */
+export const inTime = <A>(answer: Promise<A>): Promise<A> => new Promise((resolve, reject) => {
+  const late = setTimeout(() => reject(new ServerSilent()), patienceMs);
+  answer.finally(() => clearTimeout(late)).then(resolve, reject);
+});
+
 interface Waiting {
   readonly commands: number;
   readonly blocks: (readonly string[])[];
   readonly resolve: (blocks: readonly (readonly string[])[]) => void;
   readonly reject: (error: Error) => void;
-  readonly patience: NodeJS.Timeout;
+  silent: boolean;
 }
 
 export interface ControlClient {
   /** Runs commands, already quoted, as one line: nothing else happens in the server between them. */
   readonly run: (...commands: readonly string[]) => Promise<readonly (readonly string[])[]>;
-  /** Resolves when it is attached, rejects with what tmux said instead. */
+  /** Resolves when it is attached, rejects with what tmux said instead; neither while the server is silent. */
   readonly attached: Promise<void>;
   /** Resolves with tmux's last words. */
   readonly ended: Promise<string>;
@@ -69,7 +92,6 @@ export const controlClient = ({ file, args, env, onNotice }: ControlClientOption
     if (!failed) first.blocks.push(lines);
     if (!failed && first.blocks.length < first.commands) return;
     waiting.shift();
-    clearTimeout(first.patience);
     if (failed) first.reject(new CommandFailed(lines.join(" "), first.blocks));
     else first.resolve(first.blocks);
   };
@@ -109,26 +131,34 @@ export const controlClient = ({ file, args, env, onNotice }: ControlClientOption
   const end = (words: string): void => {
     if (over) return;
     over = true;
-    const error = new TerminalError("gone", `the tmux client ended${words ? `: ${words}` : ""}`);
+    const error = new ClientEnded(words);
     attached.reject(error);
-    for (const { reject, patience } of waiting.splice(0)) {
-      clearTimeout(patience);
-      reject(error);
-    }
+    for (const { reject } of waiting.splice(0)) reject(error);
     ended.resolve(words);
   };
   child.once("error", (error) => end(error.message));
-  child.once("close", (code, signal) => end(lastWords || (signal ? `killed by ${signal}` : code === 0 ? "" : `exit ${code}`)));
-
-  const run: ControlClient["run"] = (...commands) => new Promise((resolve, reject) => {
-    if (over) return reject(new TerminalError("gone", "the tmux client has ended"));
-    const patience = setTimeout(() => {
-      lastWords = `the server has not answered for ${patienceMs / 1000} s`;
-      child.kill("SIGKILL");
-    }, patienceMs);
-    waiting.push({ commands: commands.length, blocks: [], resolve, reject, patience });
-    child.stdin.write(`${commands.join(" ; ")}\n`);
+  child.once("exit", (code, signal) => {
+    const said = (): void => end(lastWords || (signal ? `killed by ${signal}` : code === 0 ? "" : `exit ${code}`));
+    // The server holds the pipes too: one that is stopped never closes them.
+    const late = setTimeout(said, lastWordsMs);
+    child.once("close", () => {
+      clearTimeout(late);
+      said();
+    });
   });
+
+  const run: ControlClient["run"] = (...commands) => {
+    if (over) return Promise.reject(new ClientEnded(""));
+    if (waiting[0]?.silent) return Promise.reject(new ServerSilent());
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly string[])[]>();
+    const mine: Waiting = { commands: commands.length, blocks: [], resolve, reject, silent: false };
+    waiting.push(mine);
+    child.stdin.write(`${commands.join(" ; ")}\n`);
+    return inTime(promise).catch((error: unknown) => {
+      mine.silent = error instanceof ServerSilent;
+      throw error;
+    });
+  };
 
   return {
     run, attached: attached.promise, ended: ended.promise, pid: child.pid,

@@ -131,7 +131,7 @@ const exiting = 0x4, signaled = 0x400, killPending = 1n << 8n;
  * True when `row` is dying already and only needs the processor to finish: a SIGKILL is not obeyed by a process that is not scheduled.
  * Such a process has not outlived anything. Where /proc is not (macOS), always false: it then counts as living until it is gone.
  */
-export const isDying = ({ pid }: ProcessRow): boolean => {
+export const isDying = ({ pid }: Pick<ProcessRow, "pid">): boolean => {
   if (process.platform !== "linux") return false;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");

@@ -13,7 +13,7 @@ import { watch, type FSWatcher } from "node:fs";
 import type { Backend, BackendEvents, PaneRow } from "./backend.ts";
 import { type Key, type KillOptions, type Pane, type PaneExit, type PaneSpec, type PaneState, TerminalError, type TerminalEvent, type Terminals, type TerminalsOptions } from "./contract.ts";
 import { deliver } from "./delivery.ts";
-import { endProcesses, isMarkAlive } from "./end-processes.ts";
+import { type Ending, endProcesses, isMarkAlive } from "./end-processes.ts";
 import { inTurn } from "./in-turn.ts";
 import { forgetLaunch, prepareLaunch, readPaneExit } from "./launcher-script.ts";
 import { readSeatLog } from "./log-reader.ts";
@@ -22,6 +22,8 @@ import { openPty } from "./pty-backend.ts";
 import { checkedName, checkedPath, checkedSize } from "./quoting.ts";
 import { openTmux } from "./tmux-backend.ts";
 import { findTmux } from "./tmux-program.ts";
+
+const endingsOf = (rows: readonly PaneRow[]): readonly Ending[] => rows.map(({ mark, pid }) => ({ mark, leader: pid }));
 
 const inherited = ["PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TMUX_TMPDIR"] as const;
 const housekeepingMs = 2_000;
@@ -73,6 +75,10 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
   let opened = false, closed = false;
   /** What `close` waits for: nothing is made after it. */
   const making = new Set<Promise<unknown>>();
+  const afterwards = <A>(work: Promise<A>): Promise<A> => {
+    making.add(work);
+    return work.finally(() => making.delete(work));
+  };
 
   /** Whoever waits for something to change. */
   const waiting = new Set<() => void>();
@@ -117,8 +123,12 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
 
   const events: BackendEvents = {
     onGone: (detail) => {
+      const lost = [...known.values()];
       known = new Map();
-      if (!closed) tell({ type: "server-gone", detail });
+      if (closed) return;
+      tell({ type: "server-gone", detail });
+      // The kernel hangs up on the launcher only; what the program makes of a terminal that is gone is its own affair, and it may be nothing.
+      afterwards(endProcesses(endingsOf(lost))).catch((error: unknown) => tell({ type: "problem", detail: `what outlived its terminal could not be ended: ${message(error)}` }));
       ring();
     },
     onStarted: (pid) => tell({ type: "server-started", pid }),
@@ -132,7 +142,7 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
     () => openPty({ env, keepSegments, events }),
   );
   const housekeeping = setInterval(() => {
-    if ([...known.values()].some(({ kind, dead }) => kind === "program" && !dead)) look().catch(() => undefined);
+    if (known.size > 0) look().catch(() => undefined); // Whoever asks next hears what is wrong.
   }, housekeepingMs);
   housekeeping.unref();
   opened = true;
@@ -168,6 +178,9 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
       return found;
     };
     const kill = async ({ steps }: KillOptions = {}): Promise<{ readonly swept: number }> => {
+      // A pane that took this one's place has its mark, and nothing of this one was left when it did.
+      const heir = (await backend.list().catch((): readonly PaneRow[] => [])).find((each) => each.mark === mark);
+      if (heir && heir.pid !== pid) return { swept: 0 };
       const swept = await endProcesses([{ mark, leader: pid }], steps);
       ring();
       return { swept };
@@ -244,7 +257,7 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
   };
 
   const removeAll = async (rows: readonly PaneRow[]): Promise<void> => {
-    await endProcesses(rows.map(({ mark, pid }) => ({ mark, leader: pid })));
+    await endProcesses(endingsOf(rows));
     for (const row of rows) await backend.drop(row).catch((error: unknown) => { if (!isGone(error)) throw error; });
   };
 
@@ -264,13 +277,7 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
     server: backend.server,
     show: async (spec) => {
       if (closed) throw new TerminalError("gone", "the terminals are closed");
-      const shown = serial(`${spec.session}/${spec.name}`, () => show(spec));
-      making.add(shown);
-      try {
-        return await shown;
-      } finally {
-        making.delete(shown);
-      }
+      return afterwards(serial(`${spec.session}/${spec.name}`, () => show(spec)));
     },
     panes: async () => (await backend.list()).map(stateOf),
     find: async (session, name) => {
@@ -293,7 +300,7 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
       await Promise.allSettled(making);
       if (how === "end") {
         const rows = await backend.list().catch((): readonly PaneRow[] => []);
-        await endProcesses(rows.map(({ mark, pid }) => ({ mark, leader: pid })));
+        await endProcesses(endingsOf([...known.values(), ...rows]));
       }
       await backend.close(how);
       ring();

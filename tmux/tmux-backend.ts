@@ -55,14 +55,14 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
 
   const listed = async (): Promise<readonly TmuxRow[]> => {
     if (!await server.meet(false)) return [];
-    const [lines = []] = await server.run(["list-panes", "-a", "-F", fields]);
+    const [lines = []] = await server.ask(["list-panes", "-a", "-F", fields]);
     // A grouped session shows each of its panes once more.
     return [...new Map(lines.flatMap((line) => rowOf(line) ?? []).map((row) => [row.id, row])).values()];
   };
   /** Nothing is shown, and no other process works with the server. */
   const deserted = async (): Promise<boolean> => {
     if (!await server.meet(false)) return false;
-    const [sessions = [], clients = []] = await server.run(["list-sessions", "-F", "#{session_name}"], ["list-clients", "-F", "#{client_pid}"]);
+    const [sessions = [], clients = []] = await server.ask(["list-sessions", "-F", "#{session_name}"], ["list-clients", "-F", "#{client_pid}"]);
     return sessions.length === 1 && clients.length === 1;
   };
   const windowOf = async (row: PaneRow): Promise<string> => {
@@ -72,14 +72,14 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
   };
   /** A pane whose history a person scrolls swallows keys. */
   const leaveCopyMode = async ({ id }: PaneRow): Promise<void> => {
-    const [[mode] = []] = await server.run(["display-message", "-p", "-t", id, "#{pane_in_mode}"]);
+    const [[mode] = []] = await server.ask(["display-message", "-p", "-t", id, "#{pane_in_mode}"]);
     if (mode !== "0") await server.run(["send-keys", "-t", id, "-X", "cancel"]);
   };
   const keyCommand = ({ id }: PaneRow, key: Key): readonly string[] => (typeof key === "string" ? ["send-keys", "-t", id, key] : ["send-keys", "-t", id, "-l", "--", printable(key.text)]);
 
   const make = async (spec: PaneSpec, mark: string): Promise<void> => {
     await server.meet(true);
-    const [sessions = []] = await server.run(["list-sessions", "-F", "#{session_name}"]);
+    const [sessions = []] = await server.ask(["list-sessions", "-F", "#{session_name}"]);
     const size = ["-x", String(spec.columns), "-y", String(spec.rows)];
     // The name is nobody else's until the line is through, so that the commands after the first one mean this window.
     const passing = `new-${randomBytes(8).toString("hex")}`, target = `=${spec.session}:=${passing}`;
@@ -139,7 +139,7 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
     },
     dropSession: async (session) => {
       if (!await server.meet(false)) return;
-      const [sessions = []] = await server.run(["list-sessions", "-F", "#{session_name}"]);
+      const [sessions = []] = await server.ask(["list-sessions", "-F", "#{session_name}"]);
       if (sessions.includes(session)) await server.run(["kill-session", "-t", `=${session}:`]);
     },
     relog: async (row) => {

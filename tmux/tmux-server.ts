@@ -12,7 +12,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type ServerState, TerminalError } from "./contract.ts";
-import { type ControlClient, controlClient } from "./control-client.ts";
+import { ClientEnded, type ControlClient, controlClient, inTime, ServerSilent } from "./control-client.ts";
 import { inTurn } from "./in-turn.ts";
 import { processRow, sendSignal } from "./process-table.ts";
 import { quoted } from "./quoting.ts";
@@ -53,6 +53,8 @@ export interface TmuxServer {
   readonly state: () => ServerState | null;
   /** Runs commands as one line. Without a server: `gone`. */
   readonly run: (...commands: readonly (readonly string[])[]) => Promise<readonly (readonly string[])[]>;
+  /** The same for questions, which may be asked again when the client ends in the middle. */
+  readonly ask: (...commands: readonly (readonly string[])[]) => Promise<readonly (readonly string[])[]>;
   /** Makes sure that a server lives; starts one only when `start`. False: none lives. */
   readonly meet: (start: boolean) => Promise<boolean>;
   readonly leave: () => Promise<void>;
@@ -75,8 +77,10 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
   const record = join(directory, "server.json");
   const serial = inTurn();
   let client: ControlClient | undefined;
+  /** One that a silent server has not let in yet. */
+  let waiting: ControlClient | undefined;
   let met: Met | undefined;
-  let closing = false;
+  let closing = false, lastWords = "";
 
   const lives = ({ pid, startedAt }: Met): boolean => {
     const row = processRow(pid);
@@ -99,15 +103,24 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
   };
 
   const attach = async (): Promise<ControlClient> => {
-    const next = controlClient({
+    const next = waiting ?? controlClient({
       file: tmux.file, env: tmux.env, onNotice,
       args: [...tmux.base, "-N", "-C", "attach-session", "-f", "ignore-size,no-output", "-t", `=${keeper}:`],
     });
+    return await admitted(next, inTime(next.attached));
+  };
+  /** The client once `step` is done; a client that only waits is kept for the next try (control-client.ts, I3). */
+  const admitted = async (next: ControlClient, step: Promise<unknown>): Promise<ControlClient> => {
     try {
-      await next.attached;
+      waiting = next;
+      await step;
+      waiting = undefined;
       return next;
     } catch (error) {
-      next.destroy();
+      if (!(error instanceof ServerSilent)) {
+        waiting = undefined;
+        next.destroy();
+      }
       throw error;
     }
   };
@@ -124,6 +137,7 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
         const said = error instanceof Error ? error.message : String(error);
         if (round >= goneMs / socketMs) throw error;
         if (!noServer.test(said)) {
+          if (error instanceof ServerSilent) throw error;
           // It lives, but somebody took the keeper away.
           await newKeeper("-N").catch(() => undefined);
           continue;
@@ -139,26 +153,19 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
   };
 
   const adopt = async (next: ControlClient): Promise<void> => {
-    try {
-      await introduce(next);
-    } catch (error) {
-      next.destroy();
-      throw error;
-    }
-    client = next;
+    client = await admitted(next, introduce(next));
     void next.ended.then(async (words) => {
       if (client !== next) return;
       client = undefined;
-      if (closing) return;
-      await meet(false).catch(() => undefined); // Tried again by the next command.
-      if (!client && !closing) lose(words);
+      lastWords = words;
+      if (!closing) await meet(false).catch(() => undefined); // Tried again by the next command.
     });
   };
 
   const introduce = async (next: ControlClient): Promise<void> => {
     // A version of tmux that lacks one of them is no reason to do without the others.
     await Promise.all([...options, ["refresh-client", "-B", watched]].map((command) => next.run(command.map(quoted).join(" ")).catch((error: unknown) => {
-      if (error instanceof TerminalError && error.reason === "gone") throw error;
+      if (error instanceof ClientEnded || error instanceof ServerSilent) throw error;
       onProblem(`a tmux option could not be set: ${String(error)}`);
     })));
     const [[line = ""] = []] = await next.run(["display-message", "-p", "-t", `=${keeper}:`, "#{pid}\t#{version}\t#{socket_path}"].map(quoted).join(" "));
@@ -169,10 +176,10 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
     await rename(temporary, record);
   };
 
-  const lose = (words: string): void => {
+  const lose = (): void => {
     if (!met) return;
     met = undefined;
-    onGone(words || "the tmux server ended");
+    onGone(lastWords || "the tmux server ended");
   };
 
   const meet = (start: boolean): Promise<boolean> => serial("server", async () => {
@@ -183,7 +190,7 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
       await adopt(living);
       return true;
     }
-    lose("the tmux server ended");
+    lose();
     if (!start) return false;
     // Another process may start it at the same moment: then the session is there already.
     await newKeeper().catch((error: unknown) => {
@@ -196,13 +203,31 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
     return true;
   });
 
-  const run: TmuxServer["run"] = async (...commands) => {
+  const attempt = async (commands: readonly (readonly string[])[]): Promise<readonly (readonly string[])[]> => {
     if (!client && !await meet(false)) throw new TerminalError("gone", "the tmux server is gone");
-    if (!client) throw new TerminalError("gone", "the tmux client ended");
+    if (!client) throw new ClientEnded("");
     return client.run(...commands.map((command) => command.map(quoted).join(" ")));
+  };
+  const run: TmuxServer["run"] = async (...commands) => {
+    try {
+      return await attempt(commands);
+    } catch (error) {
+      if (error instanceof ClientEnded && !await meet(false)) throw new TerminalError("gone", "the tmux server is gone");
+      throw error;
+    }
+  };
+  const ask: TmuxServer["ask"] = async (...commands) => {
+    try {
+      return await run(...commands);
+    } catch (error) {
+      if (!(error instanceof ClientEnded)) throw error;
+      return run(...commands);
+    }
   };
 
   const parted = async (): Promise<void> => {
+    waiting?.destroy();
+    waiting = undefined;
     const left = client;
     client = undefined;
     if (!left) return;
@@ -213,7 +238,7 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
   };
 
   return {
-    run, meet,
+    run, ask, meet,
     state: () => (met ? { socket: met.socket, version: met.version, pid: met.pid } : null),
     leave: () => {
       closing = true;

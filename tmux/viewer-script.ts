@@ -15,6 +15,7 @@ PATH=/usr/bin:/bin:$PATH LC_ALL=C
 export PATH LC_ALL
 cd "$1" || exit 1
 stty -isig -ixon -iexten erase '^?' eof undef 2>/dev/null
+stty iutf8 2>/dev/null
 show() { tail -n 200 -F current; }
 if tail ---disable-inotify -n 0 /dev/null 2>/dev/null; then show() { tail ---disable-inotify --max-unchanged-stats=1 -s 0.2 -n 200 -F current; }; fi
 (

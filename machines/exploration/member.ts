@@ -126,7 +126,7 @@ const specAnew = (e: Edge): Next | undefined => {
       if (event.type !== "workspace.committed") return undefined;
       if (moot) return rest();
       if (event.unresolved || event.dropped) return mayIterate ? { to: "working" } : { ...rest(), says: "failed" };
-      return event.head === from.synced && from.iteration === 1 && mayIterate ? { to: "working" } : { to: "checking" };
+      return event.head === from.grant?.head && from.iteration === 1 && mayIterate ? { to: "working" } : { to: "checking" };
     }
     case "checking":
       if (broke) return moot ? rest() : broke === "environment" ? rest("failed") : death();
@@ -195,7 +195,7 @@ export const exploration: Exploration = {
       const here = grant?.duty === "work" && (grant.task === last || grant.conflict?.task === last);
       return syncs.length === (enters(e, "syncing") ? 1 : 0) && syncs.every((s) => s["onto"] === grant?.head && same(s["workspace"], workspace) && same(s["from"], here ? "here" : grant?.conflict ? { commit: grant.conflict.commit } : "team"));
     } },
-    { name: "what it stands on is what was synchronised", holds: (e) => { const { state, event, to, from } = read(e); return state === "syncing" && event?.type === "workspace.synced" ? to.synced === event.head && same(to.conflicts, event.conflicts) && to.lastTask === from.grant?.task : to.synced === from.synced && (to.lastTask === from.lastTask || (to.lastTask === 0 && spec(e)?.says === "failed")); } },
+    { name: "what it stands on is what was synchronised", holds: (e) => { const { state, event, to, from } = read(e); return state === "syncing" && event?.type === "workspace.synced" ? to.head === event.head && same(to.conflicts, event.conflicts) && to.lastTask === from.grant?.task : (same(to.conflicts, from.conflicts) || event?.type === "member.granted") && (to.lastTask === from.lastTask || (to.lastTask === 0 && spec(e)?.says === "failed")); } },
     { name: "every entry into work asks for one turn, as things are now, and says which letters it carries", holds: (e) => {
       const { to } = read(e), turns = asked(e, "turn"), enter = enters(e, "working"), { grant } = to;
       return turns.length === (enter ? 1 : 0) && about1(told(e, "member.began"), enter ? 1 : 0, { member: to.name, mail: to.inbox.map((mail) => mail.id) }) && (!enter || (to.alive && same(to.carried, to.inbox.map((mail) => mail.id)))) && turns.every((t) => t["tryNumber"] === to.tryNumber && t["iteration"] === to.iteration && t["sessionId"] === to.session.id && t["sessionCostUsd"] === to.session.costUsd && t["seat"] === to.name && t["team"] === "alpha" && t["duty"] === grant?.duty && t["task"] === grant?.task
@@ -238,7 +238,9 @@ export const exploration: Exploration = {
     { name: "a letter is kept once, wherever it comes", holds: (e) => { const { event, from, to } = read(e); return event?.type !== "member.mail" || e.from.status !== "active" || (to.inbox.filter(({ id: each }) => each === event.mail.id).length === 1 && to.inbox.length === from.inbox.length + (from.inbox.some(({ id: each }) => each === event.mail.id) ? 0 : 1) && e.actions.length === 0); } },
     { name: "I4 the lease is renewed by what is no turn, and by a turn only when it showed life since the last time", holds: (e) => {
       const { state, event, from, to } = read(e), renews = told(e, "member.renew"), holds = from.grant !== null && from.role === "worker" && e.from.status === "active" && !at(e.from, "saving", "tidying"), current = event?.type === "member.life" && event.task === from.grant?.task && event.token === from.grant.token;
-      const must = event?.type === "alarm.renew" ? holds && (state !== "working" || from.alive) : current && e.from.status === "active" && (state !== "working" || from.alive);
+      const resumes = state === "asking" && event?.type === "answer" && holds;
+      if (resumes && alarm(e, "renew") !== now + leaseMs / 3) return false;
+      const must = resumes ? true : event?.type === "alarm.renew" ? holds && (state !== "working" || from.alive) : current && e.from.status === "active" && (state !== "working" || from.alive);
       if (!about1(renews, must ? 1 : 0, claimOf(from))) return false;
       if (event?.type === "alarm.renew") return alarm(e, "renew") === (holds ? now + leaseMs / 3 : state === "working" ? null : undefined) && (state !== "working" || from.role !== "worker" || !to.alive);
       return event?.type !== "turn.alive" || (state === "working" ? to.alive && e.actions.length === 0 : ignored(e));
@@ -253,7 +255,7 @@ export const exploration: Exploration = {
     { name: "a lost claim counts for what it was lost for only", holds: (e) => implies(at(e.to, "idle", "syncing", "restarting"), () => !read(e).to.revoked || at(e.to, "syncing")) },
     { name: "a question reaches the team once, its answer the next turn", holds: (e) => {
       const { state, event, from, to } = read(e);
-      if (!about1(told(e, "member.asks"), enters(e, "asking") ? 1 : 0, { member: from.name, question: "which one?" })) return false;
+      if (!about1(told(e, "member.asks"), enters(e, "asking") ? 1 : 0, { member: from.name, question: "which one?" }) || (enters(e, "asking") && alarm(e, "renew") !== null)) return false;
       return state !== "asking" || event?.type !== "answer" || (same(to.answer, { question: from.question, answer: "the first" }) && to.question === null);
     } },
     { name: "an answer is forgotten with its grant or the turn that used it", holds: (e) => { const { state, event, from, to, outcome } = read(e); return to.answer === null ? from.answer === null || outcome?.ended.how === "completed" || to.grant === null || event?.type === "member.granted" : same(to.answer, from.answer) || (state === "asking" && event?.type === "answer"); } },

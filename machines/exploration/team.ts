@@ -169,7 +169,7 @@ const alive = (given: Told, event: TeamEvent): Told => {
     case "member.declined": return then((context) => work.declined(context, event), on);
     case "member.died": return then((context) => work.died(context, event), on, question);
     case "member.ended": return then((context) => work.leftTeam(context, event), on, question);
-    case "member.asks": return then((context) => work.asks(context, event));
+    case "member.asks": return then((context) => work.asks(context, event), on);
     case "member.answered": return answeredBy(given, event);
     case "answer": return then((context) => work.answered(context, event.text));
     case "alarm.lease": return then((context) => work.lapsed(context, when), on, question);
@@ -258,6 +258,12 @@ const sameContext = (a: TeamContext, b: TeamContext): boolean => {
 const ownerOf = (c: TeamContext, task: number): string | null => c.board.tasks.find((each) => each.id === task)?.owner ?? null;
 const commits = (e: Edge) => asked(e, "workspace.merge");
 
+/** A member of that name lives; a name that is nobody's counts as the first one's. */
+const lives = (context: TeamContext, name: string): boolean => {
+  const member = memberOf(context, name) ?? context.members[0];
+  return member !== undefined && isLiving(member);
+};
+
 export const exploration: Exploration = {
   inputs: [
     { name: "two tasks in a row, one worker", input: input([planned("a"), planned("b", 1)], 1) },
@@ -289,9 +295,9 @@ export const exploration: Exploration = {
     { name: "I3 done means that every task is done and the checks have no new failures", holds: (s) => !at(s, "done") || (contextOf(s).board.tasks.length > 0 && unfinished(contextOf(s).board).length === 0 && givenUp(contextOf(s).board).length === 0 && contextOf(s).newFailures.length === 0 && contextOf(s).head !== workspace.base) },
     { name: "I4 nothing ends while a member lives or something is under way", holds: (s) => s.status === "active" || (!contextOf(s).members.some(isLiving) && contextOf(s).merging === null && !contextOf(s).checking) },
     { name: "every end but done says why, and failed and exhausted what kind of trouble", holds: (s) => s.status === "active" || (at(s, "done") ? contextOf(s).reason === "" && contextOf(s).failure === null : contextOf(s).reason !== "" && at(s, "failed", "exhausted") === (contextOf(s).failure !== null)) },
-    { name: "I8 a team at work has a leader", holds: (s) => !at(s, "alive") || isLiving(memberOf(contextOf(s), leader) ?? contextOf(s).members[0]!) },
+    { name: "I8 a team at work has a leader", holds: (s) => !at(s, "alive") || lives(contextOf(s), leader) },
     { name: "verifying and its verdict come after the work only", holds: (s) => !s.matches({ alive: "verify" }) || (unfinished(contextOf(s).board).length === 0 && givenUp(contextOf(s).board).length === 0 && contextOf(s).head !== workspace.base) },
-    { name: "a lease is watched exactly while there is one", holds: (s) => !at(s, "alive") || (contextOf(s).lapse !== null) === contextOf(s).board.tasks.some(({ state }) => state === "claimed") },
+    { name: "a lease is watched exactly while there is one", holds: (s) => !at(s, "alive") || (contextOf(s).lapse !== null) === contextOf(s).board.tasks.some(({ state, leaseUntil }) => state === "claimed" && leaseUntil !== null) },
   ],
   first: [{ name: "the first step asks for the team's worktree, and nothing else", holds: (first) => first.to.matches({ preparing: "worktree" }) && first.actions.length === 1 && same(asked(first, "workspace.prepare"), [{ kind: "workspace.prepare", item: id, attempt: lineage, repository: item.repository, baseRef: policy.baseRef }]) }],
   edges: [
@@ -311,7 +317,7 @@ export const exploration: Exploration = {
       const grant = event["grant"] as { readonly task: number; readonly token: number; readonly head: string }, c = contextOf(e.to), task = c.board.tasks.find((each) => each.id === grant.task);
       return grant.head === c.head && (grant.task === 0 ? to === memberAddress(id, attempt, leader) && c.duty?.token === grant.token && c.duty.given : task?.fence === grant.token && task.state === "claimed" && to === memberAddress(id, attempt, task.owner ?? ""));
     }) },
-    { name: "I5 the leader hears of every death", holds: (e) => { const event = isEvent(e.event) ? e.event : undefined; return event?.type !== "member.died" || event.member === leader || !at(e.from, "alive") || !isLiving(memberOf(contextOf(e.from), event.member) ?? contextOf(e.from).members[0]!) || told(e, "member.mail").some(({ to, event: mail }) => to === memberAddress(id, attempt, leader) && JSON.stringify(mail).includes(`${event.member} died`)); } },
+    { name: "I5 the leader hears of every death", holds: (e) => { const event = isEvent(e.event) ? e.event : undefined; return event?.type !== "member.died" || event.member === leader || !at(e.from, "alive") || !lives(contextOf(e.from), event.member) || told(e, "member.mail").some(({ to, event: mail }) => to === memberAddress(id, attempt, leader) && JSON.stringify(mail).includes(`${event.member} died`)); } },
     { name: "I6 open tasks are not shut down without force", holds: (e) => { const event = isEvent(e.event) ? e.event : undefined; return event?.type !== "team.shutdown" || event.force || !at(e.from, "alive") || unfinished(contextOf(e.from).board).length === 0 || at(e.to, "alive"); } },
     { name: "I2 a fix counts exactly on entering `fix`", holds: (e) => contextOf(e.to).fixes >= contextOf(e.from).fixes && implies(contextOf(e.to).fixes > contextOf(e.from).fixes, () => e.to.matches({ alive: "fix" }) || at(e.to, "draining", "exhausted", "failed")) },
     { name: "the owner hears the end once, and nothing after it", holds: (e) => told(e, "pipeline.ended").length === (e.from.status === "active" && e.to.status !== "active" ? 1 : 0) && (e.from.status === "active" || ignored(e)) },

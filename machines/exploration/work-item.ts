@@ -1,5 +1,5 @@
 import type { AnyMachineSnapshot } from "xstate";
-import { itemAddress, pipelineAddress } from "../../src/domain/ids.ts";
+import { itemAddress, pipelineAddress, teamAddress } from "../../src/domain/ids.ts";
 import { backoffMs, type Policy } from "../../src/domain/policy.ts";
 import type { Edge, Exploration } from "../catalog.ts";
 import type { PipelineEnded } from "../pipeline-context.ts";
@@ -36,11 +36,12 @@ const results = [
 const alphabet: readonly WorkItemEvent[] = [
   ...results,
   stamped({ type: "claim", explicit: true }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
-  stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }),
+  stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "team" }),
   stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
+const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : pipelineAddress(id, attempt));
 const isEvent = (event: { readonly type: string }): event is WorkItemEvent => alphabet.some((each) => each === event);
 
 interface Reading { readonly state: string; readonly from: WorkItemContext; readonly to: WorkItemContext; readonly event: WorkItemEvent | undefined; /** The end of the current pipeline. */ readonly end: PipelineEnded | undefined }
@@ -92,7 +93,7 @@ export const exploration: Exploration = {
     if (snapshot.status !== "active") return { trouble: c.reason !== "" };
     if (snapshot.matches("cancelling")) return {};
     return {
-      manual: c.operatorLane === "manual", begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
+      lane: c.operatorLane, team: c.running && c.operator === "team", begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
       blocked: c.blocked, asks: c.question !== null,
     };
   },
@@ -113,9 +114,9 @@ export const exploration: Exploration = {
     { name: "I8 done work is repeated only when the last check found it wrong", holds: (e) => { const { event, from, to, state, end } = read(e); return e.from.status !== "active" || to.worked === (end && to.iterations > from.iterations ? end.outcome === "done" : event?.type === "verify.done" && state === "verifying" && event.report.newFailures.length > 0 ? false : at(e.to, "operating") && to.attempt > from.attempt ? false : from.worked); } },
     { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
     { name: "the lane is set by its event alone", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; return to.operatorLane === (lane ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
-    { name: "I4 a new pipeline is the next attempt of this lineage, and only when none runs", holds: (e) => {
-      const { from, to } = read(e), started = spawned(e, "pipeline"), rises = at(e.to, "operating") && !from.running;
-      return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && address === pipelineAddress(id, to.attempt) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
+    { name: "I4 a new pipeline (in lane team a team) is the next attempt of this lineage, and only when none runs", holds: (e) => {
+      const { from, to } = read(e), team = from.operatorLane === "team", started = [...spawned(e, "pipeline"), ...spawned(e, "team")], rises = at(e.to, "operating") && !from.running;
+      return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && to.operator === (team ? "team" : "pipeline") && spawned(e, to.operator).length === 1 && address === operatorOf(to) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
         && i["lineage"] === to.lineage && same(i["failing"], to.failing) && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
     } },
     { name: "each end of the current pipeline leads where it must", holds: (e) => { const r = read(e); return !decides(r) || !r.end || (at(e.to, afterPipeline(r.from, r.end)) && (!at(e.to, "blocked") || r.to.blocked === "needsEnvironment")); } },
@@ -167,12 +168,12 @@ export const exploration: Exploration = {
     { name: "a question blocks the item until it is answered, and a newer one replaces it", holds: (e) => { const { state, event, from, to } = read(e); return event?.type !== "pipeline.asks" || !(state === "operating" || (state === "blocked" && from.blocked === "needsHuman")) || (at(e.to, "blocked") && to.blocked === "needsHuman" && to.question === event.question && to.reason === event.question); } },
     { name: "an answer goes to the pipeline that asked, and only there", holds: (e) => {
       const { state, event, from, to } = read(e), said = told(e, "answer"), must = state === "blocked" && from.blocked === "needsHuman" && event?.type === "answer";
-      return said.length === (must ? 1 : 0) && said.every(({ to: whom, event: say }) => whom === pipelineAddress(id, from.attempt) && say["text"] === "the first") && (!must || (at(e.to, "operating") && to.question === null && to.blocked === null && to.reason === "")) && (event?.type !== "answer" || must || ignored(e));
+      return said.length === (must ? 1 : 0) && said.every(({ to: whom, event: say }) => whom === operatorOf(from) && say["text"] === "the first") && (!must || (at(e.to, "operating") && to.question === null && to.blocked === null && to.reason === "")) && (event?.type !== "answer" || must || ignored(e));
     } },
     { name: "I4 a cancel stops the pipeline first when one runs, ends the item at once when none does, and comes too late for publishing", holds: (e) => {
       const { state, event, from } = read(e), stops = told(e, "cancel"), poisoned = event?.type === "reconcile" && from.running && state !== "cancelling" && !(state === "blocked" && from.blocked === "needsReconcile");
       const cancels = event?.type === "cancel" && e.from.status === "active" && state !== "publishing" && state !== "tidying" && state !== "cancelling";
-      return stops.length === (poisoned || (cancels && from.running) ? 1 : 0) && stops.every(({ to }) => to === pipelineAddress(id, from.attempt)) && (!cancels || at(e.to, from.running ? "cancelling" : "cancelled")) && (event?.type !== "cancel" || cancels || ignored(e));
+      return stops.length === (poisoned || (cancels && from.running) ? 1 : 0) && stops.every(({ to }) => to === operatorOf(from)) && (!cancels || at(e.to, from.running ? "cancelling" : "cancelled")) && (event?.type !== "cancel" || cancels || ignored(e));
     } },
     { name: "I4 cancelling ends as cancelled when the pipeline has ended, or the host gave up on it", holds: (e) => { const { state, event, end } = read(e); return state !== "cancelling" || (end || event?.type === "reconcile" ? at(e.to, "cancelled") : at(e.to, "cancelling")); } },
     { name: "cancelled says so, or why", holds: (e) => { const { event, to, from } = read(e); return !at(e.to, "cancelled") || e.from.status !== "active" || (to.blocked === null && to.reason === (event?.type === "reject" ? `rejected: ${event.reason}` : event?.type === "reconcile" ? event.reason : "cancelled") && from.published === ""); } },

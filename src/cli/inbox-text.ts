@@ -29,7 +29,7 @@ export const entryNamed = ({ entries }: Inbox, ref: string): InboxEntry => {
 export const entryText = (screen: Screen, entry: InboxEntry, commands: readonly string[], now: number): string => {
   const { evidence } = entry;
   const facts: readonly (readonly [string, string])[] = [
-    ["waits", `${entry.waits ? "for you" : "for nobody: it has ended"}, since ${relativeTime(entry.since, now)}`], ["cost", `$${entry.costUsd.toFixed(2)}`], ["iterations", evidence.iterations], ["checks", evidence.checks],
+    entry.waits ? ["waits", `for you, since ${relativeTime(entry.since, now)}`] : ["ended", `${relativeTime(entry.since, now)}; it waits for nobody`], ["cost", `$${entry.costUsd.toFixed(2)}`], ["iterations", evidence.iterations], ["checks", evidence.checks],
     ["failures", evidence.newFailures.join(", ")], ["changes", evidence.changes], ["review", evidence.feedback], ["rule", evidence.rule], ["reason", evidence.reason === entry.text ? "" : evidence.reason],
     ["branch", evidence.branch ?? ""], ["worktree", evidence.worktree ?? ""], ["terminal", entry.terminal ?? ""],
   ];

@@ -8,6 +8,7 @@ import type { LocalTools } from "../client/contract.ts";
 import type { Command as Action, CommandContext } from "./context.ts";
 import { registerHud } from "./groups/hud.ts";
 import { registerInbox } from "./groups/inbox.ts";
+import { inspectGroup } from "./groups/inspect.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
 import { daemonCommands } from "./groups/daemon.ts";
@@ -155,6 +156,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("-f, --follow", "go on until the item has ended")
     .option("--verbose", "each event whole")
     .action((id: string, options: object, command: Command) => run(async () => (await import("./commands/log.ts")).log)(command, { ...options, id }));
+  inspectGroup({ program, add, run });
   const surroundings = () => import("./commands/surroundings.ts");
   add(program, "tree", "the supervisor tree of the running factory", "tree")
     .action((_: object, command: Command) => run(async () => (await surroundings()).tree)(command, {}));

@@ -7,6 +7,8 @@ export interface Screen {
   readonly colour: boolean;
   /** Columns of the terminal now; Infinity where lines need no cutting. */
   readonly columns: () => number;
+  /** Rows of the terminal now; Infinity where nothing is redrawn. */
+  readonly rows: () => number;
 }
 
 export interface Terminal {
@@ -31,6 +33,7 @@ const screenOf = (stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen =>
   isTty: stream.isTTY === true,
   colour: mayColour(stream.isTTY === true, env),
   columns: () => (stream.isTTY ? Math.max(20, stream.columns || 80) : Infinity),
+  rows: () => (stream.isTTY ? Math.max(5, stream.rows || 24) : Infinity),
 });
 
 export const processTerminal = (home: string): Terminal => ({

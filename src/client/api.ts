@@ -89,7 +89,7 @@ export const health = {
   path: "/api/health",
   query: z.strictObject({ challenge: z.string().regex(/^[0-9a-f]{16,128}$/, "16 to 128 hexadecimal digits").optional() }),
   /** `proof`: HMAC-SHA256 of this prefix and the challenge, with the token as key, hexadecimal. */
-  prefix: "enact-factory health ",
+  prefix: "health-of-enact-factory:",
   result: z.object({ ok: z.literal(true), proof: z.string().optional() }),
 } as const;
 

@@ -1,5 +1,6 @@
 import type { AdapterName } from "../domain/agent.ts";
 import type { WorkItemId } from "../domain/ids.ts";
+import type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 import type { OperatorLane } from "../domain/lane.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
@@ -56,12 +57,17 @@ export interface LiveFactory {
   readonly attachment: (address: string, options: { readonly write: boolean }) => Promise<{ readonly argv: readonly [string, ...string[]]; readonly env: Readonly<Record<string, string>> }>;
   /** Says something to an agent. `interrupt`: its turn is ended and the next one begins with the message. */
   readonly message: (address: string, text: string, options: { readonly interrupt: boolean }) => Promise<MessageReceipt>;
-  /** Every actor that can be inspected: durable ones that have not ended, and live ones. */
+  /** Every actor that can be inspected: durable ones that have not ended, and live ones. Without an owner the durable ones, from the store. */
   readonly actors: () => Promise<readonly ActorSummary[]>;
   readonly actor: (address: string) => Promise<ActorDetail | undefined>;
-  /** Follows charts step by step, in the messages of `@statelyai/inspect`; produced only while somebody listens. Returns how to stop. */
-  readonly inspect: (options: { readonly address?: string }, onEvent: (event: InspectionEvent) => void) => () => void;
+  /**
+   * Follows charts step by step, in the messages of `@statelyai/inspect`; produced only while somebody listens. A promise that `onEvent`
+   * returns is awaited before the next call; what does not fit into a bounded queue meanwhile is dropped and counted. Returns how to stop.
+   */
+  readonly inspect: (options: { readonly address?: string }, onEvent: (event: InspectionEvent) => void | Promise<void>) => () => void;
 }
+
+export type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 
 export interface FactoryStatus {
   readonly pid: number;
@@ -123,28 +129,6 @@ export type TerminalFrame =
 
 /** `delivered`: the agent has it. `queued`: it is in the agent's next turn. `undelivered`: nobody will ever read it, and why. */
 export interface MessageReceipt { readonly id: string; readonly state: "delivered" | "queued" | "undelivered"; readonly detail: string }
-
-export interface ActorSummary { readonly address: string; readonly chart: string; readonly kind: "durable" | "live"; readonly state: string; readonly seq: number }
-
-export interface ActorDetail extends ActorSummary {
-  /** `machine.definition` as JSON: what a chart viewer draws. */
-  readonly definition: unknown;
-  readonly value: unknown;
-  /** Secrets replaced. */
-  readonly context: unknown;
-  readonly transitions: readonly { readonly at: number; readonly event: string; readonly from: unknown; readonly to: unknown }[];
-}
-
-export interface InspectionEvent {
-  readonly type: "@xstate.actor" | "@xstate.event" | "@xstate.snapshot" | "@xstate.microstep";
-  readonly sessionId: string;
-  readonly rootId: string;
-  /** Milliseconds since the epoch, as text (the receivers' form). */
-  readonly createdAt: string;
-  readonly id: string;
-  readonly _version: string;
-  readonly [field: string]: unknown;
-}
 
 export interface FactoryDescription {
   /** `owner`: this process runs the items. `client`: another process does. `offline`: nobody does; mail waits. */

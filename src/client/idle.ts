@@ -26,7 +26,8 @@ export const idleReason = (all: readonly WorkItemView[], settings: IdleSettings)
     const held = claimable.filter(({ project }) => inProject(project) >= settings.slotsPerProject);
     if (held.length < claimable.length) return "";
     const full = [...new Set(held.map(({ project }) => project))].toSorted();
-    return `${full.length === 1 ? `project ${full.join()} uses` : `projects ${full.join(", ")} use`} all ${settings.slotsPerProject} slots of a project; ${counted(claimable, "waits", "wait")}`;
+    const theirs = settings.slotsPerProject === 1 ? "only slot" : `${settings.slotsPerProject} slots`;
+    return `${full.length === 1 ? `project ${full.join()} uses its ${theirs}` : `projects ${full.join(", ")} each use their ${theirs}`}; ${counted(claimable, "waits", "wait")}`;
   }
   const groups = new Map<string, WorkItemView[]>();
   for (const item of items) {

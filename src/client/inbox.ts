@@ -7,13 +7,14 @@
  *
  * I1 Two entries never change places while they last: all of them age alike. I2 Every entry has at least one key that settles it and a
  * command that does the same. I3 An item gives at most one entry; one that waits for a person gives exactly one, unless it was paused or
- * left to manual start on purpose. I4 References are unique.
+ * left to manual start on purpose, or its agent has only just asked and the item does not know yet. I4 References are unique.
  */
 import type { WorkItemId } from "../domain/ids.ts";
 import type { TeamView } from "../domain/team.ts";
 import type { WorkItemView } from "../domain/view.ts";
 import type { ItemCommand, ItemState, TeamCommand, TeamState, TerminalState } from "./contract.ts";
 import { compareIds } from "./item-state.ts";
+import { spentUsd } from "./spent.ts";
 import { isRunning } from "./team-state.ts";
 import { shellWord } from "./text/safe-text.ts";
 import { waitingFor } from "./waiting.ts";
@@ -132,7 +133,7 @@ const ofItem = (state: ItemState, now: number): readonly Draft[] => {
   return [{
     ref: item.id, kind, item: item.id, team: null, member: null, title: item.title,
     text: askedText(state) || item.reason || waitingFor(state).text,
-    since: state.updatedAt, costUsd: Math.max(item.costUsd, pipeline?.costUsd ?? 0), waits: kind !== "cap",
+    since: state.updatedAt, costUsd: spentUsd(state), waits: kind !== "cap",
     evidence: {
       checks: checksText(item.checks ?? pipeline?.checks ?? null), newFailures: pipeline?.newFailures ?? [], feedback: pipeline?.feedback ?? "", changes: pipeline?.changeSummary ?? "", summary: item.summary,
       rule: pipeline?.rule || progress?.rule || "", reason: item.reason, iterations: pipeline === null ? String(item.iterations) : `${Math.max(item.iterations, pipeline.iteration)} of ${pipeline.maxIterations}`,

@@ -219,7 +219,10 @@ export class LiveSocket {
         this.#place = { epoch: message.epoch, seq: message.seq };
         return this.#tell({ type: "resync" });
       case "inspection":
-        for (const event of message.events) this.#inspections.get(message.inspection)?.onEvent(event);
+        message.events.forEach((event, n) => {
+          const dropped = (event.dropped ?? 0) + (n === 0 ? message.dropped : 0);
+          void this.#inspections.get(message.inspection)?.onEvent(dropped === 0 ? event : { ...event, dropped });
+        });
         return;
       case "refused": {
         if (message.terminal === undefined) return;

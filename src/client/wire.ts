@@ -74,10 +74,10 @@ export const Attachment = z.object({ argv: z.tuple([z.string()], z.string()), en
 const actorSummary = z.object({ address: z.string(), chart: z.string(), kind: z.enum(["durable", "live"]), state: z.string(), seq: z.number() });
 export const ActorSummary: z.ZodType<contract.ActorSummary> = actorSummary;
 export const ActorDetail: z.ZodType<contract.ActorDetail> = actorSummary.extend({
-  definition: z.unknown(), value: z.unknown(), context: z.unknown(), transitions: z.array(z.object({ at, event: z.string(), from: z.unknown(), to: z.unknown() })),
+  definition: z.unknown(), value: z.unknown(), context: z.unknown(), transitions: z.array(z.object({ seq: z.number(), at, event: z.string(), from: z.unknown(), to: z.unknown() })),
 });
 export const InspectionEvent: z.ZodType<contract.InspectionEvent> = z.looseObject({
-  type: z.enum(["@xstate.actor", "@xstate.event", "@xstate.snapshot", "@xstate.microstep"]), sessionId: z.string(), rootId: z.string(), createdAt: z.string(), id: z.string(), _version: z.string(),
+  type: z.enum(["@xstate.actor", "@xstate.event", "@xstate.snapshot", "@xstate.microstep"]), sessionId: z.string(), rootId: z.string(), createdAt: z.string(), id: z.string(), _version: z.string(), dropped: z.number().optional(),
 });
 
 export const LiveChange: z.ZodType<contract.LiveChange> = z.discriminatedUnion("type", [

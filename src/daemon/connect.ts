@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
 import { PaneKeeper } from "../../actors/pane-keeper.ts";
@@ -10,48 +9,28 @@ import { idleReason } from "../client/idle.ts";
 import { sayTo } from "../client/messages.ts";
 import { offlineLive } from "../client/offline-live.ts";
 import { storeClient, type StoreClientOptions } from "../client/store-client.ts";
-import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { secretValues } from "../config/redact.ts";
-import { factoryHash, prepareStateDirectory, stateDirectory, worktreeRoot } from "../config/state-directory.ts";
-import { Config, settingsOfRepository } from "../domain/config.ts";
+import { factoryHash, worktreeRoot } from "../config/state-directory.ts";
+import { settingsOfRepository } from "../domain/config.ts";
 import { isTerminal } from "../domain/work-item.ts";
-import type { OpenError, StoreReaderShape, StoreShape } from "../ports/store.ts";
+import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openTerminals } from "../../tmux/index.ts";
-import { openOwner, openReader, type StoreLocation } from "../store/open.ts";
+import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
 import { heir, type HeirOptions } from "./heir.ts";
+import { inspecting, readerInspection } from "./inspection.ts";
+import { followJournal, readEveryMs, wait } from "./journal-follow.ts";
 import { makeLive } from "./live.ts";
 import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { reviver } from "./reviver.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
+import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
 import { type FactoryTerminals, makeTerminals } from "./terminals.ts";
-
-/** What is in use for a directory: configuration, state, store. Makes nothing. */
-export interface Setting {
-  readonly loaded: LoadedConfig;
-  readonly config: Config;
-  readonly stateDirectory: string;
-  readonly location: StoreLocation;
-  readonly home: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Names this factory where there is no configuration file. */
-  readonly repository: string;
-}
-
-export const settingFor = async (options: Pick<ConnectOptions, "configFile" | "directory" | "repository" | "overrides">): Promise<Setting> => {
-  const home = homedir();
-  const loaded = await Effect.runPromise(loadConfig({ explicit: options.configFile, cwd: options.directory, home, env: process.env }))
-    .catch((error: unknown) => { throw asProblem(error, "mend it, then look again with: enact-factory validate"); });
-  const config = withOverrides(loaded.config, options.overrides ?? {});
-  const state = stateDirectory({ configFile: loaded.file, repository: options.repository ?? options.directory });
-  const location: StoreLocation = config.store.url === undefined ? { kind: "sqlite", directory: join(state, "state") } : { kind: "postgres", url: config.store.url };
-  return { loaded, config, stateDirectory: state, location, home, env: { ...process.env, ...loaded.env }, repository: resolve(options.repository ?? options.directory) };
-};
 
 /** Becomes the owner of the state directory, or a client of whoever is, until that one is gone. `bin`: the program that a daemon is started with. */
 export const connect = async (options: ConnectOptions, bin?: string): Promise<Connection> => {
@@ -61,7 +40,6 @@ export const connect = async (options: ConnectOptions, bin?: string): Promise<Co
   await prepare(setting);
   const own = async (takeOver: boolean): Promise<Connection | undefined> => becomeOwner(setting, { takeOver, automation: options.automation ?? false });
   const asClient = (): Promise<Connection> => beside(setting, { succeed: () => own(false), silence: () => silenceOf(setting) });
-  if (options.takeOver !== true && await locateGateway(setting.stateDirectory)) return asClient();
   for (let takeOver = options.takeOver ?? false; ; takeOver = false) {
     const owner = await own(takeOver);
     if (owner) return owner;
@@ -69,10 +47,6 @@ export const connect = async (options: ConnectOptions, bin?: string): Promise<Co
     if (!isUntouched(setting)) return asClient();
     await wait(readEveryMs);
   }
-};
-
-export const prepare = async (setting: Setting): Promise<void> => {
-  await Effect.runPromise(prepareStateDirectory(setting.stateDirectory)).catch((error: unknown) => { throw asProblem(error, "then try again"); });
 };
 
 /** A client of the owner by its gateway, or of the store where there is none; it goes on as they come and go. */
@@ -171,6 +145,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const description: FactoryDescription = { ...describe(setting, store.value), role: "owner", generation: store.value.generation, sandbox: composed.sandbox };
   const { slots, slotsPerProject } = config.scheduler;
   const live = makeLive({
+    inspector: inspecting(owner.inspection),
     ...(stop === undefined ? {} : { stop }),
     terminals: makeTerminals({ root, clock: systemClock, items: () => client.items(), without: "this factory is a command; the daemon shows panes, start it with: enact-factory start", ...(keeper ? { keeper } : {}) }),
     status: async () => ({
@@ -209,7 +184,8 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
   const owner = (): OwnerStatus | undefined => readStatus(setting.stateDirectory, systemClock.now());
   const worktrees = worktreeRoot(setting.stateDirectory, { home: setting.home, env: setting.env, platform: process.platform });
   const redact = redactor(secretsIn(setting.env, secretValues(setting.config)));
-  const stops = new Set<() => void>();
+  const inspection = readerInspection(store.value, redact);
+  const stops = new Set<() => void>([() => inspection.stop()]);
   const client: FactoryClient = clientOver(setting, store.value, makeOwnWorkspaces({ config: setting.config, worktrees }), {
     deliver: async (to, event) => {
       if (untouched) throw new ClientProblem(`no factory has run with ${setting.stateDirectory} yet`, "start one with: enact-factory run \"TASK\" -p PATH");
@@ -226,6 +202,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
     nextChange: () => wait(readEveryMs),
     live: {
       ...offlineLive,
+      ...inspecting(inspection),
       ...offlineTerminals(makeTerminals({ root: join(setting.stateDirectory, "terminals"), clock: systemClock, items: () => client.items(), without: "no factory runs here" })),
     },
   });
@@ -259,11 +236,6 @@ const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: Work
 /** What can be seen without an owner. */
 const offlineTerminals = ({ terminals, watchTerminal, attachment }: FactoryTerminals): Pick<LiveFactory, "terminals" | "watchTerminal" | "attachment"> => ({ terminals, watchTerminal, attachment });
 
-/** A client beside a living owner looks this often; DESIGN §4. */
-const readEveryMs = 200;
-
-const wait = (ms: number): Promise<void> => new Promise((resolve) => { systemClock.at(systemClock.now() + ms, resolve); });
-
 const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => Promise.race([
   wait(readEveryMs),
   new Promise<void>((resolve) => {
@@ -276,32 +248,13 @@ const nextOf = (watchers: Set<(change: LiveChange) => void>): Promise<void> => P
 ]);
 
 const follow = (reader: StoreReaderShape, onChange: (change: LiveChange) => void): (() => void) => {
-  let stopped = false;
-  let after: number | undefined;
-  const page = 10_000;
-  const round = async (): Promise<void> => {
-    // The first look only finds where the journal ends; one change then tells the watcher to look at what is there.
-    const first = after === undefined;
-    for (;;) {
-      const rows = await Effect.runPromise(reader.journal({ ...(after === undefined ? {} : { after }), limit: page }));
-      if (!first) for (const row of rows) onChange({ type: "journal", actor: row.actor, event: typeOf(row.event), at: row.at });
-      const end = rows.at(-1);
-      if (rows.length < page) {
-        if (first && end) onChange({ type: "journal", actor: end.actor, event: typeOf(end.event), at: end.at });
-        after = end?.position ?? after ?? 0;
-        return;
-      }
-      after = end?.position ?? after;
-    }
-  };
-  const loop = async (): Promise<void> => {
-    while (!stopped) {
-      await round().catch((error: unknown) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }));
-      await wait(readEveryMs);
-    }
-  };
-  void loop();
-  return () => { stopped = true; };
+  const tell = ({ actor, event, at }: JournalRow): void => onChange({ type: "journal", actor, event: typeOf(event), at });
+  return followJournal(reader, {
+    // One change tells the watcher to look at what is there.
+    began: (end) => { if (end) tell(end); },
+    rows: (rows) => rows.forEach(tell),
+    trouble: (error) => onChange({ type: "notice", level: "warning", text: `the store cannot be read: ${messageOf(error)}` }),
+  });
 };
 
 const typeOf = (json: string): string => {
@@ -310,39 +263,3 @@ const typeOf = (json: string): string => {
 };
 
 const describe = (setting: Setting, reader: StoreReaderShape): Omit<FactoryDescription, "role" | "generation" | "sandbox"> => ({ store: reader.description, stateDirectory: setting.stateDirectory, configFile: setting.loaded.file });
-
-const withOverrides = (config: Config, overrides: Readonly<Record<string, unknown>>): Config => {
-  if (Object.keys(overrides).length === 0) return config;
-  const copy: Record<string, unknown> = structuredClone({ ...config });
-  for (const [dotted, value] of Object.entries(overrides)) {
-    const keys = dotted.split(".");
-    const last = keys.pop() ?? dotted;
-    let at: Record<string, unknown> = copy;
-    for (const key of keys) {
-      const inner = at[key];
-      const next: Record<string, unknown> = typeof inner === "object" && inner !== null ? { ...inner } : {};
-      at[key] = next;
-      at = next;
-    }
-    at[last] = value;
-  }
-  return Config.parse(copy);
-};
-
-const isTagged = (error: unknown, tag: OpenError["_tag"]): boolean => typeof error === "object" && error !== null && "_tag" in error && error._tag === tag;
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const nextFor = (error: unknown): string => {
-  if (isTagged(error, "StoreCorrupt")) return "nothing was changed; put a backup in its place with: enact-factory store restore FILE";
-  if (isTagged(error, "StoreNewer")) return "update enact-factory, or use another state directory";
-  if (isTagged(error, "StoreReadOnly")) return "make the directory writable, or use another configuration with --config";
-  if (isTagged(error, "StoreFull")) return "make room on the disk, then try again";
-  if (isTagged(error, "StoreUnavailable")) return "see what is wrong with: enact-factory doctor";
-  return "see what is wrong with: enact-factory doctor";
-};
-
-export const asProblem = (error: unknown, next: string): ClientProblem => {
-  if (error instanceof ClientProblem) return error;
-  const mend = typeof error === "object" && error !== null && "mend" in error && typeof error.mend === "string" ? error.mend : next;
-  return new ClientProblem(messageOf(error), mend);
-};

@@ -59,4 +59,4 @@ export const openLog = ({ file, now, redact, echo, capBytes = 5_242_880 }: Daemo
 };
 
 /** A line is a line, whatever an item's title or an agent's error holds. */
-const oneLine = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").slice(0, 4_000);
+const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").slice(0, 4_000);

@@ -8,14 +8,15 @@
 import { createServer } from "node:net";
 import manifest from "../../package.json" with { type: "json" };
 import { ClientProblem, type FactoryClient, type LiveChange, type RunningDaemon, type ServedFactory, type ServeOptions } from "../client/contract.ts";
+import { secretValues } from "../config/redact.ts";
 import { parseAddress } from "../domain/ids.ts";
 import { startTicks } from "../../tmux/process-table.ts";
-import { becomeOwner, type OwnedConnection, prepare, type Setting, settingFor } from "./connect.ts";
+import { becomeOwner, type OwnedConnection } from "./connect.ts";
 import { type DaemonLog, logFile, openLog, prepareLog } from "./daemon-log.ts";
 import { announceGateway, forgetGateway, locateGateway, newToken } from "./gateway-note.ts";
 import { readStatus } from "./owner-status.ts";
 import { redactor, redactedText, secretsIn } from "./secrets.ts";
-import { secretValues } from "../config/redact.ts";
+import { prepare, type Setting, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
 
 export const defaultPort = 3_847;

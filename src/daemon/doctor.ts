@@ -6,7 +6,7 @@ import type { DoctorCheck } from "../client/contract.ts";
 import { Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
 import { stages } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
-import type { Setting } from "./connect.ts";
+import type { Setting } from "./setting.ts";
 import { adapters, sandboxName } from "./ports.ts";
 
 /** Looks at everything a run needs, one by one; changes nothing but an empty scratch directory for the sandbox probe. */

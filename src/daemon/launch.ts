@@ -8,9 +8,9 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { z } from "zod";
 import { ClientProblem, type LaunchOptions, type RunningDaemon } from "../client/contract.ts";
-import { asProblem, prepare, type Setting } from "./connect.ts";
 import { logFile, prepareLog } from "./daemon-log.ts";
 import { locateGateway } from "./gateway-note.ts";
+import { asProblem, prepare, type Setting } from "./setting.ts";
 
 /** What the child says to who started it. */
 export const LaunchMessage = z.union([z.object({ says: z.string() }), z.object({ ready: z.literal(true) }), z.object({ failed: z.object({ message: z.string(), next: z.string() }) })]);

@@ -1,10 +1,12 @@
 import { dirname, join } from "node:path";
 import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
 import { turnHandler } from "../../actors/agent-turn.ts";
+import type { SupervisorEvent } from "../../actors/child.ts";
 import type { Change } from "../../actors/durable-actor.ts";
 import { DurableHost } from "../../actors/durable-host.ts";
 import { workHandlers } from "../../actors/effect-handlers.ts";
 import { EffectRunner } from "../../actors/effect-runner.ts";
+import type { Inspection } from "../../actors/inspection.ts";
 import type { PaneKeeper } from "../../actors/pane-keeper.ts";
 import { poller } from "../../actors/poller.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
@@ -28,6 +30,7 @@ import type { SourceShape } from "../ports/source.ts";
 import type { StoreShape } from "../ports/store.ts";
 import { Verifier } from "../ports/verifier.ts";
 import { Workspaces } from "../ports/workspaces.ts";
+import { ownerInspection } from "./inspection.ts";
 import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { redactedText } from "./secrets.ts";
@@ -66,6 +69,7 @@ export interface Owner {
   readonly seats: Seats;
   readonly host: DurableHost;
   readonly scheduler: Scheduler;
+  readonly inspection: Inspection;
   readonly tree: Supervisor["tree"];
   readonly stop: (how: "suspend" | "abandon") => Promise<void>;
 }
@@ -88,7 +92,12 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     host.send(incidentsAddress, { type: "crashed", where, reason }).catch(() => undefined);
   };
 
-  const agents = new Supervisor({ id: "agents", clock, ...patience, observe: (event) => { if (event.type === "crashed") crashed(`factory/${event.path}`, event.reason); }, onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
+  const inspection: Inspection = ownerInspection({ store, redact: options.redact, living: () => root.living() });
+  const heard = (event: SupervisorEvent, path: string): void => {
+    if (event.type === "crashed") crashed(path, event.reason);
+    if (event.type === "started") inspection.started();
+  };
+  const agents = new Supervisor({ id: "agents", clock, ...patience, observe: (event) => heard(event, `factory/${event.path}`), onEscalate: (error) => notice("error", `too many agent charts crashed: ${String(error)}`) });
   const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
   const seats = new Seats({ root: join(dirname(options.runsDirectory), "terminals"), clock, onTrouble: (text) => notice("warning", text) });
   const mouths = new Mouths();
@@ -119,6 +128,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     observer: {
       committed: (change) => {
         noteView(scheduler, change);
+        inspection.committed(change);
         endSeats(seats, change);
         emit({ type: "journal", actor: change.actor, event: change.event.type, at: change.at });
       },
@@ -157,7 +167,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const root: Supervisor = new Supervisor({
     id: "factory", clock, ...patience,
     children: [
-      { id: "agents", restart: "temporary", start: () => ({ stop: () => agents.stop(), tree: () => agents.tree() }) },
+      { id: "agents", restart: "temporary", start: () => ({ stop: () => agents.stop(), tree: () => agents.tree(), living: () => agents.living() }) },
       // An owner that was frozen while another took over has nothing to write that would tell it.
       poller("status", statusEveryMs, clock, async () => {
         const fenced = await Effect.runPromise(store.stillOwner.pipe(Effect.as(undefined), Effect.catchTag("StoreFenced", Effect.succeed), Effect.orElseSucceed(() => undefined)));
@@ -169,14 +179,15 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
     onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),
-    observe: (event) => { if (event.type === "crashed") crashed(event.path, event.reason); },
+    observe: (event) => heard(event, event.path),
   });
   if (options.automation) scheduler.start();
 
   return {
-    host, scheduler, seats,
+    host, scheduler, seats, inspection,
     tree: () => root.tree(),
     stop: async (how) => {
+      inspection.stop();
       scheduler.stop();
       await runner.drain(how);
       await seats.close();
@@ -234,11 +245,11 @@ const readable = (event: AgentEvent): string | undefined => {
     case "tool": return event.phase === "start" ? `${event.name} ${event.summary}` : event.ok === false ? `${event.name} failed` : undefined;
     case "question": return `asks: ${event.text}`;
     case "verdict": return `${event.verdict.decision}${event.verdict.feedback === "" ? "" : `: ${event.verdict.feedback}`}`;
+    case "message": return `to ${event.message.to}: ${event.message.text}`;
     case "rateLimit": return `waits for the provider: ${event.message}`;
     case "permissionDenied": return `was refused ${event.tool}: ${event.detail}`;
     case "failure": return `failed: ${event.failure.kind}`;
     case "plan": return `plans ${event.plan.tasks.length} task${event.plan.tasks.length === 1 ? "" : "s"}`;
-    case "message": return `to ${event.message.to}: ${event.message.text}`;
     case "criteria": case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
 };

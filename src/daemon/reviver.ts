@@ -1,8 +1,8 @@
 import { ClientProblem } from "../client/contract.ts";
-import type { Setting } from "./connect.ts";
 import type { HeirOptions } from "./heir.ts";
 import { launch } from "./launch.ts";
 import { seemingOwner } from "./owner-status.ts";
+import type { Setting } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
 
 /** A daemon that was stopped may be on its way back (`restart`). Milliseconds. */

@@ -11,11 +11,12 @@ import { conventionalPostgresUrl, renderTemplate } from "../config/template.ts";
 import { lives } from "../../tmux/process-table.ts";
 import { openReader } from "../store/open.ts";
 import { restore } from "../store/restore.ts";
-import { asProblem, connect, settingFor } from "./connect.ts";
+import { connect } from "./connect.ts";
 import { logFile } from "./daemon-log.ts";
 import { doctor } from "./doctor.ts";
 import { findDaemon, launch } from "./launch.ts";
 import { seemingOwner } from "./owner-status.ts";
+import { asProblem, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
 
 const goneEveryMs = 100;

@@ -160,6 +160,9 @@ export const renew = (board: Board, worker: string, id: number, token: number, a
   return found.ok ? done(put(board, id, { leaseUntil: Math.max(found.task.leaseUntil ?? 0, at + leaseMs), doubted: false })) : found;
 };
 
+/** Its owner waits for a person: as long as that takes, the claim needs no sign of life. The next renewal ends it. */
+export const hold = (board: Board, worker: string): Board => ({ tasks: board.tasks.map((task) => (task.owner === worker && task.state === "claimed" ? { ...task, leaseUntil: null, doubted: false } : task)) });
+
 /** Given back unharmed: it does not count as an attempt. */
 export const release = (board: Board, worker: string, id: number, token: number): Outcome => {
   const found = held(board, worker, id, token);

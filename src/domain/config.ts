@@ -11,6 +11,7 @@ import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { OperatorLane } from "./lane.ts";
 import type { Stage } from "./stage.ts";
+import { defaultTeamPolicy, mostWorkers } from "./team.ts";
 
 const count = z.int().nonnegative();
 const positive = z.int().positive();
@@ -140,6 +141,17 @@ export const Config = z.strictObject({
     monologue: z.int().min(2).default(12).describe("Messages in a row without a tool call within one turn: stuck."),
     costWithoutChangeUsd: z.number().positive().default(2).describe("US dollars spent since the diff last changed: stuck."),
   }).prefault({}).describe("When an agent that is busy is called stuck. A diff that goes A, B, A is stuck at once."),
+
+  team: z.strictObject({
+    workers: z.int().min(1).max(mostWorkers).default(defaultTeamPolicy.workers).describe("Workers of a team that names no number."),
+    leaseMs: milliseconds.default(defaultTeamPolicy.leaseMs).describe("Milliseconds a worker keeps a task without a sign of life; a turn with output or CPU use renews it."),
+    maxFixes: count.default(defaultTeamPolicy.maxFixes).describe("How often checks, review or failed tasks send work back; then the team is exhausted."),
+    memberRestarts: z.strictObject({
+      max: count.default(defaultTeamPolicy.memberRestarts.max).describe("Restarts of one member within that time; one more and it is down."),
+      withinMs: milliseconds.default(defaultTeamPolicy.memberRestarts.withinMs).describe("Milliseconds after which a crash no longer counts."),
+    }).prefault({}).describe("How often a member whose agent crashed begins anew."),
+    taskAttempts: positive.default(defaultTeamPolicy.taskAttempts).describe("Claims of one task before it is failed; giving it back unharmed does not count."),
+  }).prefault({}).describe("Teams: items of lane team, and team init."),
 
   autonomous: z.strictObject({
     claimUnassigned: z.boolean().default(true).describe("Claim items of lane none for the plain pipeline."),

@@ -1,5 +1,7 @@
 import type { TurnEffect } from "./effects.ts";
+import { findingLine, question, quoted, verdictForm } from "./prompt-parts.ts";
 import type { Stage } from "./stage.ts";
+import { teamPrompt } from "./team-prompt.ts";
 
 /**
  * What each stage is told. The item, the diff and earlier answers are quoted data of strangers: they stand between markers and are
@@ -16,13 +18,7 @@ const task: Readonly<Record<Stage, string>> = {
 };
 
 const answerForm: Partial<Readonly<Record<Stage, string>>> = {
-  critic: [
-    "End your answer with exactly one block like this, and nothing after it:",
-    "```enact-verdict",
-    '{"decision": "approve" | "revise" | "reject", "feedback": "what to do differently", "findings": [{"severity": "info" | "minor" | "major" | "critical", "message": "…", "file": "path", "line": 1}]}',
-    "```",
-    "`revise` sends the feedback back to the coder; `reject` ends the work item; both need feedback or findings.",
-  ].join("\n"),
+  critic: `${verdictForm}\n\`revise\` sends the feedback back to the coder; \`reject\` ends the work item; both need feedback or findings.`,
   auditor: [
     "End your answer with exactly one block like this, and nothing after it (an empty list when there is nothing):",
     "```enact-audit",
@@ -31,23 +27,15 @@ const answerForm: Partial<Readonly<Record<Stage, string>>> = {
   ].join("\n"),
 };
 
-const question = [
-  "If you cannot go on without a person's decision, stop and end your answer with:",
-  "```enact-question",
-  "your question",
-  "```",
-].join("\n");
-
-const quoted = (label: string, text: string): string => `<${label}>\n${text.replaceAll(`</${label}>`, `< /${label}>`)}\n</${label}>`;
-
 /** The whole prompt of one turn. `diff` is the change so far, already cut to size; empty when there is none. */
 export const promptFor = (turn: TurnEffect, diff: string): string => {
+  if (turn.brief.team !== undefined) return teamPrompt(turn, turn.brief.team, diff);
   const { brief, stage, item } = turn;
   const parts = [task[stage], quoted("work-item", `${item.id} (${item.kind}): ${item.title}\n\n${item.body}`)];
   if (stage !== "coder" && diff !== "") parts.push(quoted("change", diff));
   if (stage === "coder" && turn.iteration > 1) parts.push(`This is attempt ${turn.iteration}. Your earlier change is in the worktree; build on it.`);
   if (brief.feedback !== "") parts.push(quoted("feedback", brief.feedback));
-  if (brief.findings.length > 0) parts.push(quoted("findings", brief.findings.map((f) => `- ${f.severity}: ${f.message}${f.file === undefined ? "" : ` (${f.file}${f.line === undefined ? "" : `:${f.line}`})`}`).join("\n")));
+  if (brief.findings.length > 0) parts.push(quoted("findings", brief.findings.map(findingLine).join("\n")));
   if (brief.failingChecks.length > 0) parts.push(quoted("failing-checks", brief.failingChecks.map((name) => `- ${name}`).join("\n")));
   if (brief.checks !== "") parts.push(`Checks: ${brief.checks}.`);
   if (brief.answer) parts.push(quoted("answer", `You asked: ${brief.answer.question}\nA person answered: ${brief.answer.answer}`));

@@ -39,6 +39,7 @@ export interface Gateway {
 }
 
 const host = "127.0.0.1";
+const farewellMs = 2_000;
 const maxSessions = 64, maxConnections = 256, maxMessage = 65_536;
 const ringLimits: RingLimits = { events: 8_192, bytes: 2_097_152 };
 
@@ -48,9 +49,10 @@ export const openGateway = async (options: GatewayOptions): Promise<Gateway> => 
   const epoch = randomUUID();
   const sessions = new Set<Session>();
   let port = options.port;
+  let closing = false;
 
   const app = fastify({
-    logger: false, exposeHeadRoutes: false, forceCloseConnections: true, bodyLimit: 1_024, requestTimeout: 30_000, keepAliveTimeout: 10_000, connectionTimeout: 120_000,
+    logger: false, exposeHeadRoutes: false, forceCloseConnections: "idle", return503OnClosing: false, bodyLimit: 1_024, requestTimeout: 30_000, keepAliveTimeout: 10_000, connectionTimeout: 120_000,
     routerOptions: { maxParamLength: 100 },
     // The guard says what is wrong with a Host, also when there is none.
     http: { requireHostHeader: false },
@@ -66,6 +68,7 @@ export const openGateway = async (options: GatewayOptions): Promise<Gateway> => 
     reply.headers(securityHeaders);
     const refused = refuse({ headers: request.headers, port, token, needsToken: pathOf(request) !== health.path, upgrade: false });
     if (refused !== undefined) return fail(reply, refused.status, refused.failure);
+    if (closing) return fail(reply, 503, { error: { message: "the factory stops", next: "start it again with: enact-factory start" } });
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     if (error.statusCode === undefined || error.statusCode >= 500) {
@@ -123,11 +126,17 @@ export const openGateway = async (options: GatewayOptions): Promise<Gateway> => 
   return {
     host, port,
     close: async () => {
+      closing = true;
       stopWatching();
       for (const session of sessions) session.close(closeCode.stopping, "the factory stops");
       sockets.close();
+      // What is under way is answered; who takes longer, or does not say goodbye, is cut off.
+      const cut = setTimeout(() => {
+        for (const ws of sockets.clients) ws.terminate();
+        app.server.closeAllConnections();
+      }, farewellMs);
       await app.close();
-      for (const ws of sockets.clients) ws.terminate();
+      clearTimeout(cut);
     },
   };
 };

@@ -1,17 +1,17 @@
 /**
  * One client's WebSocket: what it subscribed to, and how far it has got.
  *
- * Owns: its subscriptions of terminals and inspections, its place in the ring of events, what is to go into the next frame.
- * Talks to: the served client, the ring, its socket.
+ * Owns: its socket, its place in the ring of events, its inspections, when the next frame goes. Talks to: the served client, the ring, its terminals.
  * I1 One message of events and one binary message per `frameMs` at most. I2 No event is queued here: a session is a number in the ring, so a
  * client that stops reading costs what it subscribed to and at most `highBytes` besides. I3 Above `highBytes` in its socket nothing more is sent; below
  * `lowBytes` it goes on: terminals with a keyframe, events from the ring, or a resync. I4 Who stays slow for `slowMs` is cut off.
  * I5 The served client hears the stop of every subscription, however the session ends.
  */
 import type { WebSocket } from "ws";
-import { ClientProblem, type FactoryClient, type InspectionEvent, type TerminalFrame } from "../client/contract.ts";
-import { ClientMessage, closeCode, encodeFrame, recordHeader, type ServerMessage } from "../client/live-protocol.ts";
+import { ClientProblem, type FactoryClient, type InspectionEvent } from "../client/contract.ts";
+import { ClientMessage, closeCode, type ServerMessage } from "../client/live-protocol.ts";
 import type { EventRing } from "./event-ring.ts";
+import { TerminalFeed } from "./terminal-feed.ts";
 
 export interface SessionLimits {
   readonly frameMs: number;
@@ -39,21 +39,20 @@ export interface SessionOptions {
   readonly onError: (error: unknown) => void;
 }
 
-interface Watched { readonly address: string; stop: () => void; /** Bytes were dropped: it needs a keyframe. */ stale: boolean }
-interface Inspected { stop: () => void; events: InspectionEvent[]; bytes: number; dropped: number }
+/** `full`: the inspector waits until what is held was sent; it keeps the last step of each chart meanwhile. */
+interface Inspected { stop: () => void; events: InspectionEvent[]; bytes: number; dropped: number; full: PromiseWithResolvers<void> | undefined }
 
 const eventsPerMessage = 262_144;
+/** From here on the inspector waits; twice as much is never held, whoever tells. */
 const inspectionBytes = 262_144;
 const now = (): number => performance.now();
 
 export class Session {
   readonly #options: SessionOptions;
-  readonly #terminals = new Map<number, Watched>();
+  readonly #terminals: TerminalFeed;
   readonly #inspections = new Map<number, Inspected>();
   /** Place in the ring; undefined: not subscribed. */
   #seq: number | undefined;
-  #records: Uint8Array[] = [];
-  #recordBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #flushedAt = Number.NEGATIVE_INFINITY;
   #slowSince: number | undefined;
@@ -66,6 +65,7 @@ export class Session {
     this.#options = options;
     const { socket, limits } = options;
     this.#budget = { tokens: limits.burst, at: now() };
+    this.#terminals = new TerminalFeed({ client: options.client, maxTerminals: limits.terminals, maxBytes: limits.highBytes, open: () => !this.#slow, onMore: () => this.#soon() });
     socket.on("message", (data, isBinary) => this.#take(data, isBinary));
     socket.on("pong", () => { this.#heard = true; });
     // The library's own pong would queue without end for a client that never reads.
@@ -101,19 +101,19 @@ export class Session {
     this.#ended = true;
     clearInterval(this.#ping);
     clearTimeout(this.#timer);
-    for (const { stop } of [...this.#terminals.values(), ...this.#inspections.values()]) stop();
-    this.#terminals.clear();
+    this.#terminals.end();
+    for (const { stop } of this.#inspections.values()) stop();
     this.#inspections.clear();
-    this.#records = [];
-    this.#recordBytes = 0;
     this.#seq = undefined;
   }
 
   #lookAlive(): void {
     const { socket } = this.#options;
-    if (!this.#heard && !this.#slow) return socket.terminate();
+    // A slow one cannot answer; it is cut off by the flush.
+    if (this.#slow) return this.#soon();
+    if (!this.#heard) return socket.terminate();
     this.#heard = false;
-    if (!this.#slow) socket.ping();
+    socket.ping();
   }
 
   #mayTake(): boolean {
@@ -164,15 +164,16 @@ export class Session {
       case "unsubscribe":
         this.#seq = undefined;
         return;
-      case "watch": return this.#watch(message.terminal, message.address, message.from);
-      case "unwatch":
-        this.#terminals.get(message.terminal)?.stop();
-        this.#terminals.delete(message.terminal);
-        return;
-      case "inspect": return this.#inspect(message.inspection, message.address);
-      case "uninspect":
-        this.#inspections.get(message.inspection)?.stop();
-        this.#inspections.delete(message.inspection);
+      case "watch": {
+        const { terminal } = message;
+        return this.#attempt("watch", { terminal }, () => this.#terminals.watch(terminal, message.address, message.from));
+      }
+      case "unwatch": return this.#terminals.unwatch(message.terminal);
+      case "inspect": {
+        const { inspection } = message;
+        return this.#attempt("inspect", { inspection }, () => this.#inspect(inspection, message.address));
+      }
+      case "uninspect": return this.#uninspect(message.inspection);
     }
   }
 
@@ -198,73 +199,34 @@ export class Session {
     }
   }
 
-  #watch(terminal: number, address: string, from: number | undefined): void {
-    const { limits } = this.#options;
-    this.#terminals.get(terminal)?.stop();
-    this.#terminals.delete(terminal);
-    if (this.#terminals.size >= limits.terminals) return this.#refused("watch", { terminal }, new ClientProblem(`more than ${limits.terminals} terminals at once`, "stop watching some first"));
-    const watched: Watched = { address, stop: () => {}, stale: false };
-    this.#terminals.set(terminal, watched);
-    this.#follow(terminal, watched, from);
-  }
-
-  #follow(terminal: number, watched: Watched, from: number | undefined): void {
-    const { client } = this.#options;
-    let stopped = false;
-    let stop = (): void => {};
-    watched.stale = false;
-    watched.stop = () => {
-      stopped = true;
-      stop();
-    };
-    try {
-      stop = client.watchTerminal(watched.address, { ...(from === undefined ? {} : { from }), ready: () => this.#ready }, (frame) => { if (!stopped) this.#frame(terminal, watched, frame); });
-      if (stopped) stop();
-    } catch (error) {
-      this.#terminals.delete(terminal);
-      this.#refused("watch", { terminal }, error);
-    }
-  }
-
-  get #ready(): boolean {
-    return !this.#slow && this.#recordBytes < this.#options.limits.highBytes;
-  }
-
-  #frame(terminal: number, watched: Watched, frame: TerminalFrame): void {
-    if (frame.type === "ended") {
-      watched.stop();
-      this.#terminals.delete(terminal);
-    } else if (watched.stale || !this.#ready) {
-      // A source that does not mind `ready`: what it says now is lost, and a keyframe makes up for it (I3).
-      watched.stale = true;
-      return this.#soon();
-    }
-    const record = encodeFrame(terminal, frame);
-    this.#records.push(record);
-    this.#recordBytes += record.length;
-    this.#soon();
-  }
-
   #inspect(inspection: number, address: string | undefined): void {
     const { client, limits } = this.#options;
+    this.#uninspect(inspection);
+    if (this.#inspections.size >= limits.inspections) throw new ClientProblem(`more than ${limits.inspections} inspections at once`, "stop some first");
+    const inspected: Inspected = { stop: () => {}, events: [], bytes: 0, dropped: 0, full: undefined };
+    inspected.stop = client.inspect(address === undefined ? {} : { address }, (event) => {
+      const size = JSON.stringify(event).length;
+      if (inspected.bytes + size > 2 * inspectionBytes) inspected.dropped++;
+      else {
+        inspected.events.push(event);
+        inspected.bytes += size;
+      }
+      this.#soon();
+      return inspected.bytes < inspectionBytes ? undefined : (inspected.full ??= Promise.withResolvers<void>()).promise;
+    });
+    this.#inspections.set(inspection, inspected);
+  }
+
+  #uninspect(inspection: number): void {
     this.#inspections.get(inspection)?.stop();
     this.#inspections.delete(inspection);
-    if (this.#inspections.size >= limits.inspections) return this.#refused("inspect", { inspection }, new ClientProblem(`more than ${limits.inspections} inspections at once`, "stop some first"));
-    const inspected: Inspected = { stop: () => {}, events: [], bytes: 0, dropped: 0 };
-    this.#inspections.set(inspection, inspected);
+  }
+
+  #attempt(request: string, of: { readonly terminal?: number; readonly inspection?: number }, what: () => void): void {
     try {
-      inspected.stop = client.inspect(address === undefined ? {} : { address }, (event) => {
-        const size = JSON.stringify(event).length;
-        if (inspected.bytes + size > inspectionBytes) inspected.dropped++;
-        else {
-          inspected.events.push(event);
-          inspected.bytes += size;
-        }
-        this.#soon();
-      });
+      what();
     } catch (error) {
-      this.#inspections.delete(inspection);
-      this.#refused("inspect", { inspection }, error);
+      this.#refused(request, of, error);
     }
   }
 
@@ -296,47 +258,19 @@ export class Session {
       }
       return this.#soon();
     }
-    if (this.#records.length > 0) {
-      const message = Buffer.concat(this.#merged());
-      this.#records = [];
-      this.#recordBytes = 0;
-      socket.send(message, { binary: true });
-    }
+    const frame = this.#terminals.take();
+    if (frame !== undefined) socket.send(frame, { binary: true });
     this.#flushEvents();
     for (const [inspection, inspected] of this.#inspections) {
       if (inspected.events.length === 0 && inspected.dropped === 0) continue;
       this.#say({ type: "inspection", inspection, dropped: inspected.dropped, events: inspected.events.map((event) => ({ ...event })) });
-      Object.assign(inspected, { events: [], bytes: 0, dropped: 0 });
+      inspected.full?.resolve();
+      Object.assign(inspected, { events: [], bytes: 0, dropped: 0, full: undefined });
     }
     // What was dropped is made up for only when what was sent before has left: else a slow client would get nothing but keyframes.
-    const stale = [...this.#terminals].filter(([, watched]) => watched.stale);
-    if (stale.length === 0) return;
+    if (!this.#terminals.hasStale) return;
     if (socket.bufferedAmount >= limits.lowBytes) return this.#soon();
-    for (const [terminal, watched] of stale) {
-      watched.stop();
-      this.#follow(terminal, watched, undefined);
-    }
-  }
-
-  /** Records of bytes that follow each other become one. */
-  #merged(): readonly Uint8Array[] {
-    const parts: Uint8Array[] = [];
-    let open: { readonly header: DataView; readonly terminal: number; end: bigint; length: number } | undefined;
-    for (const record of this.#records) {
-      const header = new DataView(record.buffer, record.byteOffset, record.byteLength);
-      const terminal = header.getUint32(1), offset = header.getBigUint64(5), length = header.getUint32(13);
-      const isBytes = header.getUint8(0) === 1;
-      if (isBytes && open !== undefined && open.terminal === terminal && open.end === offset) {
-        open.length += length;
-        open.end += BigInt(length);
-        open.header.setUint32(13, open.length);
-        parts.push(record.subarray(recordHeader));
-        continue;
-      }
-      parts.push(record);
-      open = isBytes ? { header, terminal, end: offset + BigInt(length), length } : undefined;
-    }
-    return parts;
+    this.#terminals.renew();
   }
 
   #flushEvents(): void {

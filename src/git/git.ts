@@ -124,6 +124,9 @@ export const commitOf = (place: GitPlace, name: string): Effect.Effect<string | 
 /** git-lfs writes these into a repository's own configuration (`git lfs install --local`); they name a program of the owner's PATH. */
 const trustedFilters = new Set(["git-lfs clean -- %f", "git-lfs smudge -- %f", "git-lfs filter-process", "git-lfs smudge --skip -- %f", "git-lfs filter-process --skip"]);
 
+/** In place of a repository's own merge driver: git does not take an empty one. */
+const plainMerge = "git merge-file --marker-size=%L %A %O %B";
+
 /**
  * Settings that switch off the programs which a repository's own configuration wants run on its files: clean and smudge filters,
  * text converters, merge drivers. The owner's own (global, system) configuration stays trusted.
@@ -138,7 +141,7 @@ export const distrusted = (place: GitPlace): Effect.Effect<readonly (readonly [s
         const [scope = "", entry = ""] = [fields[n], fields[n + 1]];
         const split = entry.indexOf("\n");
         const [key, value] = split < 0 ? [entry, ""] : [entry.slice(0, split), entry.slice(split + 1)];
-        if ((scope === "local" || scope === "worktree") && !trustedFilters.has(value)) off.push([key, key.endsWith(".required") ? "false" : ""]);
+        if ((scope === "local" || scope === "worktree") && !trustedFilters.has(value)) off.push([key, key.endsWith(".required") ? "false" : key.startsWith("merge.") ? plainMerge : ""]);
       }
       return off;
     }));

@@ -60,5 +60,5 @@ const settled = /^[\u0000-\u02ff\u2010-\u203f\u2190-\u21ff\u2500-\u25ff\u3041-\u
  * Blanks where it stands, then the character, then the column behind it by number: a terminal that draws it narrower leaves a blank, one
  * that draws it wider is overwritten.
  */
-export const cellFor = (grapheme: string, width: number, x: number): string => (settled.test(grapheme) ? grapheme : `${" ".repeat(width)}\u001b[${x + 1}G${grapheme}\u001b[${x + 1 + width}G`);
-export const isPinned = (cell: string): boolean => cell.includes("\u001b[");
+export const cellFor = (grapheme: string, width: number, x: number): string => ((grapheme.length === 1 && grapheme < "\u007f") || settled.test(grapheme) ? grapheme : `${" ".repeat(width)}\u001b[${x + 1}G${grapheme}\u001b[${x + 1 + width}G`);
+const isPinned = (cell: string): boolean => cell.includes("\u001b[");

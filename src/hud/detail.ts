@@ -1,12 +1,13 @@
 /** What is shown of one thing: summary, terminal, chart, journal, diff. Lines are made only where they are seen. Pure. */
-import { explain, type RuleState } from "../client/explain.ts";
+import { explain, type RuleState, stuckThen } from "../client/explain.ts";
 import { checksText, diffCommand } from "../client/inbox.ts";
+import { spentUsd } from "../client/spent.ts";
 import type { ItemState } from "../client/contract.ts";
 import { stageText, waitText } from "../client/text/item-text.ts";
 import { journalLine } from "../client/text/journal-text.ts";
 import { block, oneLine } from "../client/text/safe-text.ts";
 import { clockTime, localTime } from "../client/text/time-text.ts";
-import { type Line, line, span, type Tone, wrap } from "./line.ts";
+import { column, type Line, line, span, type Tone, wrap } from "./line.ts";
 import { type Detail, entryOf, type HudModel, stateOf, terminalOf } from "./state.ts";
 import { ageText, kindTones, money, statusTone } from "./rows.ts";
 
@@ -27,7 +28,7 @@ export const detailView = (model: HudModel, detail: Detail, columns: number): De
 
 /** `name   value`, the value wrapped beside its name. */
 const fact = (name: string, value: string, columns: number, tone: Tone = "plain"): readonly Line[] =>
-  value === "" ? [] : wrap(block(value), columns - 13).map((text, index) => line(span((index === 0 ? name : "").padEnd(13), "dim"), span(text, tone)));
+  value === "" ? [] : wrap(block(value), columns - 14).map((text, index) => line(column(index === 0 ? name : "", 13, "dim"), " ", span(text, tone)));
 
 const title = (text: string): Line => line(span(text, "title"));
 const gap: Line = [];
@@ -60,10 +61,11 @@ const itemLines = (model: HudModel, state: ItemState, columns: number): readonly
     ...fact("because", item.reason === item.question ? "" : oneLine(item.reason), columns),
     ...fact("lane", `${item.operatorLane}; ${item.kind}, priority ${item.priority}, attempt ${item.attempt}`, columns),
     ...fact("project", `${item.project} (${item.repository})`, columns), ...fact("from", `${item.source} ${item.sourceId}, ${localTime(item.createdAt)}`, columns),
-    ...fact("checks", checksText(item.checks ?? pipeline?.checks ?? null), columns), ...fact("cost", item.costUsd > 0 ? money(item.costUsd) : "", columns),
+    ...fact("checks", checksText(item.checks ?? pipeline?.checks ?? null), columns), ...fact("cost", spentUsd(state) > 0 ? money(spentUsd(state)) : "", columns),
     ...fact("branch", item.branch ?? "", columns), ...fact("published", item.published, columns), ...fact("warnings", item.warnings.join("\n"), columns, "warn"),
     ...(item.summary === "" ? [] : [gap, ...wrap(block(item.summary), columns).map((text) => line(text))]),
-    gap, title("Counters and their caps"), ...rules.flatMap((rule) => fact(rule.id, `${oneLine(rule.says)} → ${rule.then}`, columns, ruleTone(rule))),
+    gap, title("Counters and their caps"), ...rules.filter(({ scope }) => scope !== "progress").flatMap((rule) => fact(rule.id, `${oneLine(rule.says)} → ${rule.then}`, columns, ruleTone(rule))),
+    ...(rules.some(({ scope }) => scope === "progress") ? [gap, ...wrap(`No progress means ${stuckThen}`, columns).map((text) => line(span(text, "title")))] : []), ...rules.filter(({ scope }) => scope === "progress").flatMap((rule) => fact(rule.id, oneLine(rule.says), columns, ruleTone(rule))),
   ];
 };
 

@@ -6,6 +6,7 @@
  * I2 Nothing untrusted gets here but through `safe-text`. I3 Only rows in view are made.
  */
 import { isTerminal } from "../domain/work-item.ts";
+import { spentUsd } from "../client/spent.ts";
 import { oneLine } from "../client/text/safe-text.ts";
 import { clockTime } from "../client/text/time-text.ts";
 import { cut, graphemes, widthOf } from "../client/text/width.ts";
@@ -28,6 +29,8 @@ export interface Frame {
   readonly hits: readonly Hit[];
   /** How far the open detail view can be scrolled. */
   readonly reach: number;
+  /** The first row in view of each panel. */
+  readonly tops: HudModel["tops"];
 }
 
 export interface FrameOptions { /** Somebody can press keys: the footer tells which. */ readonly interactive: boolean }
@@ -37,12 +40,12 @@ export const frame = (model: HudModel, size: Size, { interactive }: FrameOptions
   const top = header(model, size.columns);
   const bottom = interactive ? footer(model, size.columns) : { lines: [], cursor: null };
   const room = size.rows - top.length - bottom.lines.length;
-  const body = model.mode.type === "help" ? help(size.columns, room) : main(model, size.columns, room, top.length);
+  const body = model.mode.type === "help" ? help(model, size.columns, room) : main(model, size.columns, room, top.length);
   const below = top.length + body.lines.length;
   return {
     lines: [...top, ...body.lines, ...bottom.lines].map((spans) => fit(spans, size.columns)),
     cursor: bottom.cursor === null ? null : { x: bottom.cursor.x, y: below + bottom.cursor.y },
-    hits: body.hits, reach: body.reach,
+    hits: body.hits, reach: body.reach, tops: body.tops,
   };
 };
 
@@ -60,7 +63,7 @@ const narrow = (model: HudModel, { columns, rows }: Size): Frame => {
     ...entries.map((entry) => line(span(`${entry.ref} `, "bold"), `${entry.kind} ${oneLine(entry.text)}`)),
   ];
   const shown = rows === Infinity ? all.length : rows;
-  return { lines: Array.from({ length: shown }, (_, index) => fit(all[index] ?? [], columns)), cursor: null, hits: [], reach: 0 };
+  return { lines: Array.from({ length: shown }, (_, index) => fit(all[index] ?? [], columns)), cursor: null, hits: [], reach: 0, tops: model.tops };
 };
 
 /** Who owns the factory, in words. */
@@ -78,9 +81,9 @@ const header = (model: HudModel, columns: number): readonly Line[] => {
   const { items, description } = model.known;
   const needs = inboxOf(model).filter(({ waits }) => waits).length;
   const open = items.filter(({ item }) => !isTerminal(item.status)).length;
-  const cost = items.reduce((sum, { item }) => sum + item.costUsd, 0);
+  const cost = items.reduce((sum, state) => sum + spentUsd(state), 0);
   const left = [span(` Enact Factory ${model.version} `, "mark"), span(` ${needs === 0 ? "nothing needs you" : `${needs} need${needs === 1 ? "s" : ""} you`}`, needs === 0 ? "good" : "warn"), span(` · ${open} open, ${items.length - open} ended · ${money(cost)}`)];
-  const clock = clockTime(model.now);
+  const clock = clockTime(model.now).slice(0, 5);
   const store = cut(oneLine(description.store), Math.max(0, columns - lineWidth(left) - widthOf(clock) - 6));
   return [
     line(...fit(line(...left, span(`   ${store}`, "dim")), columns - widthOf(clock) - 1), span(` ${clock}`, "dim")),
@@ -91,13 +94,13 @@ const header = (model: HudModel, columns: number): readonly Line[] => {
 const names: Readonly<Record<Panel, string>> = { inbox: "1 INBOX", work: "2 WORK", seats: "3 TEAMS AND TERMINALS", spend: "4 SPEND AND CAPS", tree: "5 PROCESSES", events: "6 EVENTS" };
 const empty: Readonly<Record<Panel, string>> = { inbox: "Nothing needs you.", work: 'No work items. Start one: enact-factory run "Fix the failing test" -p .', seats: "No teams, no terminals.", spend: "Nothing is open.", tree: "No supervisor tree in reach.", events: "Nothing has happened yet." };
 
-interface Part { readonly lines: readonly Line[]; readonly hits: readonly Hit[]; readonly reach: number }
+interface Part { readonly lines: readonly Line[]; readonly hits: readonly Hit[]; readonly reach: number; readonly tops: HudModel["tops"] }
 
 const main = (model: HudModel, width: number, rows: number, y: number): Part => {
   const parts = columnsOf(width, model.detail !== null).map((column) => ({ column, part: column.panels === null ? detailPart(model, column.x, y, column.width, rows) : listPart(model, column.panels, column.x, y, column.width, rows) }));
   const height = rows === Infinity ? Math.max(...parts.map(({ part }) => part.lines.length)) : rows;
   const lines = Array.from({ length: height }, (_, index) => parts.flatMap(({ column, part }, n) => [...(n === 0 ? [] : [span("│", "dim")]), ...fit(part.lines[index] ?? [], column.width)]));
-  return { lines, hits: parts.flatMap(({ part }) => part.hits), reach: Math.max(...parts.map(({ part }) => part.reach)) };
+  return { lines, hits: parts.flatMap(({ part }) => part.hits), reach: Math.max(...parts.map(({ part }) => part.reach)), tops: Object.assign({}, model.tops, ...parts.map(({ part }) => part.tops)) };
 };
 
 const rule = (text: string, columns: number, focused: boolean, right = ""): Line => {
@@ -110,10 +113,12 @@ const listPart = (model: HudModel, panels: readonly Panel[], x: number, y: numbe
   const share = shareRows(room, Object.fromEntries(found.map(({ panel, rows }) => [panel, Math.max(1, rows.length)])), model.panel);
   const lines: Line[] = [];
   const hits: Hit[] = [];
+  const tops: Partial<Record<Panel, number>> = {};
   for (const { panel, rows, index } of found) {
     const height = share[panel] ?? 0;
     const focused = panel === model.panel && model.detail === null;
-    const start = firstShown(rows.length, index, height);
+    const start = firstShown(rows.length, index, height, model.tops[panel] ?? 0);
+    tops[panel] = start;
     const outside = rows.length > height && height > 0 ? ` ${start + 1}–${start + height} of ${rows.length} ` : "";
     hits.push({ x, y: y + lines.length, width: columns, height: height + 1, target: { type: "panel", panel } });
     lines.push(rule(`${names[panel]}${rows.length > 0 ? ` ${rows.length}` : ""}${model.filter === "" ? "" : ` /${oneLine(model.filter)}`}`, columns, focused, outside));
@@ -124,7 +129,7 @@ const listPart = (model: HudModel, panels: readonly Panel[], x: number, y: numbe
     }
     for (let blank = Math.max(1, rows.length); blank < height; blank++) lines.push([]);
   }
-  return { lines, hits, reach: 0 };
+  return { lines, hits, reach: 0, tops };
 };
 
 const rowLine = (row: PanelRow, columns: number, chosen: boolean, focused: boolean): Line => {
@@ -152,7 +157,7 @@ const detailPart = (model: HudModel, x: number, y: number, columns: number, rows
   const start = view.fromEnd && detail.tab === "terminal" ? reach - scroll : view.fromEnd && detail.scroll === 0 ? reach : scroll;
   const place = reach === 0 ? "" : ` ${start + 1}–${start + height} of ${view.length} `;
   const lines = Array.from({ length: height }, (_, index) => line(" ", ...panned(view.line(start + index), detail.pan)));
-  return { lines: [rule(oneLine(name), columns, model.detail !== null, place), line(" ", ...tabSpans), ...lines], hits, reach };
+  return { lines: [rule(oneLine(name), columns, model.detail !== null, place), line(" ", ...tabSpans), ...lines], hits, reach, tops: {} };
 };
 
 /** Without its first columns; a wide character that is cut in two leaves a blank. */
@@ -222,12 +227,12 @@ const typing = (label: string, field: { readonly before: string; readonly after:
   return { lines: [line(span(cut(label, columns), "bold")), line(span("> ", "title"), before, visible(field.after))], cursor: { x: 2 + widthOf(before), y: 1 } };
 };
 
-const help = (columns: number, rows: number): Part => {
+const help = (model: HudModel, columns: number, rows: number): Part => {
   const text: readonly (readonly [string, string])[] = [
     ["↑ ↓ PgUp PgDn g G", "choose, or scroll what is open; also k and j, the wheel, a click"], ["Tab, 1 to 6, ← →", "go to a panel; with something open: the next view of it, and sideways"],
     ["Enter, second click", "look at it: summary, terminal, chart, journal, diff"], ["Esc", "back"], ["/", "show only rows that contain a text"],
     ...Object.entries(deeds).map(([key, [, says]]) => [key, says] as const), ["?", "this"], ["q, Ctrl-C", "quit; the factory goes on"],
   ];
   const lines = [rule("KEYS", columns, true), ...text.map(([key, says]) => line(span(`  ${key.padEnd(20)}`, "bold"), says))];
-  return { lines: rows === Infinity ? lines : Array.from({ length: rows }, (_, index) => lines[index] ?? []), hits: [], reach: 0 };
+  return { lines: rows === Infinity ? lines : Array.from({ length: rows }, (_, index) => lines[index] ?? []), hits: [], reach: 0, tops: model.tops };
 };

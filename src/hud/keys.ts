@@ -1,6 +1,6 @@
 /** From what was typed to what is meant, by what is on the screen. Pure. */
 import type { Input, KeyInput } from "./input.ts";
-import type { Action, Deed, HudModel, Panel, Target } from "./state.ts";
+import { type Action, type Deed, type HudModel, panels, type Target } from "./state.ts";
 import type { Edit } from "./text-field.ts";
 
 /** What `?` shows; the footer takes from it. */
@@ -51,11 +51,9 @@ const writing = ({ name, ctrl, alt }: KeyInput): Action | undefined => {
 /** Keys that are no characters have names of several ASCII letters; a character of several code points has others. */
 const isNamed = (name: string): boolean => /^[a-z]{2,}$/.test(name);
 
-const numbered: readonly Panel[] = ["inbox", "work", "seats", "spend", "tree", "events"];
-
 const browsing = ({ name, ctrl, alt, shift }: KeyInput, detail: boolean): Action | undefined => {
   if (ctrl || alt) return undefined;
-  const panel = /^[1-6]$/.test(name) ? numbered[Number(name) - 1] : undefined;
+  const panel = /^[1-6]$/.test(name) ? panels[Number(name) - 1] : undefined;
   if (panel !== undefined) return { type: "panel", to: panel };
   switch (name) {
     case "q": return { type: "quit" };

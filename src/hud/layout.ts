@@ -19,11 +19,11 @@ export const columnsOf = (width: number, detail: boolean): readonly Column[] => 
     const left = Math.max(50, Math.floor(width * 0.4));
     return [{ x: 0, width: left, panels }, { x: left + 1, width: width - left - 1, panels: null }];
   }
-  const third = Math.floor((width - 2) / 3);
+  const left = Math.floor(width * 0.4), middle = Math.floor(width * 0.3);
   return [
-    { x: 0, width: third, panels: ["inbox", "work", "events"] },
-    { x: third + 1, width: third, panels: ["seats", "spend", "tree"] },
-    { x: 2 * third + 2, width: width - 2 * third - 2, panels: null },
+    { x: 0, width: left, panels: ["inbox", "work", "events"] },
+    { x: left + 1, width: middle, panels: ["seats", "spend", "tree"] },
+    { x: left + middle + 2, width: width - left - middle - 2, panels: null },
   ];
 };
 
@@ -31,13 +31,16 @@ export const columnsOf = (width: number, detail: boolean): readonly Column[] => 
 const first: Readonly<Record<Panel, number>> = { inbox: 5, work: 6, seats: 4, events: 3, spend: 2, tree: 2 };
 const order: readonly Panel[] = ["inbox", "work", "seats", "events", "spend", "tree"];
 
+/** A text without end still has no use for all that ever happened. */
+const eventsInText = 10;
+
 /**
  * Rows for each panel below its title: what it wants where there is room; else the focused one up to half of what there is, then each
  * its first rows, then what is left in order.
  */
 export const shareRows = (rows: number, wants: Readonly<Partial<Record<Panel, number>>>, focused: Panel): Readonly<Partial<Record<Panel, number>>> => {
   const mine = order.filter((panel) => wants[panel] !== undefined);
-  if (rows === Infinity) return wants;
+  if (rows === Infinity) return { ...wants, ...(wants.events === undefined ? {} : { events: Math.min(wants.events, eventsInText) }) };
   const given = new Map(mine.map((panel) => [panel, 0]));
   let left = Math.max(0, rows - mine.length);
   const give = (panel: Panel, upTo: number): void => {
@@ -53,5 +56,8 @@ export const shareRows = (rows: number, wants: Readonly<Partial<Record<Panel, nu
   return Object.fromEntries(given);
 };
 
-/** The first row to show so that the chosen one is in view, about the middle when it can be. */
-export const firstShown = (length: number, chosen: number, rows: number): number => Math.max(0, Math.min(length - rows, chosen - Math.floor((rows - 1) / 2)));
+/** The first row to show so that the chosen one is in view: the one that was first before, moved no further than it must. */
+export const firstShown = (length: number, chosen: number, rows: number, before: number): number => {
+  const near = chosen < 0 ? before : Math.max(chosen - rows + 1, Math.min(before, chosen));
+  return Math.max(0, Math.min(length - rows, near));
+};

@@ -5,6 +5,8 @@
  *
  * I1 Everything it knows of the factory came from the client contract. I2 Nothing is sent that the person did not ask for by a key or a
  * text; cancelling and removing ask once more. I3 A text that could not be sent comes back into the input box.
+ * I4 A key settles what the person saw: the choice holds on to its row, not to its place; for a moment after the row has gone by itself,
+ * keys that send are not taken. I5 An answer goes to the question that was on the screen, or the person is told of the new one first.
  */
 import { type InboxEntry, type InboxKey, requestOf } from "../client/inbox.ts";
 import { oneLine } from "../client/text/safe-text.ts";
@@ -15,24 +17,43 @@ import { editText, emptyText, textOf } from "./text-field.ts";
 export interface Step { readonly model: HudModel; readonly effects: readonly Effect[] }
 
 const nowhere = { key: "", index: 0 };
-export const begin = (version: string, known: Known, now: number): HudModel => {
+export const begin = (version: string, known: Known, now: number, session = ""): HudModel => {
   const model: HudModel = {
-    version, now, known, detailKnown: nothingRead, panel: "inbox", detail: null, mode: { type: "browse" }, filter: "", notice: null,
+    version, session, sent: 0, now, shiftedAt: 0, known, detailKnown: nothingRead, panel: "inbox", detail: null, mode: { type: "browse" }, tops: {}, filter: "", notice: null,
     selected: { inbox: nowhere, work: nowhere, seats: nowhere, spend: nowhere, tree: nowhere, events: nowhere },
   };
-  return { ...model, panel: inboxOf(model).length > 0 ? "inbox" : "work" };
+  return hold({ ...model, panel: inboxOf(model).length > 0 ? "inbox" : "work" });
 };
 
 const still = (model: HudModel): Step => ({ model, effects: [] });
 const tell = (model: HudModel, level: Notice["level"], text: string): HudModel => ({ ...model, notice: { level, text, at: model.now } });
-const noticeMs = 8_000;
+/** How long a notice stands. */
+export const noticeMs = 8_000;
+
+/** The choice is a row, also before anything was pressed (I4). */
+const hold = (model: HudModel): HudModel => {
+  const { rows, index } = chosenIn(model, model.panel);
+  const key = rows[index]?.key ?? "";
+  const { key: held, index: place } = model.selected[model.panel];
+  return held === key && (place === index || index < 0) ? model : { ...model, selected: { ...model.selected, [model.panel]: { key, index: Math.max(0, index) } } };
+};
 
 export const step = (before: HudModel, event: HudEvent, now: number): Step => {
-  const model = { ...before, now, notice: before.notice !== null && now - before.notice.at > noticeMs ? null : before.notice };
+  const { model, effects } = stepped(before, event, now);
+  return { model: hold(model), effects };
+};
+
+const stepped = (before: HudModel, event: HudEvent, now: number): Step => {
+  const model = { ...before, now, notice: before.notice !== null && now - before.notice.at >= noticeMs ? null : before.notice };
   switch (event.type) {
     case "tick": return still(model);
-    case "drawn": return still(model.detail === null || model.detail.scroll <= event.reach ? model : { ...model, detail: { ...model.detail, scroll: event.reach } });
-    case "known": return still({ ...model, known: event.known });
+    case "drawn": return still({ ...model, tops: event.tops, ...(model.detail !== null && model.detail.scroll > event.reach ? { detail: { ...model.detail, scroll: event.reach } } : {}) });
+    case "known": {
+      const next = { ...model, known: event.known };
+      const held = model.selected[model.panel].key;
+      const gone = held !== "" && !chosenIn(next, next.panel).rows.some(({ key }) => key === held);
+      return still(gone ? { ...next, shiftedAt: now } : next);
+    }
     case "detail": return still(sameView(model.detail, event.of) ? { ...model, detailKnown: { ...model.detailKnown, ...event.known } } : model);
     case "notice": return still(tell(model, event.level, event.text));
     case "refused": return still({ ...tell(model, "error", event.text), ...(event.restore !== undefined && model.mode.type === "browse" ? { mode: event.restore } : {}) });
@@ -53,7 +74,7 @@ const act = (model: HudModel, action: Action): Step => {
     case "submit": return submit(model);
     case "yes": return model.mode.type === "confirm" ? { model: { ...model, mode: { type: "browse" } }, effects: [model.mode.effect] } : still(model);
     case "no": return still({ ...model, mode: { type: "browse" } });
-    case "panel": return still({ ...model, detail: null, panel: action.to === "next" || action.to === "previous" ? (panels[(panels.indexOf(model.panel) + (action.to === "next" ? 1 : panels.length - 1)) % panels.length] ?? model.panel) : action.to });
+    case "panel": return still({ ...model, detail: null, detailKnown: nothingRead, panel: action.to === "next" || action.to === "previous" ? (panels[(panels.indexOf(model.panel) + (action.to === "next" ? 1 : panels.length - 1)) % panels.length] ?? model.panel) : action.to });
     case "move": return still(model.detail === null ? choose(model, model.panel, chosenIn(model, model.panel).index + action.by) : scroll(model, model.detail, action.by));
     case "edge": return still(model.detail === null ? choose(model, model.panel, action.to === "first" ? 0 : Number.MAX_SAFE_INTEGER) : scroll(model, model.detail, action.to === "first" ? -Number.MAX_SAFE_INTEGER : Number.MAX_SAFE_INTEGER));
     case "pan": return still(model.detail === null ? model : { ...model, detail: { ...model.detail, pan: Math.max(0, model.detail.pan + action.by) } });
@@ -121,9 +142,12 @@ const edit = (model: HudModel, action: Extract<Action, { readonly type: "edit" }
   return { ...model, mode: { ...mode, field }, filter: textOf(field) };
 };
 
-const write = (model: HudModel, what: Writing, label: string, subject: Subject): Step => still({ ...model, notice: null, mode: { type: "write", what, label, subject, field: emptyText } });
+const write = (model: HudModel, what: Writing, label: string, subject: Subject, asked = ""): Step => still({ ...model, notice: null, mode: { type: "write", what, label, subject, asked, field: emptyText } });
+const askedLabel = (what: Writing, verb: string, name: string, text: string): string => (what === "answer" ? `${verb} ${name}: ${oneLine(text)}` : `Reject ${name}: why?`);
 
-const messageId = (model: HudModel): string => `hud-${model.now}`;
+const messageId = (model: HudModel): string => `hud-${model.session}-${model.sent + 1}`;
+/** One more was sent. */
+const sent = (model: HudModel): HudModel => ({ ...model, sent: model.sent + 1 });
 
 const submit = (model: HudModel): Step => {
   const { mode } = model;
@@ -134,8 +158,12 @@ const submit = (model: HudModel): Step => {
   const done = { ...model, mode: { type: "browse" as const } };
   if (mode.what === "answer" || mode.what === "reject") {
     const entry = entryOf(model, mode.subject);
+    const verb = entry?.keys.find(({ key }) => key === keyOf[mode.what])?.label;
+    if (entry !== undefined && verb !== undefined && entry.text !== mode.asked) {
+      return still({ ...tell(model, "warning", "It asks something else now. Enter sends all the same, Esc leaves."), mode: { ...mode, asked: entry.text, label: askedLabel(mode.what, verb, entry.ref, entry.text) } });
+    }
     const request = entry && requestOf(entry, mode.what === "answer" ? "e" : "r", { text, messageId: messageId(model) }, model.known.teams);
-    if (request?.to === "team") return { model: done, effects: [{ type: "team", name: request.name, command: request.command, restore: mode }] };
+    if (request?.to === "team") return { model: sent(done), effects: [{ type: "team", name: request.name, command: request.command, restore: mode }] };
     if (mode.subject.item === null) return still(done);
     // What was asked may be settled by now; the factory says so, and the text comes back (I3).
     return { model: done, effects: [{ type: "command", id: mode.subject.item, command: mode.what === "answer" ? { type: "answer", text } : { type: "reject", reason: text }, restore: mode }] };
@@ -143,10 +171,13 @@ const submit = (model: HudModel): Step => {
   const terminal = terminalOf(model, mode.subject);
   if (terminal !== undefined) return { model: done, effects: [{ type: "message", address: terminal.address, text, interrupt: mode.what === "interrupt", restore: mode }] };
   const { team, member } = mode.subject;
-  return team === null ? still(tell(model, "warning", "There is no agent that could be told this.")) : { model: done, effects: [{ type: "team", name: team, command: { type: "message", to: member ?? "leader", text, id: messageId(model) }, restore: mode }] };
+  return team === null ? still(tell(model, "warning", "There is no agent that could be told this.")) : { model: sent(done), effects: [{ type: "team", name: team, command: { type: "message", to: member ?? "leader", text, id: messageId(model) }, restore: mode }] };
 };
 
-const keyOf: Partial<Readonly<Record<Deed, InboxKey>>> = { approve: "a", reject: "r", answer: "e", retry: "t", cancel: "c" };
+const keyOf: Partial<Readonly<Record<Deed | Writing, InboxKey>>> = { approve: "a", reject: "r", answer: "e", retry: "t", cancel: "c" };
+
+/** As long as a key may have been on its way to the row that was there before (I4). */
+const shiftMs = 800;
 
 const perform = (model: HudModel, what: Deed): Step => {
   const subject = subjectOf(model);
@@ -154,6 +185,7 @@ const perform = (model: HudModel, what: Deed): Step => {
   const entry = entryOf(model, subject);
   const name = subject.entry ?? (subject.member === null ? item : `${subject.team}/${subject.member}`) ?? subject.team ?? "";
   if (item === null && subject.team === null && subject.terminal === null) return still(tell(model, "warning", "Choose an item, a team or a terminal first."));
+  if (model.detail === null && what !== "show" && model.shiftedAt > 0 && model.now - model.shiftedAt < shiftMs) return still(tell(model, "warning", `What was chosen is no longer there; now it is ${name}. Nothing was sent.`));
   switch (what) {
     case "show": return still(open(model, subject, entry === undefined || entry.evidence.branch === null ? "summary" : "diff"));
     case "attach":
@@ -167,7 +199,7 @@ const perform = (model: HudModel, what: Deed): Step => {
     case "reject": {
       const asks = entry?.keys.find(({ key }) => key === keyOf[what]);
       if (asks === undefined) return still(tell(model, "warning", what === "answer" ? `${name} asks nothing.` : `${name} waits for no approval.`));
-      return write(model, what, what === "answer" ? `${asks.label} ${name}: ${oneLine(entry?.text ?? "")}` : `Reject ${name}: why?`, subject);
+      return write(model, what, askedLabel(what, asks.label, name, entry?.text ?? ""), subject, entry?.text ?? "");
     }
     case "approve":
     case "retry":
@@ -186,5 +218,5 @@ const send = (model: HudModel, what: "approve" | "retry" | "cancel" | "pause" | 
     const question = effect.type === "team" ? `Remove ${name} from its team? y/n` : `Cancel ${subject.item}? Its work is kept in a checkpoint. y/n`;
     return still({ ...model, mode: { type: "confirm", question, effect } });
   }
-  return { model, effects: [effect] };
+  return { model: effect.type === "team" ? sent(model) : model, effects: [effect] };
 };

@@ -2,6 +2,7 @@
 import type { ItemState, ProcessNode, TeamState, TerminalState } from "../client/contract.ts";
 import { explain } from "../client/explain.ts";
 import { recentMs, type InboxKind } from "../client/inbox.ts";
+import { spentUsd } from "../client/spent.ts";
 import { iterationsOf, stageText, waitText } from "../client/text/item-text.ts";
 import { journalLine } from "../client/text/journal-text.ts";
 import { oneLine } from "../client/text/safe-text.ts";
@@ -21,10 +22,10 @@ export interface PanelRow {
   readonly line: (columns: number) => Line;
 }
 
-/** `45s`, `12m`, `3h`, `2d`. */
+/** `now`, `40s`, `12m`, `3h`, `2d`. Not finer than the ticks of the session, so that a screen left alone has nothing to draw. */
 export const ageText = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  return seconds < 60 ? `${seconds}s` : seconds < 3_600 ? `${Math.floor(seconds / 60)}m` : seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+  return seconds < 10 ? "now" : seconds < 60 ? `${Math.floor(seconds / 10)}0s` : seconds < 3_600 ? `${Math.floor(seconds / 60)}m` : seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
 };
 export const money = (usd: number): string => `$${usd.toFixed(2)}`;
 const sizeText = (bytes: number): string => (bytes < 1_000 ? `${bytes}B` : bytes < 1_000_000 ? `${Math.round(bytes / 1_000)}kB` : `${(bytes / 1_000_000).toFixed(1)}MB`);
@@ -36,11 +37,20 @@ export const statusTone = (status: WorkItemStatus): Tone => statusTones[status] 
 /** Phases in the order of the work panel: what needs a person, what runs, what waits, what has ended. */
 const phases: readonly WorkItemStatus[] = ["blocked", "awaitingApproval", "review", "operating", "verifying", "publishing", "tidying", "cancelling", "claimed", "discovered", "ready", "retryAt", "paused", "exhausted", "failed", "done", "cancelled"];
 
+/** Asked for several times a key and a frame: what was made last for a panel is kept beside what it was made from. */
+interface Made { readonly now: number; readonly filter: string; readonly rows: readonly PanelRow[] }
+const made = new WeakMap<HudModel["known"], Map<Panel, Made>>();
+
 export const panelRows = (model: HudModel, panel: Panel): readonly PanelRow[] => {
-  const rows = makers[panel](model);
-  if (model.filter === "") return rows;
-  const sought = model.filter.normalize("NFC").toLowerCase();
-  return rows.filter((row) => row.words().normalize("NFC").toLowerCase().includes(sought));
+  const { known, now, filter } = model;
+  const kept = made.get(known) ?? new Map<Panel, Made>();
+  made.set(known, kept);
+  const last = kept.get(panel);
+  if (last?.now === now && last.filter === filter) return last.rows;
+  const sought = filter.normalize("NFC").toLowerCase();
+  const rows = makers[panel](model).filter((row) => sought === "" || row.words().normalize("NFC").toLowerCase().includes(sought));
+  kept.set(panel, { now, filter, rows });
+  return rows;
 };
 
 const inboxRows = (model: HudModel): readonly PanelRow[] => inboxOf(model).map((entry) => ({
@@ -55,14 +65,15 @@ const inboxRows = (model: HudModel): readonly PanelRow[] => inboxOf(model).map((
 
 const workRows = ({ known, now }: HudModel): readonly PanelRow[] => known.items.toSorted((a, b) => phases.indexOf(a.item.status) - phases.indexOf(b.item.status)).map((state) => {
   const { item } = state;
+  const spent = spentUsd(state);
   return {
     key: item.id,
     subject: { ...nothing, item: item.id },
     words: () => `${item.id} ${item.status} ${stageText(state)} ${item.operatorLane} ${item.project} ${item.title} ${waitText(state, now)}`,
     line: (columns) => line(
       column(item.id, 8, "bold"), column(item.status, columns >= 90 ? 17 : 11, statusTone(item.status)), column(stageText(state), 14, "accent"), column(item.operatorLane, 9, "dim"), " ",
-      column(String(iterationsOf(state)), 2), " ", column(item.costUsd > 0 ? money(item.costUsd) : "", 7, "dim"), column(ageText(now - state.updatedAt), 5),
-      ...(columns >= 110 ? [column(oneLine(item.title), 34), " "] : []), oneLine(waitText(state, now)), ...(columns >= 110 ? [] : [span(`  ${oneLine(item.title)}`, "dim")]),
+      column(String(iterationsOf(state)), 2), " ", column(spent > 0 ? money(spent) : "", 7, "dim"), column(ageText(now - state.updatedAt), 5),
+      ...(columns >= 150 ? [column(oneLine(item.title), 40), " "] : []), oneLine(waitText(state, now)), ...(columns >= 150 ? [] : [span(`  ${oneLine(item.title)}`, "dim")]),
     ),
   };
 });
@@ -117,15 +128,15 @@ const capTone = (now: number, limit: number): Tone => (now > limit ? "bad" : now
 const spendRows = ({ known, now }: HudModel): readonly PanelRow[] => {
   const items = known.items.filter((state) => !isTerminal(state.item.status) || (["exhausted", "failed"].includes(state.item.status) && now - state.updatedAt < recentMs)).map((state: ItemState): PanelRow => {
     const { item, pipeline } = state;
-    const near = (): readonly Span[] => explain(state, { effects: [], alarms: [], deadLetters: [], last: [] }).rules.filter((rule) => rule.state !== "quiet" && rule.id !== "maxIterations").map((rule) => span(` ${rule.id} ${rule.now}/${rule.limit}`, rule.state === "fired" ? "bad" : "warn"));
+    const near = (): readonly Span[] => explain(state, { effects: [], alarms: [], deadLetters: [], last: [] }).rules.filter((rule) => rule.state !== "quiet" && (rule.scope === "stage" || rule.scope === "progress") && rule.now > 0).map((rule) => span(`${rule.id} ${rule.now}/${rule.limit}  `, rule.state === "fired" ? "bad" : "warn"));
     return {
       key: item.id,
       subject: { ...nothing, item: item.id },
       words: () => `${item.id} ${item.title}`,
       line: () => line(
-        column(item.id, 8, "bold"), column(money(item.costUsd), 8),
-        ...(pipeline === null ? [column("", 13)] : [span(bar(pipeline.iteration, pipeline.maxIterations, 5), capTone(pipeline.iteration, pipeline.maxIterations)), column(` ${pipeline.iteration}/${pipeline.maxIterations}`, 8)]),
-        column(`wrong ${item.failures}/${item.itemFailures}`, 11, item.failures === 0 ? "dim" : capTone(item.failures, item.itemFailures)), column(`infra ${item.infraFailures}/${item.infraRetries}`, 11, item.infraFailures === 0 ? "dim" : capTone(item.infraFailures, item.infraRetries)), ...near(),
+        column(item.id, 8, "bold"), column(money(spentUsd(state)), 8),
+        ...(pipeline === null ? [column("", 13)] : [span(bar(pipeline.iteration, pipeline.maxIterations, 5), capTone(pipeline.iteration, pipeline.maxIterations)), column(` ${pipeline.iteration}/${pipeline.maxIterations}`, 8)]), ...near(),
+        column(`wrong ${item.failures}/${item.itemFailures}`, 11, item.failures === 0 ? "dim" : capTone(item.failures, item.itemFailures)), column(`infra ${item.infraFailures}/${item.infraRetries}`, 11, item.infraFailures === 0 ? "dim" : capTone(item.infraFailures, item.infraRetries)),
       ),
     };
   });

@@ -9,7 +9,7 @@
 import { StringDecoder } from "node:string_decoder";
 import type { ReadStream, WriteStream } from "node:tty";
 import { graphemes, graphemeWidth } from "../client/text/width.ts";
-import { cellFor, isPinned, openScreen, type Row, type Screen } from "./blessed.ts";
+import { cellFor, openScreen, type Row, type Screen } from "./blessed.ts";
 import type { Frame, Size } from "./frame.ts";
 import { type Input, inputReader } from "./input.ts";
 import type { Line, Style } from "./line.ts";
@@ -50,6 +50,8 @@ export const openHudScreen = async (options: HudScreenOptions): Promise<HudScree
   };
 
   let shown: readonly Line[] = [];
+  /** Rows with a pinned character on the screen. */
+  let pinnedRows: ReadonlySet<number> = new Set();
   let drawnAt = 0;
   let timer: NodeJS.Timeout | undefined;
   let resting = false;
@@ -61,7 +63,7 @@ export const openHudScreen = async (options: HudScreenOptions): Promise<HudScree
     if (resting || closed) return;
     drawnAt = performance.now();
     const frame = options.draw(size());
-    paint(screen, shown, frame.lines, options.colour);
+    pinnedRows = paint(screen, shown, frame.lines, pinnedRows, options.colour);
     shown = frame.lines;
     screen.render();
     const { program } = screen;
@@ -142,17 +144,23 @@ const same = (a: Line | undefined, b: Line): boolean =>
     return other !== undefined && each.text === other.text && (each.style === other.style || attributeOf(each.style, true) === attributeOf(other.style, true));
   }));
 
-const paint = (screen: Screen, before: readonly Line[], now: readonly Line[], colour: boolean): void => {
+/** The rows that have a pinned character now. */
+const paint = (screen: Screen, before: readonly Line[], now: readonly Line[], pinnedBefore: ReadonlySet<number>, colour: boolean): ReadonlySet<number> => {
+  const pinnedNow = new Set<number>();
   for (const [y, row] of screen.lines.entries()) {
     const next = now[y] ?? [];
     const last = before[y];
-    if (last !== undefined && same(last, next)) continue;
-    const pinned = fill(row, next, colour);
+    if (last !== undefined && same(last, next)) {
+      if (pinnedBefore.has(y)) pinnedNow.add(y);
+      continue;
+    }
+    if (fill(row, next, colour)) pinnedNow.add(y);
     row.dirty = true;
     // A terminal that draws such a character wider may have overwritten what is behind it: all of the row is sent again.
     const old = screen.olines[y];
-    if (old !== undefined && (pinned || old.some(([, character]) => isPinned(character)))) for (const cell of old) cell[0] = -1;
+    if (old !== undefined && (pinnedNow.has(y) || pinnedBefore.has(y))) for (const cell of old) cell[0] = -1;
   }
+  return pinnedNow;
 };
 
 /** Puts a line into the cells of a row. True when one of them is pinned. */
@@ -172,7 +180,7 @@ const fill = (row: Row, spans: Line, colour: boolean): boolean => {
       if (width === 0) continue;
       if (x + width > row.length) break;
       const cell = cellFor(grapheme, width, x);
-      pinned ||= isPinned(cell);
+      pinned ||= cell.length > grapheme.length;
       put(attribute, cell);
       // blessed passes over the cell behind a wide character.
       if (width === 2) put(attribute, "\u0000");

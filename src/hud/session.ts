@@ -6,12 +6,13 @@
  * I1 One read is under way at a time; changes during it cause one more. I2 A terminal is followed only while it is on the screen.
  * I3 However it ends, watches and timers are stopped and the screen is closed. I4 An effect that fails is said, never thrown.
  */
+import { randomUUID } from "node:crypto";
 import type { ReadStream, WriteStream } from "node:tty";
 import { ClientProblem, type FactoryClient, type LiveChange } from "../client/contract.ts";
 import { oneLine } from "../client/text/safe-text.ts";
 import { type Frame, frame, hitAt } from "./frame.ts";
 import { actionOf } from "./keys.ts";
-import { begin, sameView, step } from "./model.ts";
+import { begin, noticeMs, sameView, step } from "./model.ts";
 import { openPane, type Pane } from "./pane.ts";
 import { readAgain, readKnown, readLiveAgain } from "./reading.ts";
 import { type HudScreen, openHudScreen } from "./screen.ts";
@@ -34,17 +35,20 @@ export interface HudSession {
 const settleMs = 100;
 /** What the store does not announce is asked for this often. */
 const liveMs = 2_000;
-const tickMs = 1_000;
+/** While nobody touches a key and nothing is new, less and less often; not less than this. */
+const restingMs = 6_000;
+const tickMs = 10_000;
 /** An item with more events than this shows its last ones. */
 const journalPage = 5_000;
 
 export const runHud = async (session: HudSession): Promise<void> => {
   const { client, now } = session;
   const ended = Promise.withResolvers<void>();
-  let model: HudModel = begin(session.version, await readKnown(client), now());
+  let model: HudModel = begin(session.version, await readKnown(client), now(), randomUUID());
   let drawn: Frame | undefined;
   let screen: HudScreen | undefined;
   let over = false;
+  let forget: NodeJS.Timeout | undefined;
 
   const happen = (event: HudEvent): void => {
     if (over) return;
@@ -53,6 +57,10 @@ export const runHud = async (session: HudSession): Promise<void> => {
     model = next.model;
     for (const effect of next.effects) void carryOut(effect);
     if (!sameView(before.detail, model.detail)) look();
+    if (model.notice !== null && model.notice !== before.notice) {
+      clearTimeout(forget);
+      forget = setTimeout(() => happen({ type: "tick" }), noticeMs);
+    }
     screen?.invalidate();
   };
   const problem = (error: unknown): string => (error instanceof ClientProblem ? `${error.message}${error.next === "" ? "" : `; ${error.next}`}` : error instanceof Error ? error.message : String(error));
@@ -176,10 +184,16 @@ export const runHud = async (session: HudSession): Promise<void> => {
 
   const stopWatch = client.watch(onChange);
   const tick = setInterval(() => happen({ type: "tick" }), tickMs);
-  const live = setInterval(() => {
+  let waitMs = liveMs;
+  let live: NodeJS.Timeout | undefined;
+  const readLive = async (): Promise<void> => {
+    const before = model.known;
     staleLive = true;
-    void read();
-  }, liveMs);
+    await read();
+    waitMs = model.known === before ? Math.min(restingMs, waitMs * 1.5) : liveMs;
+    if (!over) live = setTimeout(() => void readLive(), waitMs);
+  };
+  live = setTimeout(() => void readLive(), liveMs);
   const onStop = (): void => ended.resolve();
   session.stop.addEventListener("abort", onStop);
   session.input.on("end", onStop);
@@ -189,10 +203,11 @@ export const runHud = async (session: HudSession): Promise<void> => {
       input: session.input, output: session.output, colour: session.colour,
       draw: (size) => {
         drawn = frame(model, size, { interactive: true });
-        model = step(model, { type: "drawn", reach: drawn.reach }, now()).model;
+        model = step(model, { type: "drawn", reach: drawn.reach, tops: drawn.tops }, now()).model;
         return drawn;
       },
       onInput: (typed) => {
+        waitMs = liveMs;
         const action = actionOf(typed, model, (x, y) => (drawn === undefined ? undefined : hitAt(drawn, x, y)));
         if (action !== undefined) happen({ type: "action", action });
       },
@@ -201,7 +216,8 @@ export const runHud = async (session: HudSession): Promise<void> => {
   } finally {
     over = true;
     clearInterval(tick);
-    clearInterval(live);
+    clearTimeout(live);
+    clearTimeout(forget);
     clearTimeout(soon);
     unfollow();
     stopWatch();

@@ -52,20 +52,28 @@ export type Mode =
   | { readonly type: "browse" }
   | { readonly type: "help" }
   | { readonly type: "search"; readonly field: TextField }
-  | { readonly type: "write"; readonly what: Writing; readonly label: string; readonly subject: Subject; readonly field: TextField }
+  | { readonly type: "write"; readonly what: Writing; readonly label: string; readonly subject: Subject; /** What was asked when the typing began; empty where nothing was. */ readonly asked: string; readonly field: TextField }
   | { readonly type: "confirm"; readonly question: string; readonly effect: Effect };
 
 export interface Notice { readonly level: "info" | "warning" | "error"; readonly text: string; readonly at: number }
 
 export interface HudModel {
   readonly version: string;
+  /** Tells this HUD's messages from those of others. */
+  readonly session: string;
+  /** Messages sent so far. */
+  readonly sent: number;
   readonly now: number;
+  /** When the chosen row went away by itself and another took its place; 0: never. */
+  readonly shiftedAt: number;
   readonly known: Known;
   readonly detailKnown: DetailKnown;
   readonly panel: Panel;
   readonly selected: Readonly<Record<Panel, { readonly key: string; readonly index: number }>>;
   readonly detail: Detail | null;
   readonly mode: Mode;
+  /** The first row in view of each panel when it was drawn last. */
+  readonly tops: Readonly<Partial<Record<Panel, number>>>;
   /** Shows only rows that contain it. */
   readonly filter: string;
   readonly notice: Notice | null;
@@ -84,8 +92,8 @@ export type HudEvent =
   | { readonly type: "known"; readonly known: Known }
   | { readonly type: "detail"; readonly of: Detail; readonly known: Partial<DetailKnown> }
   | { readonly type: "tick" }
-  /** How far the open detail view can be scrolled, known once it is drawn. */
-  | { readonly type: "drawn"; readonly reach: number }
+  /** What is known once it is drawn: how far the open detail view can be scrolled, which row is the first of each panel. */
+  | { readonly type: "drawn"; readonly reach: number; readonly tops: HudModel["tops"] }
   | { readonly type: "notice"; readonly level: Notice["level"]; readonly text: string }
   /** An effect failed; what was typed for it comes back. */
   | { readonly type: "refused"; readonly text: string; readonly restore?: Mode };
@@ -107,7 +115,15 @@ export type Action =
   | { readonly type: "wheel"; readonly at: Target; readonly by: number }
   | { readonly type: "do"; readonly what: Deed };
 
-export const inboxOf = ({ known, now }: Pick<HudModel, "known" | "now">): readonly InboxEntry[] => inbox(known, now);
+/** Asked for several times a frame: what was answered last is kept beside what it was answered from. */
+const answered = new WeakMap<Known, { readonly now: number; readonly entries: readonly InboxEntry[] }>();
+export const inboxOf = ({ known, now }: Pick<HudModel, "known" | "now">): readonly InboxEntry[] => {
+  const before = answered.get(known);
+  if (before?.now === now) return before.entries;
+  const entries = inbox(known, now);
+  answered.set(known, { now, entries });
+  return entries;
+};
 
 export const entryOf = (model: HudModel, subject: Subject): InboxEntry | undefined => {
   const entries = inboxOf(model);

@@ -70,6 +70,8 @@ export interface StoreReaderShape {
   readonly outbox: Effect.Effect<readonly OutboxRow[], StoreUnavailable>;
   readonly alarms: Effect.Effect<readonly AlarmRow[], StoreUnavailable>;
   readonly deadLetters: Effect.Effect<readonly DeadLetter[], StoreUnavailable>;
+  /** The newest snapshot of an actor and the events after it. Both empty: no such actor. */
+  readonly load: (actor: Address) => Effect.Effect<{ readonly snapshot?: SnapshotRow; readonly events: readonly JournalRow[] }, StoreUnavailable>;
   /** The highest generation that ever owned the store; 0 when none did. */
   readonly lastGeneration: Effect.Effect<number, StoreUnavailable>;
   /** A consistent copy of the whole store in one file, taken while it runs. */
@@ -82,8 +84,6 @@ export interface StoreShape extends StoreReaderShape {
   readonly generation: number;
   /** All of these in one transaction, in order, after the generation is checked. Durable when it returns. */
   readonly commit: (commits: readonly Commit[]) => Effect.Effect<void, CommitError>;
-  /** The newest snapshot of an actor and the events after it. Both empty: no such actor. */
-  readonly load: (actor: Address) => Effect.Effect<{ readonly snapshot?: SnapshotRow; readonly events: readonly JournalRow[] }, StoreUnavailable>;
   /** Unprocessed mail with an id above `after`, oldest first. */
   readonly mail: (after: number) => Effect.Effect<readonly MailRow[], StoreUnavailable>;
   /**

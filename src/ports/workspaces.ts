@@ -1,4 +1,5 @@
 import { Context, Data, type Effect } from "effect";
+import type { SyncFrom } from "../domain/effects.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import type { WriteScope } from "../domain/stage.ts";
 
@@ -10,7 +11,7 @@ export class WorkspaceIo extends Data.TaggedError("WorkspaceIo")<{ readonly mess
 export class WorkspaceEscape extends Data.TaggedError("WorkspaceEscape")<{ readonly path: string; readonly message: string }> {}
 export type WorkspaceError = WorkspaceUnusable | WorkspaceIo | WorkspaceEscape;
 
-export interface WorkspaceRequest { readonly item: WorkItemId; readonly attempt: number; readonly repository: string; readonly baseRef: string | null }
+export interface WorkspaceRequest { readonly item: WorkItemId; readonly attempt: number; readonly repository: string; readonly baseRef: string | null; /** Of a team: a worktree and branch of its own beside the item's. */ readonly member?: string | undefined }
 export interface Workspace { readonly path: string; readonly branch: string; /** Full commit id the branch starts from. */ readonly base: string }
 export interface CommittedWork {
   readonly head: string;
@@ -21,7 +22,12 @@ export interface CommittedWork {
   readonly changed: readonly string[];
   /** `3 files changed, 10 insertions(+), 2 deletions(-)` */
   readonly summary: string;
+  /** Nothing was committed: conflict markers are left in these files of a merge that was left to the agent. */
+  readonly unresolved?: readonly string[];
+  /** Nothing was committed: the merge takes back what the other side did in these files. */
+  readonly dropped?: readonly string[];
 }
+export type Merged = { readonly merged: true; readonly head: string } | { readonly merged: false; readonly files: readonly string[] };
 export interface Checkpoint { readonly ref: string; readonly commit: string }
 
 /** One worktree per run lineage. Every operation is idempotent: after a crash it is simply asked again. */
@@ -32,6 +38,14 @@ export interface WorkspacesShape {
   readonly hook: (item: WorkItemId, workspace: Workspace, name: "before_run" | "after_run") => Effect.Effect<string | undefined, WorkspaceError>;
   /** Commits everything in the worktree (untracked files included, ignored ones not) on the item's branch. No change: head stays. */
   readonly commit: (workspace: Workspace, message: string) => Effect.Effect<CommittedWork, WorkspaceError>;
+  /**
+   * Brings a team member's worktree to `onto`. `team`: it begins there anew. `here`: what it has is committed, and `onto` merged into it. A commit:
+   * it begins at that commit, and `onto` is merged into it. What would be lost is checkpointed first. Files in conflict are left in the worktree
+   * with markers; the next `commit` completes the merge, once they are resolved.
+   */
+  readonly sync: (item: WorkItemId, workspace: Workspace, onto: string, from: SyncFrom) => Effect.Effect<{ readonly head: string; readonly conflicts: readonly string[] }, WorkspaceError>;
+  /** Merges a commit into the workspace's branch and brings the worktree along; merged already: no change. In conflict nothing is changed. */
+  readonly merge: (item: WorkItemId, workspace: Workspace, commit: string, message: string) => Effect.Effect<Merged, WorkspaceError>;
   /** The diff base..head as text, cut at `maxBytes` with a marker. */
   readonly diff: (workspace: Workspace, maxBytes: number) => Effect.Effect<string, WorkspaceError>;
   /** Cheap fingerprint of the worktree as it is now, uncommitted and untracked files included. */

@@ -120,6 +120,11 @@ const readerOf = (state: MemoryState, refuse: () => CommitError | undefined): St
   alarms: Effect.sync(() => [...state.actors.values()].flatMap((actor) => [...(actor.alarms?.values() ?? [])]).sort((a, b) => a.at - b.at || order(a.actor, b.actor) || order(a.name, b.name))),
   deadLetters: Effect.sync(() => [...state.deadLetters]),
   lastGeneration: Effect.sync(() => state.generation),
+  load: (address) => Effect.sync(() => {
+    const actor = state.actors.get(address);
+    const events = actor === undefined ? [] : [...actor.tail];
+    return actor?.snapshot === undefined ? { events } : { snapshot: actor.snapshot, events };
+  }),
   backup: () => noBackup,
 });
 
@@ -162,11 +167,6 @@ const ownerOf = (state: MemoryState, generation: number): MemoryStore => {
         if (actor !== undefined) apply(state, c, generation, actor);
       }
       return undefined;
-    }),
-    load: (address) => Effect.sync(() => {
-      const actor = state.actors.get(address);
-      const events = actor === undefined ? [] : [...actor.tail];
-      return actor?.snapshot === undefined ? { events } : { snapshot: actor.snapshot, events };
     }),
     mail: (after) => Effect.sync(() => [...state.mail.values()].filter((row) => row.id > after)),
     onMail: (hint) => {

@@ -38,7 +38,8 @@ export const openRepository = Effect.fnUntraced(function* (path: string): Effect
   return { top, commonDir, place: { ...place, config: yield* distrusted(place).pipe(Effect.mapError(fromGit)) } };
 });
 
-const nameOf = (request: WorkspaceRequest): string => request.attempt === 1 ? request.item : `${request.item}-${request.attempt}`;
+/** Git refs cannot nest under the item's branch, so a member's name follows two dashes, which no item's name has. */
+const nameOf = ({ item, attempt, member }: WorkspaceRequest): string => `${attempt === 1 ? item : `${item}-${attempt}`}${member === undefined ? "" : `--${member}`}`;
 
 /** `root/REPOSITORY-HASH/ITEM[-ATTEMPT]`: readable, and apart for repositories of the same name. */
 export const workspacePath = (root: string, commonDir: string, request: WorkspaceRequest): string => {

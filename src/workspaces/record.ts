@@ -24,6 +24,8 @@ const Record = z.object({
   state: z.enum(["making", "made", "ready", "removed"]),
   /** Paths copied in, which are kept out of every commit. */
   copied: z.array(z.string()),
+  /** A merge that was left to the agent: of `onto` into `ours`. `placed`: its conflicts are in the worktree. */
+  merging: z.object({ onto: z.string(), ours: z.string(), files: z.array(z.string()), placed: z.boolean() }).optional(),
 });
 export type Record = z.infer<typeof Record>;
 

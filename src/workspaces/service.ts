@@ -16,6 +16,7 @@ import { GitFailed, commitOf, git, gitAsks, gitBytes } from "../git/git.ts";
 import { type CommittedWork, WorkspaceEscape, type WorkspaceError, WorkspaceIo, type WorkspacesShape, WorkspaceUnusable } from "../ports/workspaces.ts";
 import { type Change, changesBetween } from "./changes.ts";
 import { commitTree, listCheckpoints, storeCheckpoint } from "./checkpoints.ts";
+import { type BranchSteps, judgeResolution, mergeCompleted, mergeInto, syncWorktree } from "./merge.ts";
 import { discard, keepAside, nestedRepositories } from "./discard.ts";
 import { pastLocks } from "./locks.ts";
 import type { WorkspacesOptions } from "./options.ts";
@@ -72,12 +73,21 @@ const commitWork = (tree: OpenWorktree, message: string) => withSnapshot(tree, "
   const parent = yield* parentFor(tree, snapshot.head);
   // The agent's own commits leave the branch's history: keep them reachable first (I2).
   if (parent !== snapshot.head) yield* storeCheckpoint(tree, tree.record.item, snapshot, "before its commits were left out of the branch");
-  const same = (yield* git(tree.place, ["rev-parse", `${parent}^{tree}`])) === snapshot.tree;
-  const head = same ? parent : yield* commitTree(tree.place, snapshot.tree, [parent], message);
+  const { merging } = tree.record;
+  const open = merging !== undefined && !(yield* gitAsks(tree.place, ["merge-base", "--is-ancestor", merging.onto, parent])) ? merging : undefined;
+  if (open !== undefined) {
+    const { unresolved, dropped } = yield* judgeResolution(tree, open, snapshot.tree);
+    if (unresolved.length + dropped.length > 0) return { ...(yield* describe(tree, parent)), unresolved, dropped };
+  }
+  const same = open === undefined && (yield* git(tree.place, ["rev-parse", `${parent}^{tree}`])) === snapshot.tree;
+  const head = same ? parent : yield* commitTree(tree.place, snapshot.tree, open === undefined ? [parent] : [parent, open.onto], message);
   yield* moveBranch(tree, head);
   yield* adoptIndex(tree, snapshot.index);
+  yield* mergeCompleted(tree);
   return yield* describe(tree, head);
 })));
+
+const branchSteps: BranchSteps = { commitAll: (tree, message) => commitWork(tree, message), moveBranch };
 
 /** A tree like `tree`, in which `paths` (raw) are as they were in `since`. */
 const withPathsFrom = Effect.fnUntraced(function* (worktree: OpenWorktree, tree: string, since: string, paths: readonly string[], index: string): Effect.fn.Return<string, GitFailed> {
@@ -165,12 +175,14 @@ export const makeWorkspaces = (options: WorkspacesOptions): WorkspacesShape => {
   const on = <A>(path: string, use: (tree: OpenWorktree) => Effect.Effect<A, WorkspaceError | GitFailed>): Effect.Effect<A, WorkspaceError> =>
     alone(path, settled(rootOf.pipe(Effect.flatMap((root) => openWorktree(root, path)), Effect.flatMap(use))));
   return {
-    prepare: (request) => alone(`${request.repository}\0${request.item}`, settled(rootOf.pipe(Effect.flatMap((root) => prepare(options, root)(request))))),
+    prepare: (request) => alone(`${request.repository}\0${request.item}\0${request.member ?? ""}`, settled(rootOf.pipe(Effect.flatMap((root) => prepare(options, root)(request))))),
     hook: (item, workspace, name) => on(workspace.path, (tree) => {
       const run = runOwnHook(options.project(tree.record.repository), workspace.path, item)(name);
       return name === "before_run" ? run : run.pipe(Effect.catchTag("WorkspaceUnusable", ({ message }) => Effect.succeed(message)));
     }),
     commit: (workspace, message) => on(workspace.path, (tree) => commitWork(tree, message)),
+    sync: (item, workspace, onto, from) => on(workspace.path, (tree) => syncWorktree(branchSteps)(tree, item, onto, from)),
+    merge: (item, workspace, commit, message) => on(workspace.path, (tree) => mergeInto(branchSteps)(tree, item, commit, message)),
     diff: (workspace, maxBytes) => on(workspace.path, (tree) => Effect.gen(function* () {
       const head = (yield* commitOf(tree.place, `refs/heads/${tree.record.branch}`)) ?? tree.record.base;
       return yield* gitBytes(tree.place, ["diff-tree", "-p", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color", tree.record.base, head], { maxBytes }).pipe(

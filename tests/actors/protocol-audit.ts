@@ -3,9 +3,11 @@ import type { AnyMachineSnapshot, EventObject } from "xstate";
 import { type Chart, createChart } from "../../actors/chart.ts";
 import { catalog } from "../../machines/index.ts";
 import type { PipelineContext } from "../../machines/pipeline-context.ts";
+import type { MemberContext } from "../../machines/member-context.ts";
 import type { StageContext } from "../../machines/stage.ts";
+import type { TeamContext } from "../../machines/team-context.ts";
 import type { WorkItemContext } from "../../machines/work-item.ts";
-import { type Address, parseAddress } from "../../src/domain/ids.ts";
+import { type Address, memberAddress, parseAddress } from "../../src/domain/ids.ts";
 import type { MemoryState } from "../../src/store/memory.ts";
 
 interface Replayed { readonly id: string; readonly chart: Chart; state: AnyMachineSnapshot; seq: number }
@@ -18,11 +20,28 @@ const eventOf = (json: string): EventObject & { readonly chart?: unknown; readon
 export interface Told { readonly id: string; readonly state: string; readonly pipeline: Address; readonly over: boolean; readonly warned: boolean }
 
 export interface Audit { readonly faults: readonly string[]; /** Every message that a pipeline took. */ readonly messages: readonly Told[]; /** As `Lived.believed`. */ readonly replayed: ReadonlyMap<Address, string>; readonly turns: number }
+/** What must hold of a team after every event, besides what its exploration says. */
+const teamFaults = (context: TeamContext, before: ReadonlyMap<number, string>): readonly string[] => {
+  const faults: string[] = [], owners = context.board.tasks.flatMap(({ state, owner }) => (state === "claimed" ? [owner ?? "nobody"] : []));
+  if (new Set(owners).size !== owners.length) faults.push(`a member has two tasks: ${owners.join(", ")}`);
+  if (context.fixes > context.limits.maxFixes) faults.push(`${context.fixes} fixes`);
+  for (const [id, state] of before) {
+    const now = context.board.tasks.find((task) => task.id === id);
+    if (!now) faults.push(`task ${id} is gone`);
+    // Merged exactly once: done is for good, and comes from merging alone.
+    else if ((state === "done" || state === "failed" || state === "cancelled") && now.state !== state) faults.push(`task ${id} was ${state} and is ${now.state}`);
+    else if (now.state === "done" && state !== "done" && state !== "merging") faults.push(`task ${id} is done without a merge`);
+  }
+  for (const task of context.board.tasks) if (task.attempts > context.limits.taskAttempts) faults.push(`task ${task.id} had ${task.attempts} attempts`);
+  return faults;
+};
 
 export const audit = (state: MemoryState): Audit => {
   const faults = new Set<string>(), actors = new Map<Address, Replayed>();
   /** Actors of a chart that have not ended, by item. */
   const alive = new Map<string, Set<Address>>(), coderTurns = new Map<Address, Set<Address>>();
+  /** Which task of a team had its work merged how often; two merges of one task at most after another conflict. */
+  const tasks = new Map<Address, Map<number, string>>();
   let turns = 0;
   for (const row of state.journal) {
     const event = eventOf(row.event), known = actors.get(row.actor);
@@ -46,6 +65,19 @@ export const audit = (state: MemoryState): Audit => {
     if (actor.state.status === "active") living.add(row.actor);
     else living.delete(row.actor);
     if ((actor.id === "stage" || actor.id === "pipeline") && living.size > 1) faults.add(`${living.size} live at once: ${[...living].join(", ")}`);
+    if (actor.id === "team") {
+      const { context }: { context: TeamContext } = actor.state;
+      for (const fault of teamFaults(context, tasks.get(row.actor) ?? new Map())) faults.add(`${row.actor}: ${fault}`);
+      tasks.set(row.actor, new Map(context.board.tasks.map((task) => [task.id, task.state])));
+      if (actor.state.status !== "active") for (const { name } of context.members) {
+        const member = actors.get(memberAddress(item, context.attempt, name));
+        if (member?.state.status === "active") faults.add(`${row.actor} ended before ${name}`);
+      }
+    }
+    if (actor.id === "member") {
+      const { context }: { context: MemberContext } = actor.state;
+      if (context.iteration > context.policy.maxIterations || context.infraFailures > context.policy.infraRetries) faults.add(`${row.actor} is over its caps`);
+    }
     if (actor.id === "pipeline") {
       const { context }: { context: PipelineContext } = actor.state;
       if (context.iteration > context.policy.maxIterations) faults.add(`${row.actor} is at iteration ${context.iteration}`);

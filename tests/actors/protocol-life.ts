@@ -13,9 +13,11 @@ import { policy } from "../../machines/exploration/fixtures.ts";
 import { catalog } from "../../machines/index.ts";
 import { intakeAddress } from "../../machines/intake.ts";
 import { EffectRequest, type TurnEffect } from "../../src/domain/effects.ts";
-import { type Address, parseAddress, pipelineAddress, progressAddress } from "../../src/domain/ids.ts";
+import { type Address, memberAddress, parseAddress, pipelineAddress, progressAddress, teamAddress } from "../../src/domain/ids.ts";
+import type { Board } from "../../src/domain/board.ts";
 import type { OperatorLane } from "../../src/domain/lane.ts";
 import type { Policy } from "../../src/domain/policy.ts";
+import type { TeamSpec } from "../../src/domain/team.ts";
 import { WorkItemView } from "../../src/domain/view.ts";
 import { isTerminal } from "../../src/domain/work-item.ts";
 import { type OutboxRow, StoreFull, StoreUnavailable } from "../../src/ports/store.ts";
@@ -23,7 +25,7 @@ import { type MemoryState, memoryState, type MemoryStore, openMemoryOwner } from
 import { settled, SimulatedClock } from "../support/clock.ts";
 import { cancelledTurn, resultOf } from "./protocol-world.ts";
 
-export interface Plan { readonly lane: OperatorLane; readonly claim: boolean; readonly policy: Partial<Policy> }
+export interface Plan { readonly lane: OperatorLane; readonly claim: boolean; readonly policy: Partial<Policy>; /** Of lane `team`. */ readonly team?: TeamSpec }
 export interface Life { readonly items: readonly Plan[]; readonly tape: readonly number[] }
 
 export interface Lived {
@@ -80,9 +82,12 @@ export const live = async (life: Life): Promise<Lived> => {
   const exhausted = (): boolean => drawn >= life.tape.length;
   const itemOf = (row: OutboxRow): string => parseAddress(row.actor)?.item ?? "?";
 
+  /** An item's pipeline has one turn at a time, each member of a team too. */
+  const workerOf = (row: OutboxRow): string => (parseAddress(row.actor)?.chart === "member" ? row.actor : itemOf(row));
+
   const given = (row: OutboxRow): void => {
     if (row.kind === "turn" && !results.has(row.key))
-      for (const other of open.values()) if (other.kind === "turn" && other.key !== row.key && !results.has(other.key) && itemOf(other) === itemOf(row)) faults.push(`two live turns of ${itemOf(row)}: ${other.key} and ${row.key}`);
+      for (const other of open.values()) if (other.kind === "turn" && other.key !== row.key && !results.has(other.key) && workerOf(other) === workerOf(row)) faults.push(`two live turns of ${itemOf(row)}: ${other.key} and ${row.key}`);
     open.set(row.key, row);
   };
 
@@ -214,6 +219,29 @@ export const live = async (life: Life): Promise<Lived> => {
   const pick = <T>(list: readonly T[]): T | undefined => list[draw() % Math.max(1, list.length)];
   const items = (where: (view: WorkItemView) => boolean): readonly Address[] => [...views].filter(([, view]) => where(view)).map(([address]) => address);
 
+  /** People, and what members said before, once more or much later: an echo carries the numbers it had. */
+  const disturbTeam = async (team: Address, { id, attempt }: WorkItemView): Promise<void> => {
+    const member = pick(["leader", "worker-1", "worker-2", "worker-3"]) ?? "leader", address = memberAddress(id, attempt, member);
+    const found = await owner.host.state(team).catch(() => undefined);
+    const { board }: { readonly board: Board } = found?.state.context ?? { board: { tasks: [] } };
+    // Of the past, as an echo is: nobody forges what was not said yet.
+    const known = pick(board.tasks), task = known?.id ?? 1, token = known?.fence ?? 1;
+    const echo = pick<Message>([
+      { type: "member.ready", member }, { type: "member.renew", member, task, token }, { type: "member.declined", member, task, token: token - 1 },
+      { type: "member.evidence", member, task, token: token - 1, commit: "stale", checks: "1/1 → 1/1", summary: "stale" }, { type: "member.failed", member, task, token: token - 1, reason: "stale" }, { type: "member.answered", member: "leader", token: 0, plan: null, criteria: null, verdict: { decision: "approve", feedback: "", findings: [] }, text: "stale" },
+      { type: "member.turn", member, turns: 0, costUsd: 0, well: true, mail: [], messages: [] },
+    ]);
+    const said = pick<Message>([{ type: "member.settled", task, token: token - 1 }, { type: "member.revoked", task, token: token - 1 }, { type: "member.life", task, token }, { type: "turn.alive" }]);
+    switch (draw() % 10) {
+      case 0: return tell(team, { type: "team.message", to: pick(["all", member, "nobody"]) ?? "all", text: "use tabs", id: `m${draw() % 5}` });
+      case 1: return tell(team, { type: "team.remove", member });
+      case 2: return tell(team, { type: "team.add", adapter: null });
+      case 3: return tell(team, { type: "team.shutdown", force: draw() % 3 === 0 });
+      case 4: case 5: if (said && state.actors.has(address)) tell(address, said); return;
+      default: if (echo) tell(team, echo);
+    }
+  };
+
   const disturb = async (what: number): Promise<void> => {
     const anyone = pick(items(() => true));
     const one = anyone ? views.get(anyone) : undefined;
@@ -235,6 +263,7 @@ export const live = async (life: Life): Promise<Lived> => {
     if (what < 17) return tell(anyone, { type: pick(["pause", "resume", "retry"]) ?? "retry" });
     if (what < 18) return tell(anyone, { type: "lane", lane: draw() % 2 === 0 ? "manual" : "none" });
     if (what < 20) return tell(anyone, { type: "pipeline.ended", attempt: one.attempt - 1, outcome: "done", failure: null, reason: "", workspace: null, head: "stale", iterations: 1, checks: null, summary: "stale", warnings: [], costUsd: 0 });
+    if (state.actors.has(teamAddress(one.id, one.attempt))) return disturbTeam(teamAddress(one.id, one.attempt), one);
     // Only actors that exist are ever spoken to.
     const begun = state.actors.has(progressAddress(one.id, one.attempt));
     if (what < 22 && begun) return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], denials: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
@@ -256,7 +285,7 @@ export const live = async (life: Life): Promise<Lived> => {
   tell(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} });
   life.items.forEach((plan, n) => tell(intakeAddress, {
     type: "offer", claim: plan.claim, policy: { ...policy, ...plan.policy },
-    item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane },
+    item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane, ...(plan.team === undefined ? {} : { team: plan.team }) },
   }));
 
   // What was offered is durable before anything can be lost: a sender that is not answered asks again.

@@ -22,17 +22,30 @@ const outcome = (key: string, ended: TurnOutcome["ended"], more: Partial<TurnOut
 
 export const cancelledTurn = (key: string, heard: readonly string[]): Result => outcome(key, { how: "cancelled" }, { heard: [...heard] });
 
+/** What a team's member answers; 0 is what goes well. */
+const member = ({ duty }: TurnEffect, key: string, drawn: number): Result => {
+  const completed = { how: "completed", text: "finished" } as const, messages = drawn % 7 === 3 ? [{ to: drawn % 2 === 0 ? "all" : "leader", text: `number ${drawn}` }] : [];
+  switch (duty) {
+    case "plan": return outcome(key, completed, drawn >= 70 ? { messages } : { messages, plan: { tasks: drawn >= 60 ? [{ title: "round", description: "", acceptance: [], dependsOn: [1] }] : [1, 2, 3].slice(0, 1 + (drawn % 3)).map((n) => ({ title: `task ${n}`, description: "", acceptance: drawn % 2 === 0 ? ["it works"] : [], dependsOn: n > 1 && drawn % 4 === 0 ? [n - 1] : [] })) } });
+    case "criteria": return outcome(key, completed, drawn >= 70 ? { messages } : { messages, criteria: { criteria: [{ task: drawn >= 60 ? 9 : 1, acceptance: ["it works"] }] } });
+    case "verdict": return outcome(key, completed, drawn >= 80 ? {} : { verdict: drawn >= 76 ? { decision: "reject", feedback: "not wanted", findings: [] } : drawn >= 50 ? { decision: "revise", feedback: `not yet, see number ${drawn}`, findings: [] } : { decision: "approve", feedback: "", findings: [] } });
+    default: return outcome(key, completed, { messages });
+  }
+};
+
 /** Failures before the CLI has taken its prompt. */
 const before: ReadonlySet<AgentFailure["kind"]> = new Set(["badSession", "spawn", "auth"]);
 
 /** `live`: messages that the agent took while it worked. */
-const turn = ({ stage, brief }: TurnEffect, key: string, drawn: number, now: number, live: readonly string[]): Result => {
+const turn = (asked: TurnEffect, key: string, drawn: number, now: number, live: readonly string[]): Result => {
+  const { stage, brief } = asked;
   const all = [...brief.messages.map(({ id }) => id), ...live];
   if (drawn >= 90) {
     const failure = failures(now)[drawn % failures(now).length];
     if (failure) return outcome(key, { how: "failed", failure }, { heard: before.has(failure.kind) && live.length === 0 ? [] : all });
   }
   if (drawn >= 84) return outcome(key, { how: "question", text: "which one?" }, { heard: all });
+  if (asked.duty !== undefined) return member(asked, key, drawn);
   const completed = { how: "completed", text: "finished" } as const;
   switch (stage) {
     case "critic": {
@@ -50,12 +63,14 @@ const turn = ({ stage, brief }: TurnEffect, key: string, drawn: number, now: num
 /** `serial` makes every commit another one. */
 export const resultOf = (request: EffectRequest, key: string, drawn: number, serial: number, now: number, live: readonly string[]): Result => {
   switch (request.kind) {
-    case "workspace.prepare": return drawn >= 95 ? trouble(request.kind, drawn >= 98 ? "environment" : "io") : { type: "workspace.ready", workspace: { path: `/worktrees/${request.item}`, branch: `enact/${request.item}`, base: "base0" } };
+    case "workspace.prepare": return drawn >= 95 ? trouble(request.kind, drawn >= 98 ? "environment" : "io") : { type: "workspace.ready", workspace: { path: `/worktrees/${request.item}${request.member ?? ""}`, branch: `enact/${request.item}${request.member === undefined ? "" : `--${request.member}`}`, base: "base0" } };
     case "workspace.commit": {
       if (drawn >= 96) return trouble(request.kind, "io");
       const empty = drawn >= 88;
       return { type: "workspace.committed", head: empty ? "base0" : `head${serial}`, empty, diffHash: `diff${drawn % 5}`, changed: [], summary: "1 file changed" };
     }
+    case "workspace.sync": return drawn >= 95 ? trouble(request.kind, drawn >= 98 ? "environment" : "io") : { type: "workspace.synced", head: request.onto, conflicts: typeof request.from === "object" || drawn >= 90 ? ["a.ts"] : [] };
+    case "workspace.merge": return drawn >= 97 ? trouble(request.kind, "io") : drawn >= 75 ? { type: "workspace.conflicted", files: ["a.ts"] } : { type: "workspace.merged", head: `merged${serial}` };
     case "workspace.checkpoint": return drawn >= 90 ? trouble(request.kind, "io") : { type: "workspace.checkpointed", ref: "refs/enact/checkpoints/1" };
     case "workspace.remove": return drawn >= 90 ? trouble(request.kind, "io") : { type: "workspace.removed" };
     case "workspace.enforce": return drawn >= 94 ? trouble(request.kind, "environment") : { type: "workspace.enforced", undone: drawn >= 70 ? ["src/a.ts"] : [] };

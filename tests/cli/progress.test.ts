@@ -30,7 +30,7 @@ const shown = (written: string): readonly string[] => {
 
 const screenOf = (isTty: boolean): Screen & { readonly text: () => string } => {
   let text = "";
-  return { write: (part) => { text += part; }, isTty, colour: false, columns: () => (isTty ? 72 : Infinity), text: () => text };
+  return { write: (part) => { text += part; }, isTty, colour: false, columns: () => (isTty ? 72 : Infinity), rows: () => (isTty ? 24 : Infinity), text: () => text };
 };
 
 test("on a terminal there is one line an item, in place, and what is said stands above them", () => {

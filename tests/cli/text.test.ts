@@ -6,7 +6,7 @@ import { table } from "../../src/cli/table.ts";
 import { cut, pad, widthOf } from "../../src/client/text/width.ts";
 import { execaSync } from "execa";
 
-const screen = (columns: number): Screen => ({ write: () => {}, isTty: true, colour: false, columns: () => columns });
+const screen = (columns: number): Screen => ({ write: () => {}, isTty: true, colour: false, columns: () => columns, rows: () => 24 });
 /** Hostile: escape sequences, C1 controls, bidirectional overrides, lone surrogates, wide and combining characters. */
 const hostile = fc.array(fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("\u001b[2J", "\u001b]0;t\u0007", "\u009b31m", "\u202e", "\u200b", "\ud800", "漢字", "👩‍👩‍👧", "🇳🇱", "e\u0301", "\r\n", "\t")), { maxLength: 12 }).map((parts) => parts.join(""));
 const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u; // oxlint-disable-line no-control-regex

@@ -13,6 +13,14 @@ const documented: readonly (readonly [string, readonly string[]])[] = [
   ["resume", ["[id]", "--take-over"]],
   ["init", ["--postgres", "--path"]],
   ["validate", ["[file]"]],
+  ["inbox", ["show", "answer", "approve", "reject", "retry", "open"]],
+  ["inbox show", ["<id>"]],
+  ["inbox answer", ["<id> <text>"]],
+  ["inbox approve", ["<id>"]],
+  ["inbox reject", ["--reason"]],
+  ["inbox retry", ["<id>"]],
+  ["inbox open", ["--print"]],
+  ["hud", ["--once", "--watch"]],
   ["task", ["list", "show", "cancel", "retry", "restore", "answer", "approve", "reject", "pause", "resume", "lane"]],
   ["task list", ["--open"]],
   ["task show", ["<id>"]],
@@ -28,6 +36,11 @@ const documented: readonly (readonly [string, readonly string[]])[] = [
   ["why", ["<id>"]],
   ["log", ["--follow", "--verbose"]],
   ["tree", []],
+  ["start", ["--foreground", "--port"]],
+  ["stop", ["--keep-agents", "--timeout"]],
+  ["restart", ["--port", "--timeout"]],
+  ["status", []],
+  ["logs", ["[address]", "-f, --follow", "--lines"]],
   ["doctor", []],
   ["store", ["backup", "restore"]],
   ["store backup", ["<file>"]],
@@ -49,7 +62,7 @@ describe("the command line", { timeout: 240_000 }, () => {
       const results = {};
       for (const name of ${JSON.stringify(documented.map(([name]) => name))}) {
         let text = "";
-        const screen = { write: (part) => { text += part; }, isTty: false, colour: false, columns: () => Infinity };
+        const screen = { write: (part) => { text += part; }, isTty: false, colour: false, columns: () => Infinity, rows: () => Infinity };
         const code = await runCli([...name.split(" "), "--help"], { out: screen, err: screen, canAsk: false, input: process.stdin, prompt: process.stderr, env: {}, cwd: "/", home: "/" }, () => { throw new Error("the composition was loaded"); });
         results[name] = { code, text };
       }
@@ -79,13 +92,6 @@ describe("the command line", { timeout: 240_000 }, () => {
       expect(done.stderr).toMatch(/^enact-factory: /);
       expect(done.stderr).not.toContain("    at ");
     }
-  });
-
-  test("exec without --local says what to write instead and exits 2", async () => {
-    await using room = makeRoom();
-    const done = await room.cli(["exec", "Fix it", "--path", "repo"]);
-    expect(done.exitCode).toBe(2);
-    expect(done.stderr).toContain("enact-factory exec 'Fix it' --local --path repo");
   });
 
   test("no arguments print the help, with or without a terminal", async () => {

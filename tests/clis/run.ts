@@ -5,7 +5,8 @@
  */
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { claudeCode, CliMissing, fetchCli } from "./fetch.ts";
+import { PackageMissing } from "../support/fetched.ts";
+import { claudeCode, fetchCli } from "./fetch.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -28,7 +29,7 @@ try {
   const tests = await execa(program, args, { stdio: "inherit", reject: false, env: { ENACT_TEST_CLAUDE_BIN: bin } });
   process.exitCode = tests.exitCode ?? 1;
 } catch (error) {
-  if (!(error instanceof CliMissing)) throw error;
+  if (!(error instanceof PackageMissing)) throw error;
   console.error(`test:clis: ${error.message}`);
   process.exitCode = 2;
 }

@@ -1,9 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, test } from "vitest";
-import { coder, itemsIn, lastLine, mend } from "../cli/room.ts";
+import { bin, coder, itemsIn, lastLine, mend } from "../cli/room.ts";
 import { agentPid, leftIn, writesPid } from "../faults/room.ts";
 import { gone, guardMs, heard, hold, makeDaemonRoom, started, type DaemonRoom } from "./room.ts";
+
+const mounts = process.platform === "linux" && spawnSync("unshare", ["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs -o size=1m tmpfs /mnt"]).status === 0;
+if (!mounts) console.log("skipped: a start on a full disk needs unshare --map-root-user --mount, which this machine refuses");
 
 const items = async (room: DaemonRoom) => itemsIn((await room.cli(["task", "list", "--json"])).stdout);
 
@@ -134,6 +139,17 @@ describe.skipIf(process.platform !== "linux")("start, stop, restart, status and 
     expect(leftIn(room)).toEqual([]);
   });
 
+  test.skipIf(!mounts)("a full disk: start says so although its log cannot, and leaves no process", async () => {
+    await using room = makeDaemonRoom();
+    const disk = join(room.directory, ".enact");
+    mkdirSync(disk);
+    const inside = 'mount -t tmpfs -o size=1m tmpfs "$1"; dd if=/dev/zero of="$1/fill" bs=1k 2>/dev/null; shift; exec "$@"';
+    const full = await execa("unshare", ["--map-root-user", "--mount", "sh", "-c", inside, "sh", disk, process.execPath, bin, "start"], { cwd: room.directory, env: room.env, extendEnv: false, stdin: "ignore", reject: false, timeout: 120_000, killSignal: "SIGKILL" });
+    expect([full.exitCode, full.stderr]).toEqual([1, expect.stringContaining("no room on the disk")]);
+    expect(full.stderr).toContain("make room on the disk");
+    expect(leftIn(room)).toEqual([]);
+  });
+
   test("files of a daemon that was killed, with its pid and port in other hands by now, prove nothing", async () => {
     await using other = makeDaemonRoom();
     await using room = makeDaemonRoom();
@@ -162,10 +178,10 @@ describe.skipIf(process.platform !== "linux")("start, stop, restart, status and 
     const playbook = room.playbook("go", coder(`{ session = "s1" }, ${writesPid(room)}, { wait-for-file = "go" }, ${mend}`));
     const owner = room.cli(["run", "first", "-p", "repo", "--playbook", playbook]);
     await agentPid(room);
-    const start = await room.cli(["start"]);
+    const [start, stop, restart, status] = await Promise.all([room.cli(["start"]), room.cli(["stop"]), room.cli(["restart"]), room.cli(["status"])]);
     expect([start.exitCode, start.stderr]).toEqual([1, expect.stringMatching(/a command \(process \d+\) works with this state directory/)]);
-    for (const command of ["stop", "restart"]) expect((await room.cli([command])).stderr).toMatch(/No daemon runs here; a command \(process \d+\)/);
-    expect((await room.cli(["status"])).stdout).toContain("A command works here");
+    for (const { exitCode, stderr } of [stop, restart]) expect([exitCode, stderr]).toEqual([1, expect.stringMatching(/No daemon runs here; a command \(process \d+\)/)]);
+    expect(status.stdout).toContain("A command works here");
     const beside = room.cli(["exec", "second", "--path", "repo", "--json", "--playbook", playbook]);
     await expect.poll(heard(beside), { timeout: guardMs }).toContain("RUN-2 operating");
     writeFileSync(join(room.directory, "playbooks", "go"), "");

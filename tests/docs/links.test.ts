@@ -75,7 +75,7 @@ describe("commands", () => {
 
   test("the check itself finds an unknown command, subcommand and option", async () => {
     expect(commandsOf('$ enact-factory run "a b" -p .  # now')).toEqual([["run", '"a b"', "-p", "."]]);
-    expect(await wrong(["start"])).toBe("no command start");
+    expect(await wrong(["begin"])).toBe("no command begin");
     expect(await wrong(["task", "explode"])).toBe("no command task explode");
     expect(await wrong(["-C", "app", "task", "restore", "RUN-1", "--force"])).toBe("task has no option --force");
     expect(await wrong(["run", '"x"', "-p", ".", "--timeout", "5"])).toBeUndefined();

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
-  addFix, type Board, boardOf, cancel, cancelAll, claim, complete, conflicted, emptyBoard, expire, fail, givenUp, isMergeable, isOver, merged, mostTasks, nextFor, nextLapse, type Outcome, reclaim, refusalText, release, renew, type Task, taskOf, unfinished,
+  addFix, type Board, boardOf, cancel, cancelAll, claim, complete, conflicted, emptyBoard, expire, fail, givenUp, hold, isMergeable, isOver, merged, mostTasks, nextFor, nextLapse, type Outcome, reclaim, refusalText, release, renew, type Task, taskOf, unfinished,
 } from "../../src/domain/board.ts";
 import { PlannedTask } from "../../src/domain/team-answers.ts";
 
@@ -50,7 +50,7 @@ const sound = (board: Board): void => {
     expect(each.id).toBe(n + 1);
     // I1, and a lease exactly while somebody works.
     expect(each.owner !== null).toBe(each.state === "claimed" || each.state === "merging");
-    expect(each.leaseUntil !== null).toBe(each.state === "claimed");
+    if (each.leaseUntil !== null) expect(each.state).toBe("claimed");
     if (each.state === "claimed" || each.state === "merging" || each.state === "done") for (const on of each.dependsOn) expect(taskOf(board, on)?.state).toBe("done");
     if (each.state === "merging" || each.state === "done") expect(each.evidence).toEqual(good);
     if (each.state === "failed" || each.state === "cancelled") expect(each.reason).not.toBe("");
@@ -153,6 +153,15 @@ test("a lease that ran out is doubted once; a sign of life saves it, silence giv
   expect(lost.reclaimed.map(({ owner }) => owner)).toEqual(["worker-1"]);
   expect(nextFor(lost.board, "worker-2", new Set(workers))?.id).toBe(1);
   expect(nextLapse(lost.board)).toBeNull();
+});
+
+test("a claim whose owner waits for a person runs no lease until it is renewed", () => {
+  const taken = claim(must(boardOf([task("a")])), "worker-1", 1, 0, leaseMs);
+  if (!taken.ok) throw new Error();
+  const waits = hold(taken.board, "worker-1");
+  expect([nextLapse(waits), taskOf(waits, 1)?.state, expire(waits, 100 * leaseMs, 25, cap).reclaimed]).toEqual([null, "claimed", []]);
+  expect(hold(taken.board, "worker-2")).toEqual(taken.board);
+  expect(nextLapse(must(renew(waits, "worker-1", 1, taken.token, 50, leaseMs)))).toBe(50 + leaseMs);
 });
 
 test("attempts are counted up to their cap; what was given back unharmed is not", () => {

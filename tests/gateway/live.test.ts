@@ -148,6 +148,22 @@ describe("terminals", () => {
     wire.socket.terminate();
     await expect.poll(() => client.open(), guard).toEqual(before);
   });
+
+  test("an inspector is asked to wait while much is on its way; one that does not is cut short, and the count is told", async () => {
+    await using opened = await open();
+    const { client, gateway } = opened;
+    using wire = await dial(gateway.port);
+    wire.say({ type: "inspect", inspection: 1 });
+    await expect.poll(() => client.open().inspections, guard).toBe(1);
+    const text = "x".repeat(100_000);
+    const answers = [1, 2, 3, 4, 5, 6, 7].map((n) => client.emitInspection(n, text)[0]);
+    expect(answers.map((answer) => answer !== undefined)).toEqual([false, false, true, true, true, true, true]);
+    await Promise.all(answers);
+    const heard = (): readonly string[] => wire.of("inspection").flatMap(({ events }) => events.map(({ sessionId }) => sessionId));
+    await expect.poll(heard, guard).toEqual(["s1", "s2", "s3", "s4", "s5"]);
+    expect(wire.of("inspection").map(({ dropped }) => dropped)).toEqual([2]);
+    expect(client.emitInspection(8)).toEqual([undefined]);
+  });
 });
 
 describe("bounds", () => {

@@ -8,7 +8,8 @@ import { WorkItemId } from "../../src/domain/ids.ts";
 
 export interface StandIn extends FactoryClient {
   readonly emit: (change: LiveChange) => void;
-  readonly emitInspection: (n: number) => void;
+  /** What the listeners gave back. */
+  readonly emitInspection: (n: number, text?: string) => readonly (void | Promise<void>)[];
   readonly terminal: (address: string) => Log;
   readonly submitted: readonly Submission[];
   readonly stops: readonly { readonly keepAgents: boolean }[];
@@ -83,7 +84,7 @@ export class Log {
 
 export const standIn = (count = 3): StandIn => {
   const watchers = new Set<(change: LiveChange) => void>();
-  const inspectors = new Set<(event: InspectionEvent) => void>();
+  const inspectors = new Set<(event: InspectionEvent) => void | Promise<void>>();
   const logs = new Map<string, Log>();
   const submitted: Submission[] = [];
   const stops: { readonly keepAgents: boolean }[] = [];
@@ -98,7 +99,7 @@ export const standIn = (count = 3): StandIn => {
     ...offlineLive,
     submitted, stops, terminal,
     emit: (change) => { for (const watcher of watchers) watcher(change); },
-    emitInspection: (n) => { for (const inspector of inspectors) inspector({ type: "@xstate.event", sessionId: `s${n}`, rootId: "r", createdAt: String(n), id: String(n), _version: "1" }); },
+    emitInspection: (n, text = "") => [...inspectors].map((inspector) => inspector({ type: "@xstate.event", sessionId: `s${n}`, rootId: "r", createdAt: String(n), id: String(n), _version: "1", text })),
     open: () => ({ watches: watchers.size, terminals: [...logs.values()].reduce((sum, log) => sum + log.watchers.size, 0), inspections: inspectors.size }),
     describe: async () => ({ role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" }),
     items: async () => states,

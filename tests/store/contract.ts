@@ -259,6 +259,7 @@ export const storeContract = (name: string, place: () => Promise<StoreLocation>)
       open.push(two);
       await run(store.commit([commit(a, 1, { view: "{}" })]));
       expect(await run(one.store.views())).toEqual(await run(store.views()));
+      expect(await run(one.store.load(a))).toEqual(await run(store.load(a)));
       expect(await run(one.store.lastGeneration)).toBe(1);
       for (let i = 0; i < 20; i++) await run((i % 2 === 0 ? one : two).store.enqueue(a, event(`${i}`), i));
       expect((await run(store.mail(0))).map((row) => row.event)).toEqual(Array.from({ length: 20 }, (_, i) => event(`${i}`)));

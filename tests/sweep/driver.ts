@@ -1,10 +1,11 @@
 // One owner for the kill sweep: takes the item in, works on it to its end, prints the outcome as JSON. Run it again after a kill.
+// SIGTERM ends it as `stop` with kept agents ends a daemon: they go on, and are the next owner's.
 // usage: node driver.ts ROOT [--kill-at N --when before|after]   (kills itself with SIGKILL at the N-th commit of this life)
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { Effect } from "effect";
 import { composePorts } from "../../src/daemon/ports.ts";
-import { settingFor } from "../../src/daemon/connect.ts";
+import { settingFor } from "../../src/daemon/setting.ts";
 import { openScoped, startOwner } from "../../src/daemon/owner.ts";
 import { policyFor } from "../../src/daemon/policy.ts";
 import { factoryHash } from "../../src/config/state-directory.ts";
@@ -48,15 +49,23 @@ await owner.host.send(intakeAddress, {
   item: { source: "command", sourceId: "sweep", title: "Write the greeting", body: "as the playbook says", kind: "feature", priority: 2, createdAt: 0, project: "repo", repository, operatorLane: "none", playbook: join(root, "playbook.toml") },
 } as { readonly type: string });
 
+let told = false;
+process.once("SIGTERM", () => { told = true; });
+
 const ended = async () => itemStates(await Effect.runPromise(store.views())).find(({ item }) => isTerminal(item.status) || item.status === "blocked");
 let found = await ended();
-while (!found && lost === "") {
+while (!found && lost === "" && !told) {
   await new Promise<void>((resolve) => { setTimeout(resolve, 20); });
   found = await ended();
 }
 if (lost !== "") {
   process.stdout.write(`${JSON.stringify({ lost })}\n`);
   process.exit(3);
+}
+if (told && !found) {
+  await owner.stop("abandon");
+  await close();
+  process.exit(0);
 }
 await owner.host.idle();
 const git = (...args: readonly string[]): string => execFileSync("git", ["-C", repository, ...args], { encoding: "utf8" }).trim();

@@ -1,6 +1,7 @@
-// Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish.
+// Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish. Restarts it
+// again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them.
 // Every try must end as the undisturbed run did: same status, iterations, tree, empty outbox, exactly one push.
-// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--seed S] [--keep]
+// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--seed S] [--keep]
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,6 +56,12 @@ const makeTemplate = (): string => {
     '[[turn]]', 'stage = "documenter"', 'steps = [{ write = "README.md", text = "# Greeting\\n\\nSays hello, world.\\n" }, { result = "documented" }]', "",
   ].join("\n"));
   return root;
+};
+
+/** The same work by agents that take their time, so that they are at work, or end, between two owners. */
+const slowPlaybook = (root: string): void => {
+  const file = join(root, "playbook.toml");
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll("steps = [{", "steps = [{ sleep = 150 }, {").replaceAll(/, \{ (result|verdict) =/g, ", { sleep = 250 }, { $1 ="));
 };
 
 interface Outcome { readonly status: string; readonly reason: string; readonly iterations: number; readonly tree: string; readonly outbox: number; readonly deadLetters: number; readonly commits: number }
@@ -208,11 +215,29 @@ try {
     },
   }));
 
-  const queue = [...frozen, ...chosen, ...instants, ...agents];
+  const restarts = Array.from({ length: number("--restarts", 12) }, (_, n): Try => ({
+    name: `owner restarted while agents work, ${n + 1}`,
+    run: async (root) => {
+      slowPlaybook(root);
+      for (let lives = 1 + Math.floor(random() * 4); lives > 0; lives--) {
+        const life = live(root);
+        await Promise.race([pause(lastsMs * (0.2 + 0.8 * random())), life.ended]);
+        life.child.kill(random() < 0.5 ? "SIGKILL" : "SIGTERM");
+        const { signal, code, err } = await life.ended;
+        // One that had not begun to listen died of SIGTERM as well.
+        if (signal === null && code !== 0) throw new Error(`an owner that was told to leave ended with ${code}: ${err.slice(-2_000)}`);
+        // Shorter than a turn and longer than all of them.
+        await pause(random() < 0.5 ? random() * 300 : 500 + random() * 1_500);
+      }
+      return finish(root);
+    },
+  }));
+
+  const queue = [...frozen, ...chosen, ...restarts, ...instants, ...agents];
   await Promise.all(Array.from({ length: 3 }, async () => {
     for (let next = queue.shift(); next; next = queue.shift()) await attempt(template, want, next);
   }));
-  process.stdout.write(`kill sweep: ${chosen.length} boundaries, ${instants.length} random instants, ${agents.length} with agents killed, ${frozen.length} frozen; seed ${seed}\n`);
+  process.stdout.write(`kill sweep: ${chosen.length} boundaries, ${instants.length} random instants, ${agents.length} with agents killed, ${frozen.length} frozen, ${restarts.length} restarted; seed ${seed}\n`);
   process.stdout.write(`${tried - failures.length} passed, ${failures.length} failed\n`);
   process.exitCode = failures.length === 0 ? 0 : 1;
 } finally {

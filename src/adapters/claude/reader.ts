@@ -11,7 +11,7 @@
  */
 import type { AgentEvent, AgentFailure, TurnRequest, Usage } from "../../domain/agent.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
-import { answerBlock } from "../answer-block.ts";
+import { answerBlock, answered } from "../answer-block.ts";
 import { aboutLogin, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
 import { diffOf, toolKind, toolOutput, toolSummary } from "./tool.ts";
@@ -37,9 +37,7 @@ export const answerOf = (text: string): readonly AgentEvent[] => {
   switch (block.found) {
     case "none": return [{ type: "result", text }];
     case "malformed": return [{ type: "garbage", line: block.reason }, { type: "result", text }];
-    case "answer": return [block.answer.kind === "question" ? { type: "question", text: block.answer.text }
-      : block.answer.kind === "verdict" ? { type: "verdict", verdict: block.answer.verdict }
-      : { type: "audit", audit: block.answer.audit }, { type: "result", text: block.before }];
+    case "answer": return [...block.messages.map((message): AgentEvent => ({ type: "message", message })), ...(block.answer === null ? [] : [answered(block.answer)]), { type: "result", text: block.before }];
   }
 };
 

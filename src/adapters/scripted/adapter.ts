@@ -15,6 +15,7 @@ const requestFor = (turn: TurnRequest, host: HostEnvironment): AgentRequest | Ag
   const { runId, item, attempt, stage, iteration, tryNumber, cwd, prompt, sessionId, readOnly, model, playbook } = turn;
   return {
     runId, item, attempt, stage, iteration, tryNumber, cwd, prompt, sessionId, readOnly, model, playbook,
+    ...(turn.seat === undefined ? {} : { seat: turn.seat }), ...(turn.duty === undefined ? {} : { duty: turn.duty }), ...(turn.task === undefined ? {} : { task: turn.task }),
     // Beside the runs, not in one: a session outlives the run that began it. No run id begins with a dot.
     sessions: join(dirname(host.runDirectory), ".scripted-sessions"),
   };

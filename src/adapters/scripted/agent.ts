@@ -105,7 +105,7 @@ const main = async (line: string): Promise<PlayEnd> => {
   const book = parsePlaybook(text);
   if (!book.ok) return refuse("model", `the playbook is not valid: ${book.problems.map(showProblem).join("; ")}`);
   const { pace, cumulative } = book.playbook;
-  const steps = stepsFor(book.playbook, { stage: request.stage, attempt: request.attempt, iteration: request.iteration, try: request.tryNumber });
+  const steps = stepsFor(book.playbook, { stage: request.stage, attempt: request.attempt, iteration: request.iteration, try: request.tryNumber, seat: request.seat, duty: request.duty, task: request.task });
 
   const [opening] = steps;
   if (request.sessionId !== null && !loadSession(request.sessions, request.sessionId)) return refuse("badSession", `there is no session ${request.sessionId}`);

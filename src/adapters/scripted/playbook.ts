@@ -2,6 +2,7 @@
 import { parse, TomlError } from "smol-toml";
 import { z } from "zod";
 import { Stage } from "../../domain/stage.ts";
+import { PlannedTask, TeamCriteria, TeamDuty, TeamMessage } from "../../domain/team-answers.ts";
 import { Finding, Verdict } from "../../domain/verdict.ts";
 import { locate } from "./playbook-lines.ts";
 
@@ -24,6 +25,9 @@ const schemas = {
   question: z.strictObject({ question: z.string().min(1) }),
   verdict: z.strictObject({ verdict: Verdict.shape.decision, feedback: z.string().default(""), findings: z.array(Finding).default([]) }),
   audit: z.strictObject({ audit: z.array(Finding) }),
+  plan: z.strictObject({ plan: z.array(PlannedTask).min(1) }),
+  criteria: z.strictObject({ criteria: TeamCriteria.shape.criteria }),
+  tell: z.strictObject({ tell: TeamMessage.shape.to, text: z.string().min(1) }),
   result: z.strictObject({ result: z.string() }),
   deny: z.strictObject({ deny: z.string().min(1), detail: z.string().default("") }),
   "rate-limit": z.strictObject({ "rate-limit": ms, message: z.string().default("rate limited; waiting") }),
@@ -52,7 +56,7 @@ export type Step = SchemaStep | RepeatStep;
 export type Verb = Step["verb"];
 export const verbs: readonly Verb[] = [...(Object.keys(schemas) as (keyof typeof schemas)[]), "repeat"];
 
-export interface Turn { readonly stage: Stage; readonly attempt?: number; readonly iteration?: number; readonly try?: number; readonly steps: readonly Step[] }
+export interface Turn { readonly stage: Stage; readonly attempt?: number; readonly iteration?: number; readonly try?: number; /** Of a team's member. */ readonly seat?: string; readonly duty?: TeamDuty; readonly task?: number; readonly steps: readonly Step[] }
 export interface Playbook {
   /** Factor on the natural length of steps; 0 plays without delay. */
   readonly pace: number;
@@ -95,7 +99,7 @@ const Head = z.strictObject({
   cumulative: z.boolean().default(false),
   turn: z.array(z.record(z.string(), z.unknown())).default([]),
 });
-const TurnHead = z.strictObject({ stage: Stage, attempt: count.optional(), iteration: count.optional(), try: count.optional(), steps: z.array(z.unknown()).default([]) });
+const TurnHead = z.strictObject({ stage: Stage, attempt: count.optional(), iteration: count.optional(), try: count.optional(), seat: z.string().min(1).optional(), duty: TeamDuty.optional(), task: count.optional(), steps: z.array(z.unknown()).default([]) });
 
 /** Reads a playbook; names every problem at once, by line, turn and step. */
 export const parsePlaybook = (toml: string): ParsedPlaybook => {
@@ -119,8 +123,8 @@ export const parsePlaybook = (toml: string): ParsedPlaybook => {
       report(place?.line, `turn ${n + 1}`, issuesOf(turn.error));
       return [];
     }
-    const { stage, attempt, iteration, try: tryNumber } = turn.data;
-    const key = JSON.stringify([stage, attempt, iteration, tryNumber]);
+    const { stage, attempt, iteration, try: tryNumber, seat, duty, task } = turn.data;
+    const key = JSON.stringify([stage, attempt, iteration, tryNumber, seat, duty, task]);
     const twin = seen.get(key);
     if (twin !== undefined) report(place?.line, `turn ${n + 1}`, `it is for the same moment as turn ${twin}; give one of them another \`iteration\` or \`try\``);
     else seen.set(key, n + 1);
@@ -129,6 +133,7 @@ export const parsePlaybook = (toml: string): ParsedPlaybook => {
     return [{
       stage, steps: steps.filter((step) => step !== undefined),
       ...(attempt === undefined ? {} : { attempt }), ...(iteration === undefined ? {} : { iteration }), ...(tryNumber === undefined ? {} : { try: tryNumber }),
+      ...(seat === undefined ? {} : { seat }), ...(duty === undefined ? {} : { duty }), ...(task === undefined ? {} : { task }),
     }];
   });
   return problems.length > 0 ? { ok: false, problems } : { ok: true, playbook: { pace: head.data.pace, cumulative: head.data.cumulative, turns } };
@@ -144,20 +149,29 @@ const defaults: Readonly<Record<Stage, readonly Step[]>> = {
   "stage-documenter": [{ verb: "result", result: "Nothing to report." }],
 };
 
-export interface Moment { readonly stage: Stage; readonly attempt: number; readonly iteration: number; readonly try: number }
+export interface Moment { readonly stage: Stage; readonly attempt: number; readonly iteration: number; readonly try: number; readonly seat?: string | undefined; readonly duty?: TeamDuty | undefined; readonly task?: number | undefined }
+
+/** What a member of a team does that no turn is for. */
+const memberDefaults: Readonly<Record<TeamDuty, readonly Step[]>> = {
+  plan: [{ verb: "result", result: "The playbook has no plan." }],
+  criteria: [{ verb: "result", result: "The playbook has no criteria." }],
+  work: defaults.coder,
+  verdict: defaults.critic,
+};
 
 /**
- * The steps for a moment. Of the turns whose keys all equal it the most specific wins (attempt over iteration over try);
- * if there is none, the last one that lies before it is played again; if the stage has none either, its default.
+ * The steps for a moment. A turn that names a seat, a duty or a task is for that alone. Of the turns whose keys all equal the moment the most
+ * specific wins (task over duty over seat over attempt over iteration over try); if there is none, the last one that lies before it is played
+ * again; if the stage has none either, its default.
  */
 export const stepsFor = (playbook: Playbook, moment: Moment): readonly Step[] => {
-  const keys = ["attempt", "iteration", "try"] as const;
-  const ofStage = playbook.turns.filter((turn) => turn.stage === moment.stage);
+  const names = ["task", "duty", "seat"] as const, counts = ["attempt", "iteration", "try"] as const, keys = [...names, ...counts];
+  const ofStage = playbook.turns.filter((turn) => turn.stage === moment.stage && names.every((key) => turn[key] === undefined || turn[key] === moment[key]));
   const weight = (turn: Turn): number => keys.reduce((sum, key) => sum * 2 + (turn[key] === undefined ? 0 : 1), 0);
-  const exact = ofStage.filter((turn) => keys.every((key) => turn[key] === undefined || turn[key] === moment[key]));
+  const exact = ofStage.filter((turn) => counts.every((key) => turn[key] === undefined || turn[key] === moment[key]));
   const [best] = exact.toSorted((one, two) => weight(two) - weight(one));
   if (best) return best.steps;
-  const before = ofStage.filter((turn) => keys.every((key) => (turn[key] ?? 1) <= moment[key]));
-  const order = (one: Turn, two: Turn): number => keys.map((key) => (two[key] ?? 0) - (one[key] ?? 0)).find((difference) => difference !== 0) ?? 0;
-  return before.toSorted(order)[0]?.steps ?? defaults[moment.stage];
+  const before = ofStage.filter((turn) => counts.every((key) => (turn[key] ?? 1) <= moment[key]));
+  const order = (one: Turn, two: Turn): number => counts.map((key) => (two[key] ?? 0) - (one[key] ?? 0)).find((difference) => difference !== 0) ?? weight(two) - weight(one);
+  return before.toSorted(order)[0]?.steps ?? (moment.duty === undefined ? defaults[moment.stage] : memberDefaults[moment.duty]);
 };

@@ -182,6 +182,9 @@ export const play = async (steps: readonly Step[], parts: PlayerParts): Promise<
       case "verdict": emit({ type: "verdict", verdict: { decision: step.verdict, feedback: step.feedback, findings: step.findings } }); return undefined;
       case "malformed-verdict": raw(`${JSON.stringify({ type: "verdict", verdict: step["malformed-verdict"] })}\n`); return undefined;
       case "audit": emit({ type: "audit", audit: { findings: step.audit } }); return undefined;
+      case "plan": emit({ type: "plan", plan: { tasks: [...step.plan] } }); return undefined;
+      case "criteria": emit({ type: "criteria", criteria: { criteria: [...step.criteria] } }); return undefined;
+      case "tell": emit({ type: "message", message: { to: step.tell, text: step.text } }); return undefined;
       case "result": result = step.result; return undefined;
       case "deny": emit({ type: "denied", tool: step.deny, detail: step.detail }); return undefined;
       case "rate-limit": emit({ type: "rateLimit", until: Date.now() + step["rate-limit"], message: step.message }); return undefined;

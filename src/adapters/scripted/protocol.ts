@@ -1,10 +1,11 @@
 /** What the scripted agent and its adapter say to each other: one request on standard input, JSON lines on standard output, messages on standard input after that. */
 import { z } from "zod";
 import { TurnRequest, Usage } from "../../domain/agent.ts";
+import { TeamCriteria, TeamMessage, TeamPlan } from "../../domain/team-answers.ts";
 import { Audit, Verdict } from "../../domain/verdict.ts";
 
 /** First line of standard input. */
-export const AgentRequest = TurnRequest.pick({ runId: true, item: true, attempt: true, stage: true, iteration: true, tryNumber: true, cwd: true, prompt: true, sessionId: true, readOnly: true, model: true }).extend({
+export const AgentRequest = TurnRequest.pick({ runId: true, item: true, attempt: true, stage: true, iteration: true, tryNumber: true, cwd: true, prompt: true, sessionId: true, readOnly: true, model: true, seat: true, duty: true, task: true }).extend({
   /** Path of a playbook, or its text when it holds a newline. */
   playbook: z.string(),
   /** Directory in which the agent remembers its sessions. */
@@ -39,6 +40,9 @@ export const AgentLine = z.discriminatedUnion("type", [
   z.object({ type: z.literal("question"), text: z.string() }),
   z.object({ type: z.literal("verdict"), verdict: Verdict }),
   z.object({ type: z.literal("audit"), audit: Audit }),
+  z.object({ type: z.literal("plan"), plan: TeamPlan }),
+  z.object({ type: z.literal("criteria"), criteria: TeamCriteria }),
+  z.object({ type: z.literal("message"), message: TeamMessage }),
   z.object({ type: z.literal("result"), text: z.string() }),
   z.object({ type: z.literal("interrupted") }),
   z.object({ type: z.literal("error"), kind: z.enum(["rateLimited", "overloaded", "network", "auth", "model", "badSession"]), message: z.string(), until: z.number().nullable() }),

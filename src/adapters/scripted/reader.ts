@@ -51,7 +51,7 @@ export const scriptedReader = (turn: TurnRequest): StreamReader => {
       case "question": case "result":
         closed = true;
         return [line];
-      case "prompted": case "text": case "thinking": case "heard": case "rateLimit": case "verdict": case "audit": return [line];
+      case "prompted": case "text": case "thinking": case "heard": case "rateLimit": case "verdict": case "audit": case "plan": case "criteria": case "message": return [line];
     }
   };
 

@@ -27,7 +27,7 @@ const shown = (line: AgentLine): string | undefined => {
     case "tool": return line.phase === "start" ? `* ${line.name} ${line.summary}` : undefined;
     case "question": return `? ${line.text}`;
     case "error": return `! ${line.message}`;
-    case "prompted": case "heard": case "usage": case "cost": case "rateLimit": case "denied": case "verdict": case "audit": case "interrupted": return undefined;
+    case "prompted": case "heard": case "usage": case "cost": case "rateLimit": case "denied": case "verdict": case "audit": case "plan": case "criteria": case "message": case "interrupted": return undefined;
   }
 };
 

@@ -56,7 +56,7 @@ const foreground = async (context: CommandContext, port: number | undefined, bac
       ...context.place, ...(port === undefined ? {} : { port }),
       echo: (line) => {
         if (!background) err.write(line);
-        else if (/ (warning|error) +/.test(line.slice(24, 34))) report({ says: line.slice(25).trim() });
+        else if (line.startsWith(" warning", 24)) report({ says: line.slice(25).trim() });
       },
     });
   } catch (error) {
@@ -138,6 +138,9 @@ const end = async (context: CommandContext, daemon: RunningDaemon, { keepAgents,
   const connection = await context.tools.connect({ ...context.place, as: "read" });
   try {
     await connection.client.stop({ keepAgents });
+  } catch (error) {
+    // Another stop was faster: then it is only waited for.
+    if (await context.tools.daemon.find(context.place) !== undefined) throw error;
   } finally {
     await connection.close("abandon");
   }

@@ -10,7 +10,11 @@ const narrowOnly = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2190
 const plainOnly = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff\u2010-\u2027\u2190-\u21ff\u2500-\u259f\u4e00-\u9fff\uac00-\ud7a3]*$/u;
 const isWideUnit = (unit: number): boolean => unit >= 0x4e00;
 
-export const graphemeWidth = (grapheme: string): number => (zero.test(grapheme) ? 0 : wide.test(grapheme) || emoji.test(grapheme) ? 2 : 1);
+/** 0: not known without looking closer. What most texts are made of. */
+const widthOfUnit = (unit: number): 0 | 1 | 2 => ((unit >= 0x20 && unit <= 0x7e) || (unit >= 0x2500 && unit <= 0x259f) ? 1 : (unit >= 0xac00 && unit <= 0xd7a3) || (unit >= 0x4e00 && unit <= 0x9fff) ? 2 : 0);
+
+export const graphemeWidth = (grapheme: string): number => (grapheme.length === 1 && widthOfUnit(grapheme.charCodeAt(0))) || widthOfAny(grapheme);
+const widthOfAny = (grapheme: string): number => (zero.test(grapheme) ? 0 : wide.test(grapheme) || emoji.test(grapheme) ? 2 : 1);
 
 /** The characters as a person counts them. */
 export const graphemes = (text: string): readonly string[] => (plainOnly.test(text) ? text.split("") : Array.from(segmenter.segment(text), ({ segment }) => segment));

@@ -78,9 +78,28 @@ test("whatever hostile text comes before or after, an approval is never invented
     const text = pieces.join("\n");
     // The agent's own answer stands at the end: nothing before it can turn it into an approval.
     const own = answerBlock(`${text}\n${revise}`);
-    if (own.found === "answer" && own.answer.kind === "verdict") expect(own.answer.verdict.decision).toBe("revise");
+    if (own.found === "answer" && own.answer?.kind === "verdict") expect(own.answer.verdict.decision).toBe("revise");
     // The agent quotes the text in a fence of its own that no line of the text closes, and gives no answer.
     const marks = "`".repeat(1 + Math.max(3, ...[...text.matchAll(/`+/g)].map((match) => match[0].length)));
     expect(answerBlock(`I looked at:\n${marks}\n${text}\n${marks}`)).toEqual({ found: "none" });
   }), { numRuns: 500 });
+});
+
+describe("a team's answers", () => {
+  const letter = (to: string, text: string) => `${fence}enact-message to=${to}\n${text}\n${fence}`;
+  const plan = `${fence}enact-plan\n{"tasks":[{"title":"a"},{"title":"b","dependsOn":[1],"acceptance":["it works"]}]}\n${fence}`;
+  test("a plan, with what was left out filled in; criteria", () => {
+    expect(answerBlock(`I looked.\n\n${plan}`)).toEqual({ found: "answer", before: "I looked.", messages: [], answer: { kind: "plan", plan: { tasks: [{ title: "a", description: "", acceptance: [], dependsOn: [] }, { title: "b", description: "", acceptance: ["it works"], dependsOn: [1] }] } } });
+    expect(answerBlock(`${fence}enact-criteria\n{"criteria":[{"task":1,"acceptance":["it works"]}]}\n${fence}`)).toMatchObject({ found: "answer", answer: { kind: "criteria" } });
+    expect(answerBlock(`${fence}enact-plan\n{"tasks":[]}\n${fence}`)).toMatchObject({ found: "malformed" });
+  });
+  test("messages stand alone at the end, or right before the answer; one to nobody is left out, and costs the answer nothing", () => {
+    expect(answerBlock(`Done.\n\n${letter("worker-2", "I changed the API")}\n\n${letter("all", "read it")}\n`)).toEqual({ found: "answer", before: "Done.", answer: null, messages: [{ to: "worker-2", text: "I changed the API" }, { to: "all", text: "read it" }] });
+    expect(answerBlock(`Done.\n${letter("Nobody!", "?")}\n${letter("leader", "look")}\n${approve}`)).toMatchObject({ found: "answer", before: "Done.", answer: { kind: "verdict" }, messages: [{ to: "leader", text: "look" }] });
+  });
+  test("a message that is followed by any other text, or stands inside another fence, is a quotation", () => {
+    expect(answerBlock(`${letter("leader", "look")}\nand so on`)).toEqual({ found: "none" });
+    expect(answerBlock(`${letter("leader", "look")}\nand so on\n${approve}`)).toMatchObject({ messages: [] });
+    expect(answerBlock(`${fence}${fence}\n${letter("leader", "look")}\n${fence}${fence}`)).toEqual({ found: "none" });
+  });
 });

@@ -31,6 +31,9 @@ const shows = (step: Step, seen: Seen): boolean => {
     case "verdict": return outcome.verdict?.decision === step.verdict;
     case "malformed-verdict": return outcome.verdict === null && events.some(({ type }) => type === "garbage");
     case "audit": return outcome.audit?.findings.length === step.audit.length;
+    case "plan": return outcome.plan?.tasks.length === step.plan.length;
+    case "criteria": return outcome.criteria?.criteria.length === step.criteria.length;
+    case "tell": return outcome.messages?.some(({ to, text }) => to === step.tell && text === step.text) === true;
     case "result": return outcome.ended.how === "completed" && outcome.ended.text === step.result;
     case "deny": return outcome.permissionDenials.includes(`${step.deny}: ${step.detail}`);
     case "rate-limit": return events.some((event) => event.type === "rateLimit" && event.message === step.message && event.until !== null);
@@ -76,8 +79,8 @@ describe("docs/adapters/scripted.md", () => {
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const moments: readonly Partial<Turn>[] = parsed.playbook.turns.length > 0 ? parsed.playbook.turns : [{ stage: "coder", steps: [] }];
     let session: { sessionId: string | null; sessionCostUsd: number } = { sessionId: null, sessionCostUsd: 0 };
-    for (const [m, { stage = "coder", iteration = 1, try: tryNumber = 1, steps = [] }] of moments.entries()) {
-      const turn = turnRequest(it, `example-${n}-${m}`, { stage, iteration, tryNumber, playbook: join(beside, "playbook.toml"), ...(stage === "coder" ? session : {}) });
+    for (const [m, { stage = "coder", iteration = 1, try: tryNumber = 1, seat, duty, task, steps = [] }] of moments.entries()) {
+      const turn = turnRequest(it, `example-${n}-${m}`, { stage, iteration, tryNumber, playbook: join(beside, "playbook.toml"), ...(seat === undefined ? {} : { seat }), ...(duty === undefined ? {} : { duty }), ...(task === undefined ? {} : { task }), ...(stage === "coder" ? session : {}) });
       let nudged = false;
       const played = await playTurn(it, scriptedAdapter, turn, {
         onEvent: (event, handle) => {

@@ -1,0 +1,10 @@
+import type { ItemState } from "./contract.ts";
+
+const stageGoesOn: ReadonlySet<string> = new Set(["working", "waiting", "asking", "enforcing", "cancelling"]);
+
+/** US dollars of an item so far. A pipeline hands its cost to the item when it ends, a stage to its pipeline: what goes on is added. */
+export const spentUsd = ({ item, pipeline, stage }: ItemState): number => {
+  const alive = pipeline !== null && item.attempt >= item.lineage && (item.status === "operating" || item.status === "cancelling" || (item.status === "blocked" && item.blocked === "needsHuman"));
+  if (!alive) return item.costUsd;
+  return item.costUsd + pipeline.costUsd + (stage !== null && stageGoesOn.has(stage.state) ? stage.costUsd : 0);
+};
