@@ -71,12 +71,15 @@ const nextMessage = (): Promise<Heard> => new Promise((resolve, refused) => {
   interruption.signal.addEventListener("abort", () => refused(new Error("interrupted")), { once: true });
 });
 
-const firstLine = (): Promise<string> => new Promise((line) => {
-  input.once("line", line);
-  input.once("close", () => line(""));
+const firstLine = Promise.withResolvers<string>();
+let request: ((line: string) => void) | undefined = requestFile === undefined ? firstLine.resolve : undefined;
+// One listener from the start: a message may come in one piece with the request.
+input.on("line", (line) => {
+  (request ?? hear)(line);
+  request = undefined;
 });
-const first = requestFile === undefined ? await firstLine() : readFileSync(requestFile, "utf8");
-input.on("line", hear);
+input.once("close", () => firstLine.resolve(""));
+const first = requestFile === undefined ? await firstLine.promise : readFileSync(requestFile, "utf8");
 
 /** The prompt is typed; what is typed after it are messages. */
 const prompted = async (open: NonNullable<typeof terminal>): Promise<void> => {
