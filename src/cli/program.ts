@@ -12,6 +12,7 @@ import { inspectGroup } from "./groups/inspect.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
 import { daemonCommands } from "./groups/daemon.ts";
+import { teamCommands } from "./groups/team.ts";
 import type { Registrar, Run } from "./registrar.ts";
 import { processTerminal, type Terminal } from "./screen.ts";
 
@@ -177,6 +178,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .action((file: string, options: object, command: Command) => run(async () => (await surroundings()).restoreStore)(command, { ...options, file }));
 
   daemonCommands({ program, add, run });
+  teamCommands({ program, add, run });
 
   add(program, "demo", "five work items on a throwaway repository, with scripted agents; proves its results", "demo", "demo --keep")
     .option("--keep", "leave the directory and say where")
