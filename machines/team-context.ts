@@ -91,4 +91,4 @@ export const memberOf = (context: Pick<TeamContext, "members">, name: string): M
 
 /** An item that says nothing of its team gets the configured one, named after itself. */
 export const specOf = ({ item, policy }: PipelineInput): TeamSpec =>
-  item.team ?? { name: item.id.toLowerCase(), workers: (policy.team ?? defaultTeamPolicy).workers, adapters: [], tasks: [], interactive: false };
+  item.team ? { ...item.team, workers: item.team.workers || (policy.team ?? defaultTeamPolicy).workers } : { name: item.id.toLowerCase(), workers: (policy.team ?? defaultTeamPolicy).workers, adapters: [], tasks: [], interactive: false };

@@ -286,7 +286,8 @@ const grantOf = (context: TeamContext, to: string, task: Task): Grant => ({
 });
 
 const dutyGrant = (context: TeamContext, { kind, token, asked, again }: NonNullable<TeamContext["duty"]>): Grant => ({
-  task: 0, token, duty: kind, head: context.head, attempt: asked, conflict: null,
+  // After every fix there is another verdict.
+  task: 0, token, duty: kind, head: context.head, attempt: asked + context.fixes, conflict: null,
   brief: { task: null, board: context.board.tasks.length > 0 ? context.board.tasks.map(lineOf) : context.planned.map(({ title, description }, n) => ({ id: n + 1, title, state: "open", kind: "work", owner: null, reason: "", summary: description.slice(0, 500) })), others: livingNames(context).filter((name) => name !== "leader") },
   checks: context.checks ? `before ${context.checks.base}, now ${context.checks.head}` : "", again,
 });

@@ -27,6 +27,8 @@ export interface DriveOptions {
   readonly takeOver: boolean;
   /** `own`: this process, unless somebody owns the state already. `daemon`: the daemon, started when none runs. */
   readonly through?: "own" | "daemon";
+  /** Nobody waits: once the item is handed in, this says what goes on, and the command is over. */
+  readonly leave?: (id: WorkItemId) => Promise<void>;
   /** Hands in or wakes up the items; called once connected. */
   readonly begin: (client: FactoryClient) => Promise<readonly Begun[]>;
   /** The result as JSON. */
@@ -63,6 +65,14 @@ export const drive = async (context: CommandContext, options: DriveOptions): Pro
       view.end();
       if (context.json) context.terminal.out.write(`${JSON.stringify(options.json([]))}\n`);
       else context.terminal.out.write("Nothing is unfinished.\n");
+      return exitCode.ok;
+    }
+    const [first] = ids;
+    if (options.leave && first !== undefined) {
+      view.end();
+      left = true;
+      await options.leave(first);
+      await connection.close("abandon");
       return exitCode.ok;
     }
     const ending = await watchItems(context, connection.client, begun, view, options, interrupts);

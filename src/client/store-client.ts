@@ -6,7 +6,7 @@ import { isTerminal, WorkItem } from "../domain/work-item.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
 import { itemStates } from "./item-state.ts";
 import { sayTo } from "./messages.ts";
-import { isRunning, teamStates } from "./team-state.ts";
+import { isRunning, refuseForTeam, teamStates } from "./team-state.ts";
 
 /**
  * The contract over a store: the same reads whoever owns it. Only how a message is delivered, what is live, and the tree differ, so
@@ -69,6 +69,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
       const [state] = found;
       if (!state) throw new ClientProblem(`there is no team ${JSON.stringify(name)}`, "list them with: enact-factory team status");
       if (!isRunning(state)) throw new ClientProblem(`team ${name} is ${state.team.phase} already`, `see it with: enact-factory team status ${name}`);
+      refuseForTeam(state, command);
       return options.deliver(teamAddress(state.team.item, state.team.attempt), { ...command, type: `team.${command.type}` });
     },
     items,

@@ -32,7 +32,7 @@ export const waitingFor = (state: ItemState): Waiting => {
         ? waiting("person", "a command: automation leaves manual items alone", { commands: [["resume", id]] })
         : waiting("slot", "a free slot", { commands: [["resume", id]] });
     case "operating":
-      return inPipeline(state);
+      return item.operatorLane === "team" && state.pipeline === null ? waiting("agent", "its team", { commands: [["team", "status"]] }) : inPipeline(state);
     case "verifying":
       return waiting("checks", "the last checks of the finished work");
     case "review":

@@ -27,7 +27,8 @@ export const mostWorkers = 20;
 /** What `team init` asks for. */
 export const TeamSpec = z.object({
   name: TeamName,
-  workers: z.int().min(1).max(20),
+  /** 0: as many as configured. */
+  workers: z.int().min(0).max(20),
   /** Worker n runs adapter n modulo the length; empty: the configured coder's. */
   adapters: z.array(AdapterName),
   /** Empty: the leader plans. */

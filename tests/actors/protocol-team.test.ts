@@ -24,6 +24,8 @@ test("lives of teams: crashes, delays, duplicates, stale claims, comings and goi
   await fc.assert(fc.asyncProperty(lives, async (life) => {
     const lived = await live(life), { faults, replayed, turns } = audit(lived.state);
     expect([...lived.faults, ...faults]).toEqual([]);
+    // What led there, when it is asked for.
+    if (process.env["PROTOCOL_TRACE"] !== undefined && lived.views.some((view) => !atRest(view))) console.log(lived.state.journal.slice(-60).map((row) => `${row.actor} ${row.seq} ${row.event.slice(0, 200)}`).join("\n"));
     expect(lived.views.filter((view) => !atRest(view)).map(({ id, status, reason }) => ({ id, status, reason }))).toEqual([]);
     for (const view of lived.views) {
       expect([view.id, view.status, lived.published.get(view.id)?.size ?? 0]).toEqual([view.id, view.status, view.status === "done" ? 1 : 0]);
