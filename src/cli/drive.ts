@@ -70,8 +70,8 @@ export const drive = async (context: CommandContext, options: DriveOptions): Pro
     const [first] = ids;
     if (options.leave && first !== undefined) {
       view.end();
-      left = true;
       await options.leave(first);
+      left = true;
       await connection.close("abandon");
       return exitCode.ok;
     }
