@@ -49,6 +49,8 @@ const terminal = (address: string, more: Partial<TerminalState> = {}): TerminalS
 export interface DoubleOptions {
   /** Nobody owns the state. */
   readonly offline?: boolean;
+  /** Title of every item, instead of its own. */
+  readonly title?: string;
   /** So many terminals more than the usual. */
   readonly panes?: number;
   /** What a terminal shows when it is watched. */
@@ -66,7 +68,7 @@ const tree: readonly ProcessNode[] = [{ id: "factory", kind: "supervisor", state
 export const doubleOf = (options: DoubleOptions = {}): Double => {
   const watchers = new Set<(change: LiveChange) => void>();
   const asked = options.asked ?? (() => {});
-  let items = recorded.items;
+  let items: readonly ItemState[] = recorded.items.map((state) => ({ ...state, item: { ...state.item, title: options.title ?? state.item.title } }));
   let journal = recorded.journal;
   const emit = (change: LiveChange): void => watchers.forEach((watcher) => watcher(change));
   const offline = options.offline === true;

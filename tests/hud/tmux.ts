@@ -1,5 +1,5 @@
 /** A private tmux server with one pane that runs a program, to drive a screen as a person would and to see what a person sees. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execaSync } from "execa";
@@ -13,6 +13,8 @@ export interface Pane {
   readonly screen: () => readonly string[];
   /** The screen with its colours, as escape sequences. */
   readonly styled: () => string;
+  /** Every byte that was sent to the terminal so far. */
+  readonly raw: () => string;
   readonly format: (format: string) => string;
   readonly resize: (size: Size) => void;
   /** Waits until the screen is just this, or satisfies it. */
@@ -29,13 +31,16 @@ export const openPane = (argv: readonly string[], size: Size, env: Readonly<Reco
   const tmux = (...words: readonly string[]): string => execaSync("tmux", ["-S", socket, "-f", "/dev/null", "-u", ...words], { env: { PATH: process.env["PATH"] ?? "", HOME: directory, TERM: "xterm-256color", LC_ALL: "C.UTF-8" }, extendEnv: false, stdin: "ignore" }).stdout;
   // The program, and then a shell's last words: what the terminal is like when it has ended.
   const words = ["env", "-i", ...Object.entries({ LC_ALL: "C.UTF-8", TERM: "tmux-256color", ...env }).map(([name, value]) => `${name}=${value}`), "/bin/sh", "-c", '"$@"; echo "left with $?"; stty -a | tr ";" "\\n" | grep -w -o -e "-\\?icanon" -e "-\\?echo"; exec cat', "sh", ...argv];
-  tmux("new-session", "-d", "-x", String(size.columns), "-y", String(size.rows), "--", ...words);
+  const log = join(directory, "raw");
+  writeFileSync(log, "");
+  tmux("new-session", "-d", "-x", String(size.columns), "-y", String(size.rows), "--", ...words.map((word) => word.replace(/;$/, "\\;")), ";", "pipe-pane", "-O", `exec cat >> ${log}`);
   const screen = (): readonly string[] => {
     const lines = tmux("capture-pane", "-p").split("\n").map((line) => line.trimEnd());
     return lines.length > Number(tmux("display-message", "-p", "#{pane_height}")) ? lines.slice(0, -1) : lines;
   };
   return {
     screen,
+    raw: () => readFileSync(log, "utf8"),
     styled: () => tmux("capture-pane", "-p", "-e"),
     send: (bytes) => void tmux("send-keys", "-l", "--", bytes),
     format: (format) => tmux("display-message", "-p", format),
