@@ -34,8 +34,8 @@ export class ClientEnded extends TerminalError {
 
 /** The server lives and says nothing: stopped, or far too busy. What was asked may still happen. */
 export class ServerSilent extends TerminalError {
-  constructor() {
-    super("failed", `the tmux server has not answered for ${patienceMs / 1000} s`);
+  constructor(detail = `has not answered for ${patienceMs / 1000} s`) {
+    super("failed", `the tmux server ${detail}`);
   }
 }
 
@@ -162,7 +162,10 @@ export const controlClient = ({ file, args, env, onNotice }: ControlClientOption
 
   return {
     run, attached: attached.promise, ended: ended.promise, pid: child.pid,
-    leave: () => child.stdin.end(),
+    leave: () => {
+      child.stdin.end();
+      child.unref();
+    },
     destroy: () => void child.kill("SIGKILL"),
   };
 };

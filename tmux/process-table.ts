@@ -124,6 +124,16 @@ export const lives = (pid: number, ticks: number | null): boolean => {
 /** True while `row` still names the process it was read from. */
 export const isSame = (row: ProcessRow): boolean => row.startedAt === undefined || readRow(row.pid)?.startedAt === row.startedAt;
 
+/** True for a process that was stopped (SIGSTOP) and does nothing until it is let go on. Where /proc is not (macOS), always false. */
+export const isStopped = (pid: number): boolean => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("T");
+  } catch {
+    return false;
+  }
+};
+
 /** From the kernel's headers: the process is on its way out (PF_EXITING), was ended by a signal (PF_SIGNALED), or has SIGKILL waiting. */
 const exiting = 0x4, signaled = 0x400, killPending = 1n << 8n;
 

@@ -12,6 +12,7 @@ import { mkdir, realpath, stat } from "node:fs/promises";
 import { watch, type FSWatcher } from "node:fs";
 import type { Backend, BackendEvents, PaneRow } from "./backend.ts";
 import { type Key, type KillOptions, type Pane, type PaneExit, type PaneSpec, type PaneState, TerminalError, type TerminalEvent, type Terminals, type TerminalsOptions } from "./contract.ts";
+import { ServerSilent } from "./control-client.ts";
 import { deliver } from "./delivery.ts";
 import { type Ending, endProcesses, isMarkAlive } from "./end-processes.ts";
 import { inTurn } from "./in-turn.ts";
@@ -43,7 +44,8 @@ const chooseBackend = async (wanted: TerminalsOptions["backend"], tmux: () => Pr
   try {
     return { backend: await tmux(), reason: "" };
   } catch (error) {
-    if (wanted === "tmux") throw new TerminalError("unavailable", message(error), { cause: error });
+    // A server of ours that lives may hold panes: beside it nothing else is opened.
+    if (wanted === "tmux" || error instanceof ServerSilent) throw new TerminalError("unavailable", message(error), { cause: error });
     try {
       return { backend: await pty(), reason: message(error) };
     } catch (other) {

@@ -50,7 +50,10 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
       if (/^%(subscription-changed|client-|sessions-changed|(unlinked-)?window-(add|close))/.test(line)) events.onChange();
     },
   });
-  await server.meet(true);
+  await server.meet(true).catch(async (error: unknown) => {
+    await server.leave();
+    throw error;
+  });
   const pipe = await findLogPipe(directory, tmux.env);
 
   const listed = async (): Promise<readonly TmuxRow[]> => {

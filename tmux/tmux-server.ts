@@ -14,7 +14,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type ServerState, TerminalError } from "./contract.ts";
 import { ClientEnded, type ControlClient, controlClient, inTime, ServerSilent } from "./control-client.ts";
 import { inTurn } from "./in-turn.ts";
-import { processRow, sendSignal } from "./process-table.ts";
+import { isStopped, processRow, sendSignal } from "./process-table.ts";
 import { quoted } from "./quoting.ts";
 import type { TmuxProgram } from "./tmux-program.ts";
 
@@ -130,6 +130,8 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
 
   /** Connects to a server that lives; undefined when none does. */
   const connect = async (): Promise<ControlClient | undefined> => {
+    const stopped = met ?? await recorded();
+    if (stopped && isStopped(stopped.pid)) throw new ServerSilent(`is stopped; kill -CONT ${stopped.pid} lets it go on`);
     for (let round = 0; ; round++) {
       try {
         return await attach();
@@ -226,7 +228,7 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
   };
 
   const parted = async (): Promise<void> => {
-    waiting?.destroy();
+    waiting?.leave();
     waiting = undefined;
     const left = client;
     client = undefined;

@@ -171,6 +171,8 @@ describe.skipIf(!tmuxOrSkip())("terminals on tmux only", () => {
       process.kill(pid, "SIGSTOP");
       try {
         await expect(pane.resize(80, 24)).rejects.toMatchObject({ name: "TerminalError", reason: "failed", message: /has not answered/ });
+        // Clients that come and go meanwhile would crash it when it goes on (tmux 3.3a): nobody attaches.
+        for (const backend of ["tmux", "tmux", "tmux", "auto"] as const) await expect(openTerminals({ ...it.options, backend })).rejects.toMatchObject({ reason: "unavailable", message: /is stopped; kill -CONT/ });
       } finally {
         process.kill(pid, "SIGCONT");
       }
