@@ -319,7 +319,8 @@ export interface LaunchOptions extends FactoryPlace {
   readonly patienceMs: number;
   /** What it says on its way up. */
   readonly say?: (text: string) => void;
-  readonly signal?: AbortSignal;
+  /** Gives up waiting once it is aborted; any AbortSignal will do. */
+  readonly signal?: { readonly aborted: boolean; readonly addEventListener: (type: "abort", listener: () => void) => void; readonly removeEventListener: (type: "abort", listener: () => void) => void };
 }
 
 export interface ConfigProblem { readonly file: string; readonly line: number; readonly column: number; readonly key: string; readonly message: string; /** An error when absent; a warning keeps nothing from starting. */ readonly severity?: "error" | "warning"; /** TOML to write instead, when there is one. */ readonly write?: string }
