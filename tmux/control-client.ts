@@ -5,7 +5,7 @@
  *
  * I1 An answer belongs to a line by order: one command of a line is one block, a failed command is the last block of its line, a line that cannot be parsed is one failed block.
  * I2 Lines are cut from bytes, never from decoded text; what a command prints is between %begin and its own %end, so it may look like a notification.
- * I3 When the client ends, every command that waits is told. None waits longer than the patience; the client of a server that is silent stays, for its answers still come in
+ * I3 When the client ends, every command that waits is told. When none was answered for the patience, all are told; the client of such a silent server stays, for its answers still come in
  *    order, and nothing more is asked until they do. It is not killed: tmux 3.3a, let go on after a stop, crashes with every pane when three clients that were attaching have died.
  */
 import { spawn } from "node:child_process";
@@ -86,12 +86,26 @@ export const controlClient = ({ file, args, env, onNotice }: ControlClientOption
   const ended = Promise.withResolvers<string>();
   attached.promise.catch(() => undefined); // Whoever waits for it hears of it; nobody has to.
 
+  /** Runs while commands wait, from the last sign of life: many commands are no silence. */
+  let silence: NodeJS.Timeout | undefined;
+  const listen = (): void => {
+    clearTimeout(silence);
+    silence = waiting.length === 0 ? undefined : setTimeout(() => {
+      for (const each of waiting) {
+        each.silent = true;
+        each.reject(new ServerSilent());
+      }
+    }, patienceMs);
+  };
+
   const settle = (failed: boolean, lines: readonly string[]): void => {
     const first = waiting[0];
     if (!first) return;
+    listen();
     if (!failed) first.blocks.push(lines);
     if (!failed && first.blocks.length < first.commands) return;
     waiting.shift();
+    if (waiting.length === 0) listen();
     if (failed) first.reject(new CommandFailed(lines.join(" "), first.blocks));
     else first.resolve(first.blocks);
   };
@@ -134,6 +148,7 @@ export const controlClient = ({ file, args, env, onNotice }: ControlClientOption
     const error = new ClientEnded(words);
     attached.reject(error);
     for (const { reject } of waiting.splice(0)) reject(error);
+    listen();
     ended.resolve(words);
   };
   child.once("error", (error) => end(error.message));
@@ -151,13 +166,10 @@ export const controlClient = ({ file, args, env, onNotice }: ControlClientOption
     if (over) return Promise.reject(new ClientEnded(""));
     if (waiting[0]?.silent) return Promise.reject(new ServerSilent());
     const { promise, resolve, reject } = Promise.withResolvers<readonly (readonly string[])[]>();
-    const mine: Waiting = { commands: commands.length, blocks: [], resolve, reject, silent: false };
-    waiting.push(mine);
+    waiting.push({ commands: commands.length, blocks: [], resolve, reject, silent: false });
+    if (waiting.length === 1) listen();
     child.stdin.write(`${commands.join(" ; ")}\n`);
-    return inTime(promise).catch((error: unknown) => {
-      mine.silent = error instanceof ServerSilent;
-      throw error;
-    });
+    return promise;
   };
 
   return {

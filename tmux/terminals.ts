@@ -15,6 +15,7 @@ import { type Key, type KillOptions, type Pane, type PaneExit, type PaneSpec, ty
 import { ServerSilent } from "./control-client.ts";
 import { deliver } from "./delivery.ts";
 import { type Ending, endProcesses, isMarkAlive } from "./end-processes.ts";
+import { inRounds } from "./in-rounds.ts";
 import { inTurn } from "./in-turn.ts";
 import { forgetLaunch, prepareLaunch, readPaneExit } from "./launcher-script.ts";
 import { readSeatLog } from "./log-reader.ts";
@@ -243,11 +244,13 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
     };
   };
 
+  /** Ends what an earlier program of that name left behind: it lost its terminal, or its launcher was killed. */
+  const endEarlier = inRounds((marks: readonly string[]) => endProcesses(marks.map((mark) => ({ mark, leader: undefined }))));
+
   const make = async (spec: PaneSpec): Promise<PaneRow> => {
     const mark = markOf(spec);
     if (spec.kind === "program") {
-      // What an earlier program of that name left behind: it lost its terminal, or its launcher was killed.
-      await endProcesses([{ mark, leader: undefined }]);
+      await endEarlier(mark);
       await prepareLaunch(spec);
     }
     try {

@@ -11,6 +11,7 @@ import { randomBytes } from "node:crypto";
 import { TerminalError, type Key, type PaneSpec } from "./contract.ts";
 import type { Backend, BackendEvents, PaneRow } from "./backend.ts";
 import { CommandFailed } from "./control-client.ts";
+import { inRounds } from "./in-rounds.ts";
 import { launcherArguments } from "./launcher-script.ts";
 import { findLogPipe, logPipeCommand } from "./log-pipe.ts";
 import { markVariable } from "./process-table.ts";
@@ -56,12 +57,13 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
   });
   const pipe = await findLogPipe(directory, tmux.env);
 
-  const listed = async (): Promise<readonly TmuxRow[]> => {
+  const look = inRounds(async (): Promise<readonly TmuxRow[]> => {
     if (!await server.meet(false)) return [];
     const [lines = []] = await server.ask(["list-panes", "-a", "-F", fields]);
     // A grouped session shows each of its panes once more.
     return [...new Map(lines.flatMap((line) => rowOf(line) ?? []).map((row) => [row.id, row])).values()];
-  };
+  });
+  const listed = (): Promise<readonly TmuxRow[]> => look(undefined);
   /** Nothing is shown, and no other process works with the server. */
   const deserted = async (): Promise<boolean> => {
     if (!await server.meet(false)) return false;
@@ -80,7 +82,7 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
   };
   const keyCommand = ({ id }: PaneRow, key: Key): readonly string[] => (typeof key === "string" ? ["send-keys", "-t", id, key] : ["send-keys", "-t", id, "-l", "--", printable(key.text)]);
 
-  const make = async (spec: PaneSpec, mark: string): Promise<void> => {
+  const make = async (spec: PaneSpec, mark: string): Promise<TmuxRow> => {
     await server.meet(true);
     const [sessions = []] = await server.ask(["list-sessions", "-F", "#{session_name}"]);
     const size = ["-x", String(spec.columns), "-y", String(spec.rows)];
@@ -94,10 +96,14 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
       ["set-option", "-p", "-t", target, "@enact_pane", optionOf(spec, mark)],
       ...(spec.kind === "program" ? [["pipe-pane", "-O", "-t", target, await logPipeCommand(pipe, spec.directory)]] : []),
       ["resize-window", "-t", target, ...size],
+      ["display-message", "-p", "-t", target, fields],
       ["rename-window", "-t", target, spec.name],
     ];
     try {
-      await server.run(...line);
+      const [told = ""] = (await server.run(...line)).at(-2) ?? [];
+      const made = rowOf(told);
+      if (made) return made;
+      throw new TerminalError("failed", `tmux made the pane ${spec.session}/${spec.name} and told of ${JSON.stringify(told)}`);
     } catch (error) {
       // A window that was made is not left half made.
       if (error instanceof CommandFailed) await server.run(["kill-window", "-t", target]).catch(() => undefined);
@@ -109,16 +115,11 @@ export const openTmux = async ({ tmux, directory, events }: TmuxBackendOptions):
     name: "tmux",
     server: server.state,
     list: listed,
-    create: async (spec, mark) => {
-      // A session that came or went between two lines (another process, a last window that closed) is seen by the second try.
-      await make(spec, mark).catch((error: unknown) => {
-        if (error instanceof CommandFailed && /duplicate session|can't find session/.test(error.message)) return make(spec, mark);
-        throw error;
-      });
-      const made = (await listed()).find((row) => row.session === spec.session && row.name === spec.name);
-      if (made) return made;
-      throw new TerminalError("failed", `the pane ${spec.session}/${spec.name} was made and is not there`);
-    },
+    // A session that came or went between two lines (another process, a last window that closed) is seen by the second try.
+    create: (spec, mark) => make(spec, mark).catch((error: unknown) => {
+      if (error instanceof CommandFailed && /duplicate session|can't find session/.test(error.message)) return make(spec, mark);
+      throw error;
+    }),
     resize: async (row, columns, rows) => {
       await server.run(["resize-window", "-t", await windowOf(row), "-x", String(columns), "-y", String(rows)]);
     },
