@@ -57,6 +57,8 @@ export interface TurnOptions {
   readonly mouths: Mouths;
   /** The terminals in which agents run whose turns are on their own screen. */
   readonly terminals?: () => Promise<Terminals>;
+  /** Puts a warning on the item; resolves when it is durable, or cannot be. */
+  readonly warn: (turn: TurnRequest, text: string) => Promise<void>;
   /** Every readable event, for live output; never journaled. */
   readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
 }
@@ -110,6 +112,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   });
   if ("kind" in plan) return yield* withoutProcess(plan);
   yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.mapError(workspaceTrouble));
+  yield* workspaces.surroundings(request.workspace, turn.runId).pipe(Effect.mapError(workspaceTrouble));
   const started = yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
     stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
@@ -215,6 +218,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const outcome = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
   const result: TurnOutcome = heard.size === 0 ? outcome : { ...outcome, heard: [...heard] };
   if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail });
+  const touched = yield* workspaces.surroundings(request.workspace, turn.runId).pipe(Effect.catch(() => Effect.succeed([])));
+  if (touched.length > 0) yield* Effect.promise(() => options.warn(turn, surroundingsChanged(turn, touched)));
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
@@ -223,6 +228,13 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   else if (!turn.readOnly && result.costUsd > 0) observed({ kind: "cost", usd: result.costUsd });
   return ended(result);
 }));
+
+/** Names of changed files that a warning holds. */
+const namedFiles = 5;
+
+/** Nobody can tell who did it: the agent, somebody else, or an agent beside it. */
+const surroundingsChanged = ({ stage, iteration }: TurnRequest, touched: readonly string[]): string =>
+  `git's own files changed while the ${stage} worked (iteration ${iteration}): ${touched.slice(0, namedFiles).map((name) => `.git/${name}`).join(", ")}${touched.length > namedFiles ? ` and ${touched.length - namedFiles} more` : ""}; git may run other programs now, so look at them before you use it there`;
 
 type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 

@@ -1,7 +1,7 @@
 import { Effect } from "effect";
 import type { AnyMachineSnapshot, EventObject } from "xstate";
 import type { CatalogEntry } from "../machines/catalog.ts";
-import { type Address, itemAddress, parseAddress, type WorkItemId } from "../src/domain/ids.ts";
+import { type Address, itemAddress, parseAddress } from "../src/domain/ids.ts";
 import type { ClockShape } from "../src/ports/clock.ts";
 import type { Cause, CommitError, OutboxRow, StoreShape, StoreUnavailable } from "../src/ports/store.ts";
 import { AlarmClock } from "./alarm-clock.ts";
@@ -108,6 +108,18 @@ export class DurableHost {
   async state(address: Address): Promise<{ readonly chart: string; readonly state: AnyMachineSnapshot; readonly seq: number } | undefined> {
     const actor = this.#resident.get(address) ?? (await Effect.runPromise(loadActor(this.#options.store, this.#charts, address)));
     return actor ? { chart: actor.entry.catalog.id, state: actor.state, seq: actor.seq } : undefined;
+  }
+
+  /** The item that an actor works for; itself when it is one. Lineages are numbered by their first attempt. */
+  async itemOf(actor: Address): Promise<Address | undefined> {
+    const parts = parseAddress(actor);
+    if (parts?.chart === "item") return actor;
+    for (let lineage = parts?.attempt ?? 0; parts && lineage >= 1; lineage--) {
+      const address = itemAddress(parts.item, lineage);
+      const found = await this.#find(address);
+      if ("poison" in found || found.actor) return address;
+    }
+    return undefined;
   }
 
   /** How many states are in memory, for budgets and tests. */
@@ -292,20 +304,9 @@ export class DurableHost {
     if (envelope.cause?.row === "mail") this.#forgetMail(envelope.cause.id);
     envelope.done?.();
     this.#options.observer?.deadLettered?.(address, envelope.event, error);
-    const parts = parseAddress(address);
-    if (!parts || envelope.event.type === "reconcile") return;
-    const item = parts.chart === "item" ? address : await this.#itemOf(parts.item, parts.attempt);
+    if (envelope.event.type === "reconcile") return;
+    const item = await this.itemOf(address);
     if (item) this.#enqueue(item, { type: "reconcile", reason: `${address} could not process ${envelope.event.type}: ${message}` }, undefined);
-  }
-
-  /** The item whose lineage a pipeline attempt belongs to: lineages are numbered by their first attempt. */
-  async #itemOf(item: WorkItemId, attempt: number): Promise<Address | undefined> {
-    for (let lineage = attempt; lineage >= 1; lineage--) {
-      const address = itemAddress(item, lineage);
-      const found = await this.#find(address);
-      if ("poison" in found || found.actor) return address;
-    }
-    return undefined;
   }
 
   #redacted(event: HostEvent): string {

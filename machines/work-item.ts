@@ -68,6 +68,8 @@ export type WorkItemEvent = (
   | { readonly type: "cancel" }
   | { readonly type: "lane"; readonly lane: OperatorLane }
   | { readonly type: "reconcile"; readonly reason: string }
+  /** Somebody should look at something; the work goes on. */
+  | { readonly type: "warn"; readonly warning: string }
   | PipelineEnded
   | { readonly type: "pipeline.asks"; readonly question: string }
   | { readonly type: "verify.done"; readonly report: CheckReport }
@@ -132,6 +134,7 @@ export const workItemMachine = setup({
     takeQuestion: assign(({ event }) => (event.type === "pipeline.asks" ? { question: event.question, reason: event.question } : {})),
     noteReconcile: assign(({ event }) => (event.type === "reconcile" ? { reason: event.reason, question: null } : {})),
     warnReconcile: assign(({ context, event }) => (event.type === "reconcile" ? { warnings: [...context.warnings, event.reason].slice(-20) } : {})),
+    takeWarning: assign(({ context, event }) => (event.type === "warn" ? { warnings: [...new Set([...context.warnings, event.warning])].slice(-20) } : {})),
     giveUpPipeline: assign({ running: false }),
     noteRejected: assign(({ event }) => (event.type === "reject" ? { reason: `rejected: ${event.reason}` } : {})),
     noteCancelled: assign({ reason: "cancelled", blocked: null, question: null }),
@@ -178,6 +181,7 @@ export const workItemMachine = setup({
   initial: "discovered",
   on: {
     lane: { actions: "setLane" },
+    warn: { actions: "takeWarning" },
     // A pipeline that lost an event is not trusted to end by itself: it is told to stop, and its work is kept.
     reconcile: [
       { guard: "pipelineRuns", target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }, tellOperator(() => ({ type: "cancel" }))] },

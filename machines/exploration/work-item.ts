@@ -37,7 +37,7 @@ const alphabet: readonly WorkItemEvent[] = [
   ...results,
   stamped({ type: "claim", explicit: true }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
   stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "team" }),
-  stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
+  stamped({ type: "warn", warning: "a hook changed" }), stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
@@ -188,6 +188,7 @@ export const exploration: Exploration = {
       if (from.running) return ignored(e);
       return at(e.to, from.attempt < from.lineage ? (from.policy.requireApproval ? "awaitingApproval" : "ready") : from.worked ? "verifying" : from.byCommand ? "operating" : "ready") && to.blocked === null && to.reason === "";
     } },
+    { name: "a warning is kept, once, and changes nothing else", holds: (e) => { const { event, from, to } = read(e); return event?.type !== "warn" || e.from.status !== "active" || (e.actions.length === 0 && same(e.from.value, e.to.value) && same(to, { ...from, warnings: [...from.warnings, ...(from.warnings.includes(event.warning) ? [] : [event.warning])] })); } },
     { name: "people approve, reject, pause and resume", holds: (e) => {
       const { state, event, to } = read(e);
       switch (event?.type) {
@@ -199,6 +200,6 @@ export const exploration: Exploration = {
       }
     } },
     { name: "approval is never passed by", holds: (e) => { const { event, from } = read(e); return !(at(e.from, "awaitingApproval") || (from.attempt < from.lineage && at(e.from, "blocked") && from.policy.requireApproval)) || !at(e.to, "ready", "operating") || event?.type === "approve"; } },
-    { name: "misplaced events change nothing", holds: (e) => { const { state, event } = read(e); return e.from.status !== "active" || !event || event.type === "lane" || event.type === "reconcile" || (hears[state] ?? []).includes(event.type) || ignored(e); } },
+    { name: "misplaced events change nothing", holds: (e) => { const { state, event } = read(e); return e.from.status !== "active" || !event || event.type === "lane" || event.type === "warn" || event.type === "reconcile" || (hears[state] ?? []).includes(event.type) || ignored(e); } },
   ],
 };

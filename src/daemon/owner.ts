@@ -19,7 +19,7 @@ import { intakeAddress } from "../../machines/intake.ts";
 import type { LiveChange } from "../client/contract.ts";
 import type { AgentEvent } from "../domain/agent.ts";
 import { type Config, settingsOfRepository } from "../domain/config.ts";
-import { type Address, parseAddress } from "../domain/ids.ts";
+import { type Address, parseAddress, pipelineAddress } from "../domain/ids.ts";
 import { WorkItemView } from "../domain/view.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import { Adapters } from "../ports/adapter.ts";
@@ -110,6 +110,11 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
       stillOwner: store.stillOwner, seats, mouths, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
+      // A host that has stopped journals nothing more; the next owner looks again.
+      warn: async ({ item, attempt }, warning) => {
+        const address = await host.itemOf(pipelineAddress(item, attempt));
+        if (address) await host.send(address, { type: "warn", warning }).catch(() => undefined);
+      },
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });

@@ -50,6 +50,11 @@ export interface WorkspacesShape {
   readonly diff: (workspace: Workspace, maxBytes: number) => Effect.Effect<string, WorkspaceError>;
   /** Cheap fingerprint of the worktree as it is now, uncommitted and untracked files included. */
   readonly fingerprint: (workspace: Workspace) => Effect.Effect<string, WorkspaceError>;
+  /**
+   * The repository's own git configuration and hooks, which make git run programs for whoever uses it: paths inside its git directory that
+   * are not as they were when this was first asked with `key`. The first time it notes how they stand, and answers with none.
+   */
+  readonly surroundings: (workspace: Workspace, key: string) => Effect.Effect<readonly string[], WorkspaceError>;
   /** Changes since `since` (a commit) that `scope` does not allow are checkpointed, then undone. Returns the paths undone. */
   readonly enforce: (item: WorkItemId, workspace: Workspace, since: string, scope: WriteScope) => Effect.Effect<readonly string[], WorkspaceError>;
   /** `refs/enact/checkpoints/<id>/<n>`: everything, untracked files included. No new ref when nothing changed since the last. */

@@ -45,6 +45,17 @@ describe.skipIf(process.platform !== "linux")("agents that misbehave", { timeout
     expect(room.git("status", "--porcelain")).toBe("");
   });
 
+  test("one that changes git's configuration or a hook of the repository: the work goes on, and the item warns of it", async () => {
+    await using room = makeRoom({ config: config() });
+    const end = await run(room, coder(`${shell('git config core.fsmonitor "$HOME/evil"; G=$(git rev-parse --git-common-dir)/hooks; mkdir -p "$G"; echo > "$G/pre-push"')}, ${mend}`));
+    expect(end, end.stderr).toMatchObject({ exitCode: 0, status: "done" });
+    const about = (warnings: readonly string[]): readonly string[] => warnings.filter((warning) => warning.startsWith("git's own files"));
+    expect(about(end.warnings)).toEqual([expect.stringMatching(/changed while the coder worked \(iteration 1\): \.git\/config, \.git\/hooks\/pre-push; /)]);
+    // What changed before a turn is not its doing.
+    const honest = await run(room, coder(`{ write = "notes.txt", text = "n" }, ${mend}`));
+    expect([honest.status, about(honest.warnings)], honest.stderr).toEqual(["done", []]);
+  });
+
   const mended = "package.json\nsrc/sum.js\ntest/sum.test.js";
   test.for([
     { what: "removes .git of its worktree", steps: program("rm", ".git"), files: mended },

@@ -158,7 +158,7 @@ describe("how long a turn may take", { timeout: guardMs }, () => {
       const agents = new Supervisor({ id: "agents", clock, strategy: "one_for_one", intensity: { max: 1, withinMs: 1_000 }, onEscalate: (error) => { throw error; } });
       const handler = turnHandler({
         agents, factory: "rows", env: process.env, home: place.directory, runsDirectory: join(place.stateDirectory, "runs"), passEnvironment: () => [],
-        ladder: { sigintMs: 5_000, sigtermMs: 5_000 }, stillOwner: Effect.void,
+        ladder: { sigintMs: 5_000, sigtermMs: 5_000 }, stillOwner: Effect.void, warn: async (_, text) => { throw new Error(text); },
         seats: new Seats({ root: join(place.stateDirectory, "terminals"), clock, onTrouble: (text) => { throw new Error(text); } }), mouths: new Mouths(),
       });
       const id = WorkItemId.parse("LOC-1");
