@@ -61,7 +61,7 @@ const makeTemplate = (): string => {
 /** The same work by agents that take their time, so that they are at work, or end, between two owners. */
 const slowPlaybook = (root: string): void => {
   const file = join(root, "playbook.toml");
-  writeFileSync(file, readFileSync(file, "utf8").replaceAll("steps = [{", "steps = [{ sleep = 150 }, {").replaceAll(/, \{ (result|verdict) =/g, ", { sleep = 250 }, { $1 ="));
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(/\{ (result|verdict) =/g, "{ sleep = 400 }, { $1 ="));
 };
 
 interface Outcome { readonly status: string; readonly reason: string; readonly iterations: number; readonly tree: string; readonly outbox: number; readonly deadLetters: number; readonly commits: number }
