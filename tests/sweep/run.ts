@@ -215,7 +215,7 @@ try {
     },
   }));
 
-  const restarts = Array.from({ length: number("--restarts", 12) }, (_, n): Try => ({
+  const restarts = Array.from({ length: number("--restarts", 6) }, (_, n): Try => ({
     name: `owner restarted while agents work, ${n + 1}`,
     run: async (root) => {
       slowPlaybook(root);
@@ -223,7 +223,11 @@ try {
         const life = live(root);
         await Promise.race([pause(lastsMs * (0.2 + 0.8 * random())), life.ended]);
         life.child.kill(random() < 0.5 ? "SIGKILL" : "SIGTERM");
+        let stuck = false;
+        const timer = setTimeout(() => { stuck = true; life.child.kill("SIGKILL"); }, 120_000);
         const { signal, code, err } = await life.ended;
+        clearTimeout(timer);
+        if (stuck) throw new Error(`an owner that was told to leave did not within 120 s: ${err.slice(-2_000)}`);
         // One that had not begun to listen died of SIGTERM as well.
         if (signal === null && code !== 0) throw new Error(`an owner that was told to leave ended with ${code}: ${err.slice(-2_000)}`);
         // Shorter than a turn and longer than all of them.
