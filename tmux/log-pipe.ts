@@ -1,6 +1,6 @@
 /**
  * The program that tmux pipes a pane's output into. GNU split cuts segments without any process of ours, writes what it reads at once, and begins at the segment we name. Without it
- * `cat` appends to one segment, which ends at the cap.
+ * `cat` appends to one segment until whoever keeps the caps (terminals.ts) gives the pane a new pipe.
  */
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { mkdir, realpath, stat } from "node:fs/promises";
 import { watch, type FSWatcher } from "node:fs";
 import type { Backend, BackendEvents, PaneRow } from "./backend.ts";
-import { type Key, type KillOptions, type Pane, type PaneExit, type PaneSpec, type PaneState, TerminalError, type TerminalEvent, type Terminals, type TerminalsOptions } from "./contract.ts";
+import { type Key, type KillOptions, type Pane, type PaneExit, type PaneSpec, type PaneState, segmentBytes, TerminalError, type TerminalEvent, type Terminals, type TerminalsOptions } from "./contract.ts";
 import { ServerSilent } from "./control-client.ts";
 import { deliver } from "./delivery.ts";
 import { type Ending, endProcesses, isMarkAlive } from "./end-processes.ts";
@@ -19,7 +19,7 @@ import { inRounds } from "./in-rounds.ts";
 import { inTurn } from "./in-turn.ts";
 import { forgetLaunch, prepareLaunch, readPaneExit } from "./launcher-script.ts";
 import { readSeatLog } from "./log-reader.ts";
-import { defaultKeep, trimSegments } from "./log-segments.ts";
+import { defaultKeep, listSegments, segmentSize, trimSegments } from "./log-segments.ts";
 import { openPty } from "./pty-backend.ts";
 import { checkedName, checkedPath, checkedSize } from "./quoting.ts";
 import { openTmux } from "./tmux-backend.ts";
@@ -53,6 +53,11 @@ const chooseBackend = async (wanted: TerminalsOptions["backend"], tmux: () => Pr
       throw new TerminalError("unavailable", `no terminals here: ${message(error)}; ${message(other)}`, { cause: other });
     }
   }
+};
+
+const outgrown = async (directory: string): Promise<boolean> => {
+  const last = (await listSegments(directory)).at(-1);
+  return last !== undefined && (await segmentSize(directory, last) ?? 0) > segmentBytes;
 };
 
 const checkedSpec = async (spec: PaneSpec): Promise<void> => {
@@ -101,6 +106,8 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
   });
 
   let known = new Map<string, PaneRow>();
+  /** Of every pane that was seen or asked for: one that a busy server makes after its maker gave up is in no list of ours. */
+  const marks = new Set<string>();
   /** Compares with what was seen last: tells of ends, mends logs that stopped, keeps the caps. */
   const look = (): Promise<void> => serial("look", async () => {
     if (!opened || closed) return;
@@ -112,9 +119,15 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
     }
     known = now;
     for (const row of rows) {
+      marks.add(row.mark);
       if (row.kind !== "program") continue;
       await trimSegments(row.directory, keepSegments).catch(() => undefined); // A directory that was removed needs no cap.
-      if (backend.name === "pty" || row.dead || row.logged) continue;
+      if (backend.name === "pty" || row.dead) continue;
+      if (row.logged) {
+        // Only `cat` lets a segment outgrow its size; a new pipe begins the next one, and the cap takes the old ones.
+        if (await outgrown(row.directory).catch(() => false)) await backend.relog(row).catch(() => undefined); // Tried again at the next look.
+        continue;
+      }
       tell({ type: "problem", detail: `the log of ${row.session}/${row.name} was not written any more (a full disk?) and is taken up again` });
       await backend.relog(row).catch(() => undefined); // Tried again at the next look.
     }
@@ -249,6 +262,7 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
 
   const make = async (spec: PaneSpec): Promise<PaneRow> => {
     const mark = markOf(spec);
+    marks.add(mark);
     if (spec.kind === "program") {
       await endEarlier(mark);
       await prepareLaunch(spec);
@@ -308,6 +322,7 @@ export const openTerminals = async (options: TerminalsOptions): Promise<Terminal
         await endProcesses(endingsOf([...known.values(), ...rows]));
       }
       await backend.close(how);
+      if (how === "end") await endProcesses([...marks].map((mark) => ({ mark, leader: undefined })), []);
       ring();
     },
   };

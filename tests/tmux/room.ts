@@ -85,6 +85,8 @@ export const makeRoom = async (backend: BackendName, more: Partial<TerminalsOpti
     }
     for (const { pid } of left) process.kill(pid, "SIGKILL");
     watch.stdin.end();
+    // tmux leaves its sockets.
+    for (const name of [server, `${server}-x`, `${server}-person`]) rmSync(join(process.env["TMUX_TMPDIR"] ?? "/tmp", `tmux-${process.getuid?.() ?? 0}`, name), { force: true });
     rmSync(directory, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`left behind by the room ${basename(directory)}:\n${left.map(({ pid, command }) => `  ${pid} ${command}`).join("\n")}`);
   };
