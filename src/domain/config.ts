@@ -202,7 +202,7 @@ export const Config = z.strictObject({
 export type Config = z.infer<typeof Config>;
 
 /** What validates but does nothing yet; doctor says so. Dotted keys. */
-export const unservedSections: readonly string[] = ["discord", "azdo", "github", "terminal", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
+export const unservedSections: readonly string[] = ["discord", "azdo", "github", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
 
 /** A stage's settings with the fallbacks applied. */
 export interface StageSettings {
