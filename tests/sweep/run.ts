@@ -1,7 +1,8 @@
 // Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish. Restarts it
 // again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them.
 // Every try must end as the undisturbed run did: same status, iterations, tree, empty outbox, exactly one push.
-// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--seed S] [--keep]
+// The kinds take turns, so that a sweep whose --seconds are over (the gate's sample: 300) has tried each of them in proportion.
+// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--seconds S] [--seed S] [--keep]
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -61,7 +62,7 @@ const makeTemplate = (): string => {
 /** The same work by agents that take their time, so that they are at work, or end, between two owners. */
 const slowPlaybook = (root: string): void => {
   const file = join(root, "playbook.toml");
-  writeFileSync(file, readFileSync(file, "utf8").replaceAll("steps = [{", "steps = [{ sleep = 150 }, {").replaceAll(/, \{ (result|verdict) =/g, ", { sleep = 250 }, { $1 ="));
+  writeFileSync(file, readFileSync(file, "utf8").replaceAll(/steps = \[(\{ session = "s1" \}, )?/g, "steps = [$1{ sleep = 150 }, ").replaceAll(/, \{ (result|verdict) =/g, ", { sleep = 250 }, { $1 ="));
 };
 
 interface Outcome { readonly status: string; readonly reason: string; readonly iterations: number; readonly tree: string; readonly outbox: number; readonly deadLetters: number; readonly commits: number }
@@ -233,11 +234,21 @@ try {
     },
   }));
 
-  const queue = [...frozen, ...chosen, ...restarts, ...instants, ...agents];
+  const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts };
+  // A kind's n-th try of m stands at (n + ½) / m of the whole; boundaries are shuffled first, so that a sample is spread over the run.
+  const shuffled = chosen.map((each) => ({ each, at: random() })).toSorted((a, b) => a.at - b.at).map(({ each }) => each);
+  const queue = Object.entries({ ...kinds, boundaries: shuffled })
+    .flatMap(([kind, tries]) => tries.map((each, n) => ({ kind, each, at: (n + 0.5) / tries.length })))
+    .toSorted((a, b) => a.at - b.at);
+  const until = performance.now() + number("--seconds", Number.POSITIVE_INFINITY) * 1_000;
+  const counts = new Map<string, number>();
   await Promise.all(Array.from({ length: 3 }, async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) await attempt(template, want, next);
+    for (let next = performance.now() < until ? queue.shift() : undefined; next; next = performance.now() < until ? queue.shift() : undefined) {
+      await attempt(template, want, next.each);
+      counts.set(next.kind, (counts.get(next.kind) ?? 0) + 1);
+    }
   }));
-  process.stdout.write(`kill sweep: ${chosen.length} boundaries, ${instants.length} random instants, ${agents.length} with agents killed, ${frozen.length} frozen, ${restarts.length} restarted; seed ${seed}\n`);
+  process.stdout.write(`kill sweep: ${Object.entries(kinds).map(([kind, tries]) => `${counts.get(kind) ?? 0} of ${tries.length} ${kind}`).join(", ")}; seed ${seed}\n`);
   process.stdout.write(`${tried - failures.length} passed, ${failures.length} failed\n`);
   process.exitCode = failures.length === 0 ? 0 : 1;
 } finally {
