@@ -1,20 +1,17 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Deferred, Effect, Fiber, type Scope, Stream } from "effect";
 import type { AnyActor } from "xstate";
 import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, type InterruptReason } from "../machines/agent-process.ts";
 import type { Observation } from "../machines/progress-rules.ts";
 import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
-import { headerText, turnText } from "../src/domain/agent-text.ts";
-import { seatOf, type TurnEffect } from "../src/domain/effects.ts";
+import type { TurnEffect } from "../src/domain/effects.ts";
 import { progressAddress, RunId } from "../src/domain/ids.ts";
 import { promptFor } from "../src/domain/prompt.ts";
 import { writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
-import type { Said } from "../src/domain/message.ts";
-import { type Adapter, Adapters, type HostEnvironment, type LaunchPlan, type ScreenMode, type StreamEnd, type StreamReader } from "../src/ports/adapter.ts";
-import { AgentProcess, type RunExit, type RunHandle } from "../src/ports/agent-process.ts";
-import { Clock, type ClockShape } from "../src/ports/clock.ts";
+import { Adapters, type StreamReader } from "../src/ports/adapter.ts";
+import { AgentProcess, type RunExit } from "../src/ports/agent-process.ts";
+import { Clock } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
 import type { Terminals } from "../tmux/index.ts";
 import type { HostEvent } from "./chart.ts";
@@ -22,11 +19,13 @@ import { workspaceTrouble } from "./effect-handlers.ts";
 import { type EffectContext, type EffectHandler, EffectTrouble } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
-import { endScreen, screenTurn, type ScreenTurn } from "./screen-turn.ts";
-import { directoryOf, paneOf, sessionOf } from "./seat-file.ts";
+import { placeOf } from "./seat-file.ts";
 import type { SeatRun, Seats } from "./seats.ts";
 import type { Supervisor } from "./supervisor.ts";
-import type { Mouths } from "./turn-mouths.ts";
+import { mouthOf, type Mouths } from "./turn-mouths.ts";
+import { narrator, showAgain } from "./turn-narrator.ts";
+import { observer, signOfLife, ticking } from "./turn-observer.ts";
+import { mouthOnScreen, screenFor, watchScreen } from "./turn-on-screen.ts";
 
 /**
  * One turn of an agent: the effect `turn`, carried out by a run that outlives this process.
@@ -68,8 +67,6 @@ const basicEnvironment = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "
 
 /** Of the diff that a critic reads; longer ones are cut with a marker. */
 const diffBytes = 200_000;
-const slowestTickMs = 5_000;
-const fastestTickMs = 200;
 
 /** Filenames, tests and people read it: factory, item, attempt, stage, sequence. */
 export const runIdFor = (factory: string, key: string): RunId =>
@@ -99,7 +96,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   let tally = begin(turn);
 
   const host = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) };
-  const onScreen = request.screen === true ? yield* screenFor(options, request, turn, adapter, host) : undefined;
+  const onScreen = request.screen === true ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
   const plan = onScreen?.plan ?? adapter.plan(turn, host);
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
   const withoutProcess = (failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
@@ -140,7 +137,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const alive = signOfLife(request.aliveEveryMs, clock, () => context.tell(context.actor, { type: "turn.alive" }));
   // A new owner that found the run has seen a sign of life.
   alive.shown();
-  const ticks = yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs, request.aliveEveryMs ?? Infinity), tell, alive));
+  const ticks = yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs, request.aliveEveryMs ?? Infinity), (cpuMs) => tell({ type: "tick", cpuMs }), alive));
 
   // A pipeline has a watcher of its progress; a team's member has none.
   const watcher = request.duty === undefined ? progressAddress(turn.item, turn.attempt) : undefined;
@@ -152,7 +149,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const seenBefore = handle.adopted ? yield* handle.size.pipe(Effect.mapError(asIo)) : 0;
   const caughtUp = yield* Deferred.make<void>();
   if (seenBefore === 0) Deferred.doneUnsafe(caughtUp, Effect.void);
-  const screenFailure = onScreen && (yield* watchScreen(onScreen.turn, handle, clock, options, caughtUp));
+  const screenFailure = onScreen && (yield* watchScreen(onScreen.turn, handle, clock, { stillOwner: options.stillOwner, graceMs: options.ladder.sigtermMs }, caughtUp));
   const heard = new Set<string>();
   const listeners = new Map<string, () => void>();
   yield* Effect.acquireRelease(
@@ -250,93 +247,6 @@ const remarks: Readonly<Record<InterruptReason, string>> = {
   stalled: "the turn was ended: no output and no CPU use for too long",
 };
 
-interface OnScreen { readonly mode: ScreenMode; readonly plan: LaunchPlan | AgentFailure; readonly turn: ScreenTurn }
-
-/** What a turn on a screen of its own needs, or why there is none here. */
-const screenFor = (options: TurnOptions, request: TurnEffect, turn: TurnRequest, adapter: Adapter, host: HostEnvironment): Effect.Effect<OnScreen, EffectTrouble> => Effect.gen(function* () {
-  const { screen: mode } = adapter, { terminals: open } = options;
-  if (!mode) return yield* new EffectTrouble({ class: "environment", message: `${adapter.name} has no screen that the factory can drive`, mend: "start the team without --interactive, or with another --adapter" });
-  if (!open) return yield* new EffectTrouble({ class: "environment", message: "this process has no terminals for agents", mend: "start the factory with: enact-factory start" });
-  const terminals = yield* Effect.tryPromise({ try: open, catch: (cause) => new EffectTrouble({ class: "environment", message: `there are no terminals here: ${cause instanceof Error ? cause.message : String(cause)}`, mend: "install tmux" }) });
-  const plan = mode.plan(turn, host), place = placeOf(request);
-  const seat = { terminals, session: sessionOf(place), name: paneOf(place), directory: directoryOf(options.seats.root, place) };
-  return { mode, plan: "kind" in plan ? plan : { argv: plan.argv, env: plan.env, stdin: "", stdinMode: "close" }, turn: screenTurn({ seat, dialogs: mode.dialogs, files: "kind" in plan ? {} : plan.files, prompt: turn.prompt }) };
-});
-
-/** Ends the CLI when its turn is over or cannot come about. Gives a look at why it could not. */
-const watchScreen = (on: ScreenTurn, handle: RunHandle, clock: ClockShape, options: TurnOptions, caughtUp: Deferred.Deferred<void>): Effect.Effect<() => AgentFailure | undefined, never, Scope.Scope> => Effect.gen(function* () {
-  let failure: AgentFailure | undefined;
-  yield* Effect.addFinalizer(() => Effect.sync(on.close));
-  if (handle.adopted) {
-    on.adopt();
-    yield* Effect.forkScoped(Effect.andThen(Deferred.await(caughtUp), Effect.sync(on.caughtUp)));
-  }
-  const ending = Effect.raceFirst(Effect.promise(() => on.over), Effect.map(Effect.promise(() => on.failed), (why) => { failure = why; }));
-  yield* Effect.forkScoped(ending.pipe(Effect.tap(() => options.stillOwner), Effect.andThen(endScreen(handle, clock, options.ladder.sigtermMs)), Effect.ignore));
-  return () => failure;
-});
-
-/** How a turn on its own screen is spoken to: by typing. */
-const mouthOnScreen = (on: ScreenTurn, heard: Set<string>) => (said: Said): Effect.Effect<boolean> =>
-  Effect.promise(() => on.say(said.text).catch(() => false)).pipe(Effect.tap((delivered) => Effect.sync(() => { if (delivered) heard.add(said.id); })));
-
-const placeOf = (request: TurnEffect) => ({ address: seatOf(request), item: request.item.id, team: request.team ?? null, seat: request.seat ?? request.stage });
-
-interface Narrator {
-  /** One more line of output begins, or the end is reached. */
-  readonly line: () => void;
-  readonly event: (event: AgentEvent) => void;
-  readonly end: () => Promise<boolean>;
-}
-
-/** Tells a seat what a run does, the same text for the same run. */
-const narrator = (seat: SeatRun, request: TurnEffect): Narrator => {
-  const text = turnText();
-  let lines = 0;
-  seat.write(headerText({
-    seat: seatOf(request), item: request.item.id, title: request.item.title, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
-    adapter: request.adapter, model: request.model, resumed: request.sessionId !== null, messages: request.brief.messages,
-  }));
-  return {
-    line: () => seat.advance(lines++),
-    event: (event) => seat.write(text.event(event)),
-    end: () => {
-      seat.write(text.end());
-      return seat.settle("over");
-    },
-  };
-};
-
-/** Completes a log that could not be written while the run was read. What does not work now is left. */
-const showAgain = (openSeat: () => Promise<SeatRun>, request: TurnEffect, handle: RunHandle, makeReader: () => StreamReader, end: StreamEnd): Effect.Effect<void> => Effect.gen(function* () {
-  const seat = yield* Effect.promise(openSeat);
-  const show = narrator(seat, request), reader = makeReader();
-  yield* handle.lines(0).pipe(Stream.runForEach((line) => Effect.suspend(() => {
-    show.line();
-    for (const event of reader.line(line.text)) show.event(event);
-    const room = seat.room();
-    return room ? Effect.promise(() => room) : Effect.void;
-  })), Effect.ignore);
-  show.line();
-  for (const event of reader.end(end)) show.event(event);
-  yield* Effect.promise(() => show.end());
-});
-
-/** How this run is spoken to (`turn-mouths.ts`). What an earlier owner said and the agent heard is known once its output was read. */
-const mouthOf = (handle: RunHandle, message: Adapter["message"], caughtUp: Effect.Effect<void>, heard: ReadonlySet<string>, listeners: Map<string, () => void>) => (said: Said): Effect.Effect<boolean> => {
-  if (!message) return Effect.succeed(false);
-  const confirmed = Effect.callback<boolean>((resume) => {
-    if (heard.has(said.id)) resume(Effect.succeed(true));
-    else listeners.set(said.id, () => resume(Effect.succeed(true)));
-    return Effect.sync(() => { listeners.delete(said.id); });
-  });
-  return caughtUp.pipe(
-    Effect.andThen(Effect.suspend(() => (heard.has(said.id) ? Effect.void : handle.write(message(said), `message ${said.id}`)))),
-    Effect.andThen(confirmed),
-    Effect.catch(() => Effect.succeed(false)),
-  );
-};
-
 const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });
 
 const turnRequest = (options: TurnOptions, request: TurnEffect, context: EffectContext, diff: string): TurnRequest => ({
@@ -368,70 +278,8 @@ const superviseRun = (options: TurnOptions, turn: TurnRequest, interrupt: (reaso
   return actor;
 });
 
-interface SignOfLife { readonly shown: () => void; readonly burnt: (cpuMs: number) => void }
-
-/** Says that the turn lives, at most every so often: output counts, and so does CPU time. */
-const signOfLife = (everyMs: number | undefined, clock: { readonly now: () => number }, say: () => void): SignOfLife => {
-  let saidAt = -Infinity;
-  let cpu = 0;
-  const shown = (): void => {
-    if (everyMs === undefined || clock.now() - saidAt < everyMs) return;
-    saidAt = clock.now();
-    say();
-  };
-  return {
-    shown,
-    burnt: (cpuMs) => {
-      if (cpuMs > cpu) shown();
-      cpu = Math.max(cpu, cpuMs);
-    },
-  };
-};
-
-/** Looks at the processes often enough for the shortest of the run's clocks. */
-const ticking = (handle: RunHandle, clock: { readonly now: () => number; readonly at: (at: number, fn: () => void) => () => void }, shortestMs: number, tell: (event: Unstamped) => void, alive: SignOfLife): Effect.Effect<never> => {
-  const every = Math.max(fastestTickMs, Math.min(slowestTickMs, shortestMs / 4));
-  const wait = Effect.callback<void>((resume) => {
-    const cancel = clock.at(clock.now() + every, () => resume(Effect.void));
-    return Effect.sync(cancel);
-  });
-  return wait.pipe(Effect.andThen(handle.activity), Effect.tap(({ cpuMs }) => Effect.sync(() => {
-    tell({ type: "tick", cpuMs });
-    alive.burnt(cpuMs);
-  })), Effect.forever);
-};
-
 const phase = (event: AgentEvent, tell: (event: Unstamped) => void): void => {
   if (event.type === "session") tell({ type: "session" });
   else if (event.type === "rateLimit") tell({ type: "rateLimited", until: event.until });
   else if (event.type === "question") tell({ type: "asked" });
-};
-
-/** Repetitions are reported at every fourth, so that a loop of thousands of calls costs the journal little. */
-const reportEvery = 4;
-
-/** Turns a run's events into observations for the progress watcher. */
-const observer = (send: (seen: Observation) => void): ((event: AgentEvent) => void) => {
-  let last = "";
-  let repeats = 0;
-  let messages = 0;
-  let reported = false;
-  return (event) => {
-    if (event.type === "tool" && event.phase === "start") {
-      const fingerprint = createHash("sha1").update(`${event.name}\0${event.summary}`).digest("hex");
-      repeats = fingerprint === last ? repeats + 1 : 1;
-      last = fingerprint;
-      messages = 0;
-      if (repeats % reportEvery === 0 || (repeats === 1 && reported)) {
-        send({ kind: "tool", repeats });
-        reported = repeats > 1;
-      }
-    } else if (event.type === "text") {
-      messages++;
-      if (messages % reportEvery === 0) {
-        send({ kind: "monologue", messages });
-        reported = true;
-      }
-    }
-  };
 };

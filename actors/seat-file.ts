@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { seatOf, type TurnEffect } from "../src/domain/effects.ts";
 import { RunId, WorkItemId } from "../src/domain/ids.ts";
 
 /**
@@ -34,6 +35,9 @@ export const SeatFile = z.object({
 export type SeatFile = z.infer<typeof SeatFile>;
 
 export interface SeatPlace { readonly item: WorkItemId; readonly team: string | null; readonly seat: string }
+
+/** Where the agent of a turn is watched. */
+export const placeOf = (request: TurnEffect): SeatPlace & { readonly address: string } => ({ address: seatOf(request), item: request.item.id, team: request.team ?? null, seat: request.seat ?? request.stage });
 
 /** Parts of names of directories, sessions and panes: nothing but a-z, 0-9 and dashes. */
 const word = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(0, 40) || "x";

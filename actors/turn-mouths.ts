@@ -1,6 +1,8 @@
 import { Effect } from "effect";
 import type { Address } from "../src/domain/ids.ts";
 import type { Said } from "../src/domain/message.ts";
+import type { Adapter } from "../src/ports/adapter.ts";
+import type { RunHandle } from "../src/ports/agent-process.ts";
 import type { EffectHandler } from "./effect-runner.ts";
 
 /**
@@ -48,3 +50,18 @@ export const messageHandler = (mouths: Mouths): EffectHandler<"turn.message", ne
     Effect.flatMap((mouth) => mouth.say({ id, text })),
     Effect.map((delivered) => ({ type: "turn.message.sent", id, delivered })),
   );
+
+/** How a run is spoken to that reads its input. What an earlier owner said and the agent heard is known once its output was read. */
+export const mouthOf = (handle: RunHandle, message: Adapter["message"], caughtUp: Effect.Effect<void>, heard: ReadonlySet<string>, listeners: Map<string, () => void>) => (said: Said): Effect.Effect<boolean> => {
+  if (!message) return Effect.succeed(false);
+  const confirmed = Effect.callback<boolean>((resume) => {
+    if (heard.has(said.id)) resume(Effect.succeed(true));
+    else listeners.set(said.id, () => resume(Effect.succeed(true)));
+    return Effect.sync(() => { listeners.delete(said.id); });
+  });
+  return caughtUp.pipe(
+    Effect.andThen(Effect.suspend(() => (heard.has(said.id) ? Effect.void : handle.write(message(said), `message ${said.id}`)))),
+    Effect.andThen(confirmed),
+    Effect.catch(() => Effect.succeed(false)),
+  );
+};
