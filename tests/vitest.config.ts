@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
     exclude: ["tests/clis/**", "tests/sweep/**"],
+    globalSetup: ["tests/support/bundled.ts"],
     pool: "forks",
     // The tests wait for real processes most of their time: one worker (the default on two cores) leaves the machine idle.
     maxWorkers: Math.max(3, availableParallelism()),

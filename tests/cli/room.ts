@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { execa, execaSync } from "execa";
 import { z } from "zod";
 
-export const bin = join(import.meta.dirname, "..", "..", "src", "main.ts");
+/** The command line: bundled once a run of the tests, as it is published (`support/bundled.ts`); outside of one, its source. */
+export const bin = process.env["ENACT_TEST_BIN"] ?? join(import.meta.dirname, "..", "..", "src", "main.ts");
 
 export interface Room {
   readonly directory: string;

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { bin } from "../cli/room.ts";
 import { anchorsOf, codeOf, commandsOf, linksOf, pages, root, trackedText } from "./pages.ts";
 
 const all = pages();
@@ -41,7 +42,7 @@ describe("commands", () => {
   const helps = new Map<string, Promise<string>>();
   const help = (...command: readonly string[]): Promise<string> => {
     const key = command.join(" ");
-    const known = helps.get(key) ?? execa(process.execPath, [join(root, "src/main.ts"), ...command, "--help"], { stdin: "ignore", env: { COLUMNS: "200" } }).then(({ stdout }) => stdout);
+    const known = helps.get(key) ?? execa(process.execPath, [bin, ...command, "--help"], { stdin: "ignore", env: { COLUMNS: "200" } }).then(({ stdout }) => stdout);
     helps.set(key, known);
     return known;
   };
