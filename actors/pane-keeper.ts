@@ -94,11 +94,12 @@ export class PaneKeeper {
     return this.#panes.find((pane) => pane.session === sessionOf(row.file) && pane.name === paneOf(row.file) && !pane.dead);
   }
 
-  /** Leaves the panes to the next owner. */
-  async close(): Promise<void> {
+  /** Leaves the panes to the next owner; `suspend`, which ends the agents as well, only those of a server that somebody looks at. */
+  async close(how: "suspend" | "abandon"): Promise<void> {
     const fabric = this.#terminals;
     this.#terminals = undefined;
-    await fabric?.close("leave").catch((error: unknown) => this.#trouble("close", messageOf(error)));
+    const watched = how === "abandon" || (await fabric?.panes().catch(() => this.#panes))?.some(({ attached }) => attached > 0) === true;
+    await fabric?.close(watched ? "leave" : "end").catch((error: unknown) => this.#trouble("close", messageOf(error)));
   }
 
   /** One look at everything. Rejects never: what fails is said and tried again at the next one (I1). */

@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { lives } from "../../tmux/process-table.ts";
 import type { ProcessNode } from "../client/contract.ts";
 
 /**
@@ -51,21 +52,11 @@ export const readStatus = (stateDirectory: string, now: number): OwnerStatus | u
 export const silentOwner = (stateDirectory: string, now: number): { readonly pid: number; readonly silentMs: number } | undefined => {
   const note = lastNote(stateDirectory);
   if (!note || Math.abs(now - note.at) < freshMs) return undefined;
-  return isThere(note.pid) ? { pid: note.pid, silentMs: Math.max(0, now - note.at) } : undefined;
+  return lives(note.pid, null) ? { pid: note.pid, silentMs: Math.max(0, now - note.at) } : undefined;
 };
 
 /** The living owner's last note, unless its process is gone by now. A pid alone proves nothing: this is for whoever decides how long to wait. */
 export const seemingOwner = (stateDirectory: string, now: number): OwnerStatus | undefined => {
   const note = readStatus(stateDirectory, now);
-  return note && isThere(note.pid) ? note : undefined;
-};
-
-const isThere = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is one, too.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
+  return note && lives(note.pid, null) ? note : undefined;
 };

@@ -192,7 +192,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       await runner.drain(how);
       await seats.close();
       await root.stop();
-      await keeper?.close();
+      await keeper?.close(how);
       await host.stop();
       await runtime.dispose();
     },

@@ -75,10 +75,14 @@ describe.skipIf(!hasTmux)("the pane keeper, on a tmux server of its own", { time
     expect(readSeats(seats.root).map(({ file }) => [file.address, file.state])).toEqual([["alpha/worker-1", "idle"], ["LOC-1/coder", "ended"], ["LOC-1/critic", "ended"]]);
     expect(notices).toEqual([]);
     // The next daemon finds them.
-    await keeper.close();
+    await keeper.close("abandon");
     expect((await panes()).filter((pane) => !pane.includes("_"))).toEqual(["alpha:worker-1"]);
-    await makeKeeper().round();
+    const next = makeKeeper();
+    await next.round();
     expect((await panes()).filter((pane) => !pane.includes("_"))).toEqual(["alpha:worker-1"]);
+    // One that ends its agents leaves no server behind, when nobody looks at it.
+    await next.close("suspend");
+    await expect.poll(panes, guard).toEqual([]);
   });
 
   test("CARD-26 what a person types into the pane of an agent is given on once, whatever restarts in between", async () => {
@@ -121,7 +125,7 @@ describe.skipIf(!hasTmux)("the pane keeper, on a tmux server of its own", { time
     clock.advance(61_000);
     await keeper.round();
     expect([tries, notices.length]).toEqual([2, 1]);
-    await keeper.close();
+    await keeper.close("abandon");
   });
 
   test("I5 old terminals go beyond the cap, those of living items never", async () => {

@@ -21,14 +21,22 @@ let registry: Server;
 
 /** Serves on loopback what is installed here, so that npm really installs and no network is needed. */
 const serve = async (): Promise<{ readonly server: Server; readonly url: string }> => {
+  const lock = z.looseObject({ packages: z.record(z.string(), z.unknown()) }).parse(JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")));
+  const Installed = z.looseObject({ version: z.string() });
+  /** Every installed version of a package: one may need another than the rest of the tree. */
+  const versionsOf = (name: string) => Object.keys(lock.packages).filter((path) => path.endsWith(`node_modules/${name}`) && existsSync(join(root, path, "package.json")))
+    .map((path) => ({ folder: join(root, path), found: Installed.parse(JSON.parse(readFileSync(join(root, path, "package.json"), "utf8"))) }));
   const server = createServer((request, response) => {
     const [, name = "", wanted] = /^\/((?:@[^/]+\/)?[^/]+?)(?:\/-\/(.*))?$/.exec(decodeURIComponent(request.url ?? "")) ?? [];
-    const folder = join(root, "node_modules", name);
     const answer = async (): Promise<Buffer> => {
-      if (wanted !== undefined) return Buffer.from((await execa("tar", ["-czf", "-", "--transform", "s,^\\./,package/,", "--exclude=./node_modules", "."], { cwd: folder, encoding: "buffer", maxBuffer: 200_000_000 })).stdout);
-      const found = z.looseObject({ version: z.string() }).parse(JSON.parse(readFileSync(join(folder, "package.json"), "utf8")));
-      const { scripts: _, devDependencies: __, ...rest } = found;
-      return Buffer.from(JSON.stringify({ name, "dist-tags": { latest: found.version }, versions: { [found.version]: { ...rest, dist: { tarball: `http://${request.headers.host}/${name}/-/${found.version}.tgz` } } } }));
+      const versions = versionsOf(name);
+      if (wanted !== undefined) {
+        const cwd = versions.find(({ found }) => wanted === `${found.version}.tgz`)?.folder ?? join(root, "node_modules", name);
+        return Buffer.from((await execa("tar", ["-czf", "-", "--transform", "s,^\\./,package/,", "--exclude=./node_modules", "."], { cwd, encoding: "buffer", maxBuffer: 200_000_000 })).stdout);
+      }
+      const [top] = versions;
+      if (!top) throw new Error(`${name} is not installed`);
+      return Buffer.from(JSON.stringify({ name, "dist-tags": { latest: top.found.version }, versions: Object.fromEntries(versions.map(({ found: { scripts: _, devDependencies: __, ...found } }) => [found.version, { ...found, dist: { tarball: `http://${request.headers.host}/${name}/-/${found.version}.tgz` } }])) }));
     };
     answer().then((body) => response.end(body), () => response.writeHead(404).end());
   });

@@ -10,7 +10,7 @@ const revise = verdict('{"decision":"revise","feedback":"no test covers the empt
 describe("the last thing of the message", () => {
   test("is read, and the text before it is kept", () => {
     expect(answerBlock(`I read the diff.\n\n${revise}\n`)).toEqual({
-      found: "answer", before: "I read the diff.",
+      found: "answer", before: "I read the diff.", messages: [],
       answer: { kind: "verdict", verdict: { decision: "revise", feedback: "no test covers the empty list", findings: [{ severity: "major", message: "untested", file: "a.ts", line: 3 }] } },
     });
   });
