@@ -99,14 +99,16 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const onScreen = request.screen === true ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
   const plan = onScreen?.plan ?? adapter.plan(turn, host);
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
-  const withoutProcess = (failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
-    const show = narrator(await openSeat(), request);
+  const withoutProcess = (shown: SeatRun, failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
+    const show = narrator(shown, request);
     show.event({ type: "failure", failure });
     await show.end();
     return ended(withoutRun(turn, failure));
   });
-  if ("kind" in plan) return yield* withoutProcess(plan);
+  if ("kind" in plan) return yield* withoutProcess(yield* Effect.promise(openSeat), plan);
   yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.mapError(workspaceTrouble));
+  // Before the process: a terminal of its own is made in the seat.
+  const seat = yield* Effect.acquireRelease(Effect.promise(openSeat), (open) => Effect.promise(() => open.settle("left")));
   const started = yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
     stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
@@ -114,9 +116,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     Effect.catchTag("SpawnFailed", ({ message }): Effect.Effect<AgentFailure> => Effect.succeed({ kind: "spawn", message })),
     Effect.mapError(asIo),
   );
-  if ("kind" in started) return yield* withoutProcess(started);
+  if ("kind" in started) return yield* withoutProcess(seat, started);
   const handle = started;
-  const seat = yield* Effect.acquireRelease(Effect.promise(openSeat), (open) => Effect.promise(() => open.settle("left")));
   const show = narrator(seat, request);
 
   const interrupted = yield* Deferred.make<InterruptReason>();

@@ -62,7 +62,7 @@ test("given tasks need no plan; a plan that cannot be followed, and what makes n
   const book = playbook(room);
   const plan = room.playbook("plan", '[[tasks]]\ntitle = "Mend the sum"\ndescription = "It is 0."\n');
   const refused = async (...argv: readonly string[]) => { const { exitCode, stderr } = await room.cli(["team", ...argv]); expect(exitCode).toBe(1); return String(stderr); };
-  expect(await refused("init", "--task", "x", "--interactive")).toContain("later release");
+  expect(await refused("init", "--task", "x", "--interactive", "--local")).toContain("terminals of a daemon");
   expect(await refused("init", "--path", "repo")).toContain("nothing to do");
   expect(await refused("init", "--task", "x", "--name", "No Good")).toContain("a-z, 0-9 and -");
   expect(await refused("init", "--task", "x", "--workers", "21")).toContain("1 to 20");

@@ -44,7 +44,8 @@ const Plan = z.union([
 interface Planned { readonly title?: string | undefined; readonly body?: string | undefined; readonly tasks: readonly PlannedTask[] }
 
 export const init: Command<InitOptions> = async (context, options) => {
-  if (options.interactive === true) throw new CliProblem("--interactive workers come with a later release.", "Leave it out: workers then run by themselves, each in a terminal that you can attach to.");
+  const interactive = options.interactive === true;
+  if (interactive && options.local === true) throw new CliProblem("--interactive workers need the terminals of a daemon.", "Leave out --local; --follow watches the team until its end.");
   const repository = pathFrom(context.place, options.path ?? ".", context.terminal);
   if (statSync(repository, { throwIfNoEntry: false })?.isDirectory() !== true) throw new CliProblem(`There is no directory ${repository}.`, "Name the repository to work on with --path DIR.");
   const task = options.task === "-" ? await wholeText(context.terminal.input) : options.task;
@@ -57,7 +58,7 @@ export const init: Command<InitOptions> = async (context, options) => {
   const name = options.name === undefined ? freshName(known) : teamName(options.name);
   const running = known.find((state) => state.team.name === name && isRunning(state));
   if (running) throw new CliProblem(`Team ${name} works already, on ${running.team.item}.`, `Give the new one another name, or look at it: ${await again(place, context.terminal, context.tools, ["team", "status", name])}`);
-  const spec: TeamSpec = { name, workers: workersOf(options.workers) ?? 0, adapters, tasks: [...(plan?.tasks ?? [])], interactive: false };
+  const spec: TeamSpec = { name, workers: workersOf(options.workers) ?? 0, adapters, tasks: [...(plan?.tasks ?? [])], interactive };
   const submission = submissionOf(task, plan, spec, repository, options.playbook === undefined ? undefined : playbookIn(context, options.playbook), context.tools.now());
   const seconds = options.timeout === undefined ? undefined : secondsOf(options.timeout);
   const follows = options.follow === true || options.local === true;

@@ -16,7 +16,7 @@ export const teamCommands = ({ program, add, run }: Registrar): void => {
     .option("--local", "in this process instead of the daemon; it is followed")
     .option("--timeout <seconds>", "with --follow or --local: cancel it after this long, exit 2")
     .option("--verbose", "also show what the agents say and do")
-    .option("--interactive", "workers in the CLI's own screens; comes with a later release")
+    .option("--interactive", "workers in the CLI's own screens (claude, scripted)")
     .action((options: object, command) => run(async () => (await commands()).init)(command, options));
   add(team, "status [name]", "teams, their members and tasks, and where their terminals are", "team status", "team status alpha --json")
     .action((name: string | undefined, options: object, command) => run(async () => (await commands()).status)(command, { ...options, ...(name === undefined ? {} : { name }) }));

@@ -1,0 +1,150 @@
+/** Teams of a daemon: seen, attached to, and under the worst that can happen to what holds them. */
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { TeamView } from "../../src/domain/team.ts";
+import { bin, coder, itemIn } from "../cli/room.ts";
+import { openPane } from "../hud/tmux.ts";
+import { gone, guardMs, makeDaemonRoom, started, type DaemonRoom } from "./room.ts";
+
+const Status = z.looseObject({ terminals: z.string(), teams: z.array(z.looseObject({ ...TeamView.shape, members: z.array(z.looseObject({ name: z.string(), state: z.string(), turns: z.number(), restarts: z.number(), terminal: z.string().nullable() })), itemStatus: z.string().nullable() })) });
+const statusOf = async (room: DaemonRoom, env: Readonly<Record<string, string>> = {}) => {
+  const { stdout, stderr } = await room.cli(["team", "status", "alpha", "--json"], { env });
+  const { terminals, teams: [team] } = Status.parse(JSON.parse(String(stdout)));
+  if (!team) throw new Error(String(stderr));
+  return { terminals, team };
+};
+const workers = async (room: DaemonRoom) => (await statusOf(room)).team.members.filter(({ name }) => name !== "leader");
+const seatOf = (room: DaemonRoom, name: string): string => join(room.state, "terminals", `alpha.${name}`);
+const go = (room: DaemonRoom): void => writeFileSync(join(room.directory, "playbooks", "go"), "");
+
+/** Tasks that need one another not at all, and agents that wait for a file named go. */
+const plan = (room: DaemonRoom, count: number): string => room.playbook("plan", Array.from({ length: count }, (_, n) => `[[tasks]]\ntitle = "Write ${n + 1}"\ndescription = "a file"\n`).join(""));
+const waiting = (room: DaemonRoom, count: number): string => room.playbook("waiting", [
+  ...Array.from({ length: count }, (_, n) => coder(`{ session = "s${n + 1}" }, { say = "I am at task ${n + 1}" }, { wait-for-file = "go" }, { write = "${n + 1}.txt", text = "${n + 1}" }, { result = "Written." }`, `task = ${n + 1}`)),
+  '[[turn]]\nstage = "critic"\nduty = "criteria"\nsteps = [{ criteria = [{ task = 1, acceptance = ["it is there"] }] }]\n',
+  '[[turn]]\nstage = "critic"\nduty = "verdict"\nsteps = [{ verdict = "approve" }]\n',
+].join(""));
+const config = { rest: "[autonomous.defaultStages.tester]\nenabled = false\n" };
+
+const begin = async (room: DaemonRoom, count: number, ...more: readonly string[]): Promise<void> => {
+  const { exitCode, stderr } = await room.cli(["team", "init", "--name", "alpha", "--workers", String(count), "--plan", plan(room, count), "--path", "repo", "--playbook", waiting(room, count), ...more]);
+  expect(exitCode, String(stderr)).toBe(0);
+  await expect.poll(async () => (await workers(room)).map(({ state }) => state), { timeout: guardMs, interval: 500 }).toEqual(Array.from({ length: count }, () => "working"));
+};
+const finishes = async (room: DaemonRoom, count: number): Promise<void> => {
+  go(room);
+  await expect.poll(async () => itemIn((await room.cli(["task", "show", "RUN-1", "--json"])).stdout).status, { timeout: 2 * guardMs, interval: 500 }).toBe("done");
+  for (let n = 1; n <= count; n++) expect(room.git("show", `enact/RUN-1:${n}.txt`)).toBe(String(n));
+  expect(room.git("log", "--first-parent", "--merges", "--format=%s", "main..enact/RUN-1").split("\n")).toHaveLength(count);
+  expect((await statusOf(room)).team.tasks.map(({ state }) => state)).toEqual(Array.from({ length: count }, () => "done"));
+};
+
+/** The factory's own tmux server. */
+const serverOf = async (room: DaemonRoom): Promise<string> => z.object({ terminals: z.object({ backend: z.literal("tmux"), detail: z.string() }) }).parse(await room.get("/api/status")).terminals.detail;
+const tmux = async (socket: string, ...words: readonly string[]): Promise<readonly string[]> => {
+  const { stdout } = await execa("tmux", ["-S", socket, ...words], { reject: false, stdin: "ignore" });
+  return stdout === "" ? [] : stdout.split("\n");
+};
+const living = (pids: readonly string[]): boolean => pids.length > 0 && pids.every((pid) => !gone(Number(pid)));
+const kill = (pid: number): void => void process.kill(pid, "SIGKILL");
+const agentOf = (room: DaemonRoom, mark: string): readonly number[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("scripted-agent") && readFileSync(`/proc/${pid}/environ`, "utf8").includes(mark) && readFileSync(`/proc/${pid}/environ`, "utf8").includes(room.directory);
+  } catch {
+    return false;
+  }
+});
+
+describe.skipIf(process.platform !== "linux")("a team and its terminals", { timeout: 400_000 }, () => {
+  test("CARD-25 CARD-30 SURF-08 SURF-09 three workers in tmux, seen and attached to; the tmux server, the daemon and a worker are killed in turn; each task is done once", async () => {
+    await using room = makeDaemonRoom(config);
+    await begin(room, 3);
+    const socket = await serverOf(room);
+    expect(await tmux(socket, "list-sessions", "-F", "#{session_name}")).toContain("alpha");
+    await expect.poll(async () => living(await tmux(socket, "list-panes", "-s", "-t", "=alpha", "-F", "#{pane_pid}")), { timeout: guardMs }).toBe(true);
+    await expect.poll(async () => (await tmux(socket, "list-windows", "-t", "=alpha", "-F", "#{window_name}")).toSorted(), { timeout: guardMs }).toEqual(["leader", "worker-1", "worker-2", "worker-3"]);
+    const first = await statusOf(room);
+    expect(first.terminals).toContain("tmux is ready");
+    for (const { name, terminal } of first.team.members) expect(terminal, name).toMatch(/^pane %\d+, (running|idle)$/);
+    {
+      using person = openPane([process.execPath, bin, "attach", "alpha/worker-2"], { columns: 100, rows: 30 }, { ...room.env, TERM: "tmux-256color" });
+      await person.shows((lines) => lines.some((line) => line.includes("I am at task")), "attach shows the agent");
+    }
+    // The server with every pane: nobody dies, and all panes come back.
+    await tmux(socket, "kill-server");
+    await expect.poll(async () => (await workers(room)).every(({ state, restarts, terminal }) => state === "working" && restarts === 0 && terminal?.startsWith("pane %") === true), { timeout: guardMs, interval: 500 }).toBe(true);
+    // The daemon: its agents work on.
+    const { pid } = room.note();
+    kill(pid);
+    await expect.poll(() => gone(pid), { timeout: guardMs }).toBe(true);
+    await started(room);
+    expect((await workers(room)).map(({ restarts }) => restarts)).toEqual([0, 0, 0]);
+    // A worker: the leader is told, and another turn does the task.
+    const [victim = 0] = agentOf(room, "worker-1");
+    expect(victim).toBeGreaterThan(0);
+    kill(victim);
+    await expect.poll(async () => (await workers(room)).find(({ name }) => name === "worker-1")?.restarts, { timeout: guardMs, interval: 500 }).toBe(1);
+    expect((await statusOf(room)).team.messages.find(({ text }) => text.includes("worker-1 died (1)"))).toMatchObject({ from: "team", to: "leader" });
+    await finishes(room, 3);
+    expect((await room.cli(["stop"])).exitCode).toBe(0);
+    expect((await statusOf(room)).terminals).toContain("no factory runs here");
+  });
+
+  test("SURF-08 SURF-09 with tmux off PATH the team runs in pseudo-terminals, and init and status say so", async () => {
+    await using room = makeDaemonRoom(config);
+    const without = join(room.directory, "bin");
+    mkdirSync(without);
+    for (const from of (room.env["PATH"] ?? "").split(delimiter)) {
+      for (const name of namesIn(from)) {
+        if (name === "tmux") continue;
+        try { symlinkSync(join(from, name), join(without, name)); } catch { /* The first of PATH wins. */ }
+      }
+    }
+    const env = { PATH: without };
+    const init = await room.cli(["team", "init", "--name", "alpha", "--workers", "2", "--plan", plan(room, 2), "--path", "repo", "--playbook", waiting(room, 2)], { env });
+    expect(init.exitCode, String(init.stderr)).toBe(0);
+    await expect.poll(async () => (await statusOf(room, env)).team.members.filter(({ state, terminal }) => state === "working" && terminal?.startsWith("pty, ") === true).length, { timeout: guardMs, interval: 500 }).toBe(2);
+    expect((await statusOf(room, env)).terminals).toContain("no tmux:");
+    const log = await room.cli(["logs", "alpha/worker-1"], { env });
+    expect(String(log.stdout)).toContain("I am at task");
+    await finishes(room, 2);
+  });
+
+  test("CARD-26 workers in screens of their own: prompts are typed, a kill of the daemon between is survived, a kill of the tmux server costs a restart and no work", async () => {
+    await using room = makeDaemonRoom(config);
+    await begin(room, 2, "--interactive");
+    const screens = async (): Promise<readonly boolean[]> => ["worker-1", "worker-2"].map((name) => /I am at task \d/.test(readLog(seatOf(room, name))));
+    await expect.poll(screens, { timeout: guardMs }).toEqual([true, true]);
+    const socket = await serverOf(room);
+    expect((await tmux(socket, "capture-pane", "-p", "-t", "=alpha:worker-1")).join("\n")).toContain("I am at task");
+    const agents = agentOf(room, "worker-");
+    const { pid } = room.note();
+    kill(pid);
+    await expect.poll(() => gone(pid), { timeout: guardMs }).toBe(true);
+    await started(room);
+    // Adopted: a turn whose prompt was taken goes on in the same process.
+    expect(agents.every((each) => !gone(each))).toBe(true);
+    expect((await workers(room)).map(({ restarts }) => restarts)).toEqual([0, 0]);
+    await tmux(socket, "kill-server");
+    await expect.poll(async () => (await workers(room)).map(({ state, restarts }) => [state, restarts]), { timeout: guardMs, interval: 500 }).toEqual([["working", 1], ["working", 1]]);
+    await finishes(room, 2);
+  });
+});
+
+const namesIn = (directory: string): readonly string[] => {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+};
+const readLog = (directory: string): string => {
+  try {
+    return readFileSync(join(directory, "current"), "utf8");
+  } catch {
+    return "";
+  }
+};
