@@ -147,12 +147,15 @@ export const distrusted = (place: GitPlace): Effect.Effect<readonly (readonly [s
     }));
 
 /** Variables that give our commits a name when the owner has none configured. */
-export const identity = Effect.fnUntraced(function* (place: GitPlace): Effect.fn.Return<Readonly<Record<string, string>>, GitFailed> {
-  const get = (key: string) => git(place, ["config", "--get", key]).pipe(Effect.catchTag("GitFailed", (e) => e.exitCode === 1 ? Effect.succeed("") : Effect.fail(e)));
-  const name = (yield* get("user.name")) || "enact-factory";
-  const email = (yield* get("user.email")) || "enact-factory@localhost";
-  return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
-});
+export const identity = (place: GitPlace): Effect.Effect<Readonly<Record<string, string>>, GitFailed> =>
+  git(place, ["config", "-z", "--get-regexp", "^user\\.(name|email)$"]).pipe(
+    Effect.catchTag("GitFailed", (e) => e.exitCode === 1 ? Effect.succeed("") : Effect.fail(e)),
+    Effect.map((text) => {
+      // The last of several holds.
+      const get = (key: string): string | undefined => text.split("\0").findLast((entry) => entry.startsWith(`${key}\n`))?.slice(key.length + 1);
+      const name = get("user.name") || "enact-factory", email = get("user.email") || "enact-factory@localhost";
+      return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
+    }));
 
 /** Fields of a NUL-separated list. */
 export const nulFields = (bytes: Buffer): readonly string[] => bytes.toString("latin1").split("\0").filter((field) => field !== "");

@@ -20,10 +20,10 @@ const sample = (mutants: readonly Mutant[], size: number): readonly Mutant[] => 
 const listed = (mutants: readonly Mutant[]): readonly string[] => mutants.map(({ operator, where }) => `${operator}: ${where}`);
 
 describe("a sample of the mutants of every chart", () => {
-  // The whole set must reach 95 % (npm run test:mutants); a sample of 10 a chart may miss one.
+  // The whole set must reach 95 % (npm run test:mutants); a sample of 8 a chart may miss one.
   test.each(catalog.map((entry) => ({ id: entry.id, entry })))("$id", ({ entry }) => {
-    const result = score(entry, sample(mutantsOf(entry), 10));
-    expect(shareCaught([result]), listed(result.survivors).join("\n")).toBeGreaterThanOrEqual(0.88);
+    const result = score(entry, sample(mutantsOf(entry), 8));
+    expect(shareCaught([result]), listed(result.survivors).join("\n")).toBeGreaterThanOrEqual(0.87);
   }, 300_000);
 });
 

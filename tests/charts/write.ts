@@ -1,4 +1,4 @@
-/** `npm run charts`: writes docs/charts/<id>.md for every chart. `--check` writes nothing and fails when a page is stale. */
+/** `npm run charts`: writes docs/charts/<id>.md for every chart. `--check` writes nothing and fails when a page is stale. `--only ID`: that chart alone. */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,13 +6,14 @@ import { parseArgs } from "node:util";
 import { catalog } from "../../machines/index.ts";
 import { renderChart } from "./render.ts";
 
-const { values } = parseArgs({ options: { check: { type: "boolean", default: false }, into: { type: "string" } } });
+const { values } = parseArgs({ options: { check: { type: "boolean", default: false }, into: { type: "string" }, only: { type: "string" } } });
 const folder = values.into ?? fileURLToPath(new URL("../../docs/charts/", import.meta.url));
 
 await mkdir(folder, { recursive: true });
-const pages = new Map(catalog.map((entry) => [`${entry.id}.md`, renderChart(entry)]));
+const wanted = catalog.filter(({ id }) => values.only === undefined || id === values.only);
+const pages = new Map(wanted.map((entry) => [`${entry.id}.md`, renderChart(entry)]));
 const present = (await readdir(folder)).filter((name) => name.endsWith(".md"));
-const stale: string[] = present.filter((name) => !pages.has(name));
+const stale: string[] = present.filter((name) => !catalog.some(({ id }) => name === `${id}.md`));
 for (const [name, text] of pages) {
   const old = present.includes(name) ? await readFile(join(folder, name), "utf8") : undefined;
   if (old !== text) stale.push(name);

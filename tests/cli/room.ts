@@ -8,6 +8,9 @@ import { z } from "zod";
 /** The command line: bundled once a run of the tests, as it is published (`support/bundled.ts`); outside of one, its source. */
 export const bin = process.env["ENACT_TEST_BIN"] ?? join(import.meta.dirname, "..", "..", "src", "main.ts");
 
+const cache = process.env["ENACT_TEST_CACHE"];
+const compiled: Readonly<Record<string, string>> = cache === undefined ? {} : { NODE_COMPILE_CACHE: cache };
+
 export interface Room {
   readonly directory: string;
   readonly repository: string;
@@ -39,6 +42,7 @@ export const makeRoom = (options: { readonly config?: string | null } = {}): Roo
   const env = {
     PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`, HOME: directory, XDG_STATE_HOME: join(directory, "xdg"), TMPDIR: join(directory, "tmp"), LC_ALL: "C.UTF-8",
     GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_AUTHOR_NAME: "T", GIT_AUTHOR_EMAIL: "t@localhost", GIT_COMMITTER_NAME: "T", GIT_COMMITTER_EMAIL: "t@localhost",
+    ...compiled,
   };
   const git = (...argv: readonly string[]): string => execaSync("git", argv, { cwd: repository, env, extendEnv: false, stdin: "ignore" }).stdout;
   const put = (path: string, text: string): string => {
