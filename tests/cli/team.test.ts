@@ -54,7 +54,7 @@ test("VOC-09 CARD-19 a team plans, shares the work, merges it in order, resolves
   // The prompt of the conflict has both sides; the marker that was left behind was refused.
   const log = String((await room.cli(["log", "RUN-1", "--verbose"])).stdout);
   expect(log).toContain("Notes on use");
-  expect(log).toContain("Conflict markers are left in notes.md");
+  expect(log).toContain('"unresolved":["notes.md"]');
 });
 
 test("given tasks need no plan; a plan that cannot be followed, and what makes no sense, is refused before anything begins", { timeout: 400_000 }, async () => {

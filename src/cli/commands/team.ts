@@ -157,7 +157,7 @@ export interface StatusOptions { readonly name?: string }
 /** Three distinct things: a pane with a living agent, one without, and no tmux at all (SURF-09). */
 const terminalsText = async (client: FactoryClient): Promise<{ readonly text: string; readonly panes: ReadonlyMap<string, string> }> => {
   const terminals = await client.terminals();
-  const panes = new Map(terminals.map((each) => [each.address, each.pane === null ? "not shown" : each.pane === "pty" ? `pty, ${each.state}` : `pane ${each.pane}, ${each.state}`]));
+  const panes = new Map(terminals.map((each) => [each.address, each.pane === null ? "not shown" : each.pane.startsWith("pty-") ? `${each.pane}, ${each.state}` : `pane ${each.pane}, ${each.state}`]));
   const status = await client.status().catch(() => undefined);
   if (status === undefined) return { panes, text: "no factory runs here now, so no agent works and nothing is shown; start it with: enact-factory start" };
   const { backend, detail } = status.terminals;
