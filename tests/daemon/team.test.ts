@@ -74,7 +74,7 @@ describe.skipIf(process.platform !== "linux")("a team and its terminals", { time
     }
     // The server with every pane: nobody dies, and all panes come back.
     await tmux(socket, "kill-server");
-    await expect.poll(async () => (await workers(room)).every(({ state, restarts, terminal }) => state === "working" && restarts === 0 && /^pane %/.test(terminal ?? "")), { timeout: guardMs, interval: 500 }).toBe(true);
+    await expect.poll(async () => (await workers(room)).every(({ state, restarts, terminal }) => state === "working" && restarts === 0 && terminal?.startsWith("pane %") === true), { timeout: guardMs, interval: 500 }).toBe(true);
     // The daemon: its agents work on.
     const { pid } = room.note();
     kill(pid);

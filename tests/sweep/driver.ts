@@ -1,6 +1,7 @@
 // One owner for the kill sweep: takes the item in, works on it to its end, prints the outcome as JSON. Run it again after a kill.
 // SIGTERM ends it as `stop` with kept agents ends a daemon: they go on, and are the next owner's.
-// usage: node driver.ts ROOT [--kill-at N --when before|after]   (kills itself with SIGKILL at the N-th commit of this life)
+// --team: the item is worked on by a team of two with three tasks.
+// usage: node driver.ts ROOT [--team] [--kill-at N --when before|after]   (kills itself with SIGKILL at the N-th commit of this life)
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { Effect } from "effect";
@@ -21,6 +22,7 @@ const killAt = Number(option("--kill-at") ?? "0");
 const when = option("--when") ?? "after";
 
 const repository = join(root, "repo");
+const team = { name: "alpha", workers: 2, adapters: [], interactive: false, tasks: ["greeting", "notes", "reading"].map((title) => ({ title, description: "a file", acceptance: ["it is there"], dependsOn: title === "reading" ? [1, 2] : [] })) };
 const setting = await settingFor({ configFile: join(root, "config.toml"), directory: root });
 const { value: store, close } = await openScoped(openOwner(setting.location, { takeOver: rest.includes("--take-over") }));
 
@@ -46,7 +48,10 @@ const owner = await startOwner({
 });
 await owner.host.send(intakeAddress, {
   type: "offer", claim: true, policy: policyFor(setting.config, repository, { stages: "configured" }),
-  item: { source: "command", sourceId: "sweep", title: "Write the greeting", body: "as the playbook says", kind: "feature", priority: 2, createdAt: 0, project: "repo", repository, operatorLane: "none", playbook: join(root, "playbook.toml") },
+  item: {
+    source: "command", sourceId: "sweep", title: "Write the greeting", body: "as the playbook says", kind: "feature", priority: 2, createdAt: 0, project: "repo", repository,
+    ...(rest.includes("--team") ? { operatorLane: "team", team, playbook: join(root, "team.toml") } : { operatorLane: "none", playbook: join(root, "playbook.toml") }),
+  },
 } as { readonly type: string });
 
 let told = false;

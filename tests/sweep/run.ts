@@ -1,8 +1,8 @@
 // Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish. Restarts it
-// again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them.
+// again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them; so are owners of teams.
 // Every try must end as the undisturbed run did: same status, iterations, tree, empty outbox, exactly one push.
 // The kinds take turns, so that a sweep whose --seconds are over (the gate's sample: 300) has tried each of them in proportion.
-// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--seconds S] [--seed S] [--keep]
+// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--teams N] [--seconds S] [--seed S] [--keep]
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,6 +55,14 @@ const makeTemplate = (): string => {
     '[[turn]]', 'stage = "critic"', 'iteration = 1', 'steps = [{ verdict = "revise", feedback = "greet the whole world" }]',
     '[[turn]]', 'stage = "critic"', 'iteration = 2', 'steps = [{ verdict = "approve" }]',
     '[[turn]]', 'stage = "documenter"', 'steps = [{ write = "README.md", text = "# Greeting\\n\\nSays hello, world.\\n" }, { result = "documented" }]', "",
+  ].join("\n"));
+  // The third task needs both others; the order in which two results are merged does not show in the tree.
+  const slow = "{ sleep = 150 }";
+  writeFileSync(join(root, "team.toml"), [
+    '[[turn]]', 'stage = "coder"', 'task = 1', `steps = [${slow}, { write = "greeting.txt", text = "hello\\n" }, ${slow}, { result = "greeted" }]`,
+    '[[turn]]', 'stage = "coder"', 'task = 2', `steps = [${slow}, { write = "notes.txt", text = "notes\\n" }, ${slow}, { tell = "leader", text = "noted" }, { result = "noted" }]`,
+    '[[turn]]', 'stage = "coder"', 'task = 3', `steps = [${slow}, { write = "README.md", text = "# Greeting\\n\\nSays hello.\\n" }, { result = "read" }]`,
+    '[[turn]]', 'stage = "critic"', 'duty = "verdict"', 'steps = [{ verdict = "approve" }]', "",
   ].join("\n"));
   return root;
 };
@@ -128,7 +136,7 @@ const fresh = (template: string): string => {
   return root;
 };
 
-interface Try { readonly name: string; readonly run: (root: string) => Promise<Outcome> }
+interface Try { readonly name: string; readonly run: (root: string) => Promise<Outcome>; /** How it must end, when not as the item without a team. */ readonly want?: () => Promise<Outcome> }
 const failures: string[] = [];
 let tried = 0;
 
@@ -136,7 +144,7 @@ const attempt = async (template: string, want: Outcome, each: Try): Promise<void
   const root = fresh(template);
   let problems: readonly string[];
   try {
-    problems = problemsOf(root, await each.run(root), want);
+    problems = problemsOf(root, await each.run(root), (await each.want?.()) ?? want);
   } catch (error) {
     for (const pid of agentsOf(root)) kill(pid);
     problems = [error instanceof Error ? error.message : String(error)];
@@ -216,25 +224,42 @@ try {
     },
   }));
 
+  /** An owner that is killed, or told to leave its agents, up to four times; between two of them nobody owns. */
+  const restarted = async (root: string, ofMs: number, ...extra: readonly string[]): Promise<Outcome> => {
+    for (let lives = 1 + Math.floor(random() * 4); lives > 0; lives--) {
+      const life = live(root, ...extra);
+      await Promise.race([pause(ofMs * (0.2 + 0.8 * random())), life.ended]);
+      life.child.kill(random() < 0.5 ? "SIGKILL" : "SIGTERM");
+      const { signal, code, err } = await life.ended;
+      // One that had not begun to listen died of SIGTERM as well.
+      if (signal === null && code !== 0) throw new Error(`an owner that was told to leave ended with ${code}: ${err.slice(-2_000)}`);
+      // Shorter than a turn and longer than all of them.
+      await pause(random() < 0.5 ? random() * 300 : 500 + random() * 1_500);
+    }
+    return finish(root, ...extra);
+  };
   const restarts = Array.from({ length: number("--restarts", 12) }, (_, n): Try => ({
     name: `owner restarted while agents work, ${n + 1}`,
-    run: async (root) => {
+    run: (root) => {
       slowPlaybook(root);
-      for (let lives = 1 + Math.floor(random() * 4); lives > 0; lives--) {
-        const life = live(root);
-        await Promise.race([pause(lastsMs * (0.2 + 0.8 * random())), life.ended]);
-        life.child.kill(random() < 0.5 ? "SIGKILL" : "SIGTERM");
-        const { signal, code, err } = await life.ended;
-        // One that had not begun to listen died of SIGTERM as well.
-        if (signal === null && code !== 0) throw new Error(`an owner that was told to leave ended with ${code}: ${err.slice(-2_000)}`);
-        // Shorter than a turn and longer than all of them.
-        await pause(random() < 0.5 ? random() * 300 : 500 + random() * 1_500);
-      }
-      return finish(root);
+      return restarted(root, lastsMs);
     },
   }));
+  // What a team does undisturbed is learnt when the first of them is due.
+  let calmTeam: Promise<{ readonly want: Outcome; readonly lastsMs: number }> | undefined;
+  const teamAlone = async (): Promise<{ readonly want: Outcome; readonly lastsMs: number }> => {
+    const at = performance.now();
+    const undisturbed = await finish(fresh(template), "--team");
+    if (undisturbed.status !== "done") throw new Error(`the undisturbed team ended as ${JSON.stringify(undisturbed)}`);
+    return { want: undisturbed, lastsMs: performance.now() - at };
+  };
+  const teams = Array.from({ length: number("--teams", 8) }, (_, n): Try => ({
+    name: `owner of a team restarted, ${n + 1}`,
+    want: async () => (await (calmTeam ??= teamAlone())).want,
+    run: async (root) => restarted(root, (await (calmTeam ??= teamAlone())).lastsMs, "--team"),
+  }));
 
-  const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts };
+  const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts, teams };
   // A kind's n-th try of m stands at (n + ½) / m of the whole; boundaries are shuffled first, so that a sample is spread over the run.
   const shuffled = chosen.map((each) => ({ each, at: random() })).toSorted((a, b) => a.at - b.at).map(({ each }) => each);
   const queue = Object.entries({ ...kinds, boundaries: shuffled })
