@@ -9,7 +9,10 @@ export default defineConfig({
     pool: "forks",
     // The tests wait for real processes most of their time: one worker (the default on two cores) leaves the machine idle.
     maxWorkers: Math.max(3, availableParallelism()),
-    testTimeout: 60_000,
+    // Guards against hanging, not measures: files run beside each other on a machine that may be busy.
+    testTimeout: 120_000,
     hookTimeout: 120_000,
+    // The default, 50 ms, keeps a core busy with looking.
+    expect: { poll: { interval: 200 } },
   },
 });

@@ -19,13 +19,11 @@ const sample = (mutants: readonly Mutant[], size: number): readonly Mutant[] => 
 
 const listed = (mutants: readonly Mutant[]): readonly string[] => mutants.map(({ operator, where }) => `${operator}: ${where}`);
 
-describe("a sample of the mutants of every chart", () => {
-  // The whole set must reach 95 % (npm run test:mutants); a sample of 8 a chart may miss one.
-  test.each(catalog.map((entry) => ({ id: entry.id, entry })))("$id", ({ entry }) => {
-    const result = score(entry, sample(mutantsOf(entry), 8));
-    expect(shareCaught([result]), listed(result.survivors).join("\n")).toBeGreaterThanOrEqual(0.87);
-  }, 300_000);
-});
+// The whole set must reach 95 % for every chart (npm run test:mutants).
+test("of a sample of the mutants of every chart, nine in ten are caught", () => {
+  const results = catalog.map((entry) => score(entry, sample(mutantsOf(entry), 4)));
+  expect(shareCaught(results), results.flatMap(({ survivors }) => listed(survivors)).join("\n")).toBeGreaterThanOrEqual(0.9);
+}, 300_000);
 
 describe("the mutants themselves", () => {
   test("each operator has a mutant, and the sample chart's invariants catch all but the equivalent ones", () => {

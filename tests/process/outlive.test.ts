@@ -131,7 +131,7 @@ describe("one child, whatever crashes (I1, I6)", () => {
     expect(traced("late")).toBe(1);
   });
 
-  test("kill sweep: the owner dies at many instants around start, and every run has exactly one child", async () => {
+  test("kill sweep: the owner dies at many instants around start, and every run has exactly one child", { timeout: 240_000 }, async () => {
     const tries = 28;
     // What a start leaves on disk, step by step; the kill comes once a step is there, or some turns of the loop later.
     const steps = ["", "stdin", "spec.json", "launcher.err", "alive", "started", "out"];

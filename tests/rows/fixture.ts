@@ -16,7 +16,7 @@ import type { WorkItemId } from "../../src/domain/ids.ts";
 import { isTerminal } from "../../src/domain/work-item.ts";
 
 /** A guard against hanging, not a measure: the machine may be busy. */
-export const guardMs = 120_000;
+export const guardMs = 240_000;
 
 export const quick = `
 adapter = "scripted"

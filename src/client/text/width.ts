@@ -1,6 +1,8 @@
 /** Columns a text takes in a terminal: CJK and emoji two, combining marks none. */
 
-const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
+// Made when a text needs it: most commands print none, and it costs 20 ms.
+let segmenter: Intl.Segmenter | undefined;
+const segments = (text: string): Intl.Segments => (segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" })).segment(text);
 const zero = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}]+$/u;
 // East Asian Wide and Fullwidth blocks (UAX 11), in rough ranges: what terminals draw in two columns.
 const wide = /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f2ff}\u{20000}-\u{3fffd}]/u;
@@ -17,13 +19,13 @@ export const graphemeWidth = (grapheme: string): number => (grapheme.length === 
 const widthOfAny = (grapheme: string): number => (zero.test(grapheme) ? 0 : wide.test(grapheme) || emoji.test(grapheme) ? 2 : 1);
 
 /** The characters as a person counts them. */
-export const graphemes = (text: string): readonly string[] => (plainOnly.test(text) ? text.split("") : Array.from(segmenter.segment(text), ({ segment }) => segment));
+export const graphemes = (text: string): readonly string[] => (plainOnly.test(text) ? text.split("") : Array.from(segments(text), ({ segment }) => segment));
 
 export const widthOf = (text: string): number => {
   if (narrowOnly.test(text)) return text.length;
   let width = 0;
   if (plainOnly.test(text)) for (let index = 0; index < text.length; index++) width += isWideUnit(text.charCodeAt(index)) ? 2 : 1;
-  else for (const { segment } of segmenter.segment(text)) width += graphemeWidth(segment);
+  else for (const { segment } of segments(text)) width += graphemeWidth(segment);
   return width;
 };
 
