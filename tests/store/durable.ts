@@ -11,6 +11,9 @@ import { type Opened, outcome, owner, reader, run } from "./opened.ts";
 import { command, endChildren, start } from "./process.ts";
 import { twin } from "./twin.ts";
 
+/** Of kills; the full run has more. */
+const rounds = Number(process.env["ENACT_SWEEP"] ?? "8");
+
 const contents = (store: StoreReaderShape) => run(Effect.all({ journal: store.journal({}), views: store.views(), outbox: store.outbox, alarms: store.alarms, deadLetters: store.deadLetters }));
 const letters = async (store: StoreShape) => (await run(store.mail(0))).map(({ to, event, at }) => ({ to, event, at }));
 
@@ -37,10 +40,10 @@ export const durableContract = (name: string, place: () => Promise<StoreLocation
   });
 
   describe(`a durable store on ${name}`, () => {
-    test("kill -9 of the writing process, 20 times: no acknowledged commit is lost, none is torn", async () => {
+    test(`kill -9 of the writing process, ${rounds} times: no acknowledged commit is lost, none is torn`, async () => {
       const location = await place();
       let acknowledged = 0;
-      for (let round = 0; round < 20; round++) {
+      for (let round = 0; round < rounds; round++) {
         const child = start(command("write", location));
         // Different depths of work each round, by count of acknowledgements.
         for (let acks = 0; acks < 1 + ((round * 7) % 23); acks++) {
