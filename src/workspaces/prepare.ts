@@ -26,15 +26,16 @@ export const openRepository = Effect.fnUntraced(function* (path: string): Effect
   const real = yield* io("looking for the repository", () => present(() => fs.realpath(path)));
   if (real === undefined) return yield* unusable(`${path} does not exist`, "correct the project's path in the configuration");
   const at: GitPlace = { cwd: real };
-  const told = yield* git(at, ["rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-common-dir", "--git-dir"]).pipe(Effect.mapError((e) => e.fault.kind === "notARepository"
+  const ask = (...args: string[]) => git(at, ["rev-parse", "--path-format=absolute", ...args]).pipe(Effect.mapError((e) => e.fault.kind === "notARepository"
     ? unusable(`${path} is no git repository`, `git init ${JSON.stringify(real)}, then commit something`)
     : e.fault.kind === "dubiousOwner" ? unusable(`${path} belongs to another user`, `git config --global --add safe.directory ${JSON.stringify(real)}`) : fromGit(e)));
-  const [bare = "", common = "", gitDir = "", ...more] = told.split("\n");
-  if (more.length > 0) return yield* unusable(`${path} lies in a directory whose name holds a line break`, "rename that directory");
+  const told = (yield* ask("--is-bare-repository", "--git-common-dir", "--git-dir")).split("\n");
+  // A path that holds a line break is asked for by itself.
+  const [bare = "", common = "", gitDir = ""] = told.length === 3 ? told : [told[0], yield* ask("--git-common-dir"), yield* ask("--git-dir")];
   if (bare === "true") return yield* unusable(`${path} is a bare repository`, "name a clone that has a working tree");
   const commonDir = yield* io("looking for the repository", () => fs.realpath(common));
   // Asked by itself: a repository without a working tree has none.
-  const top = yield* git(at, ["rev-parse", "--show-toplevel"]).pipe(Effect.mapError(fromGit), Effect.flatMap((dir) => io("looking for the repository", () => fs.realpath(dir))));
+  const top = yield* ask("--show-toplevel").pipe(Effect.flatMap((dir) => io("looking for the repository", () => fs.realpath(dir))));
   if (top !== real) return yield* unusable(`${path} is inside the repository ${top}`, `name ${top} as the project's path`);
   const place: GitPlace = { cwd: real, gitDir, commonDir };
   return { top, commonDir, place: { ...place, config: yield* distrusted(place).pipe(Effect.mapError(fromGit)) } };
