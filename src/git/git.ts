@@ -7,6 +7,8 @@
  * I3 git never waits for a person (no prompt, no standard input but what is given).
  * I4 Paths are literal: no pathspec magic, whatever a file is called.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Data, Effect } from "effect";
 import { execa } from "execa";
 
@@ -127,11 +129,41 @@ const trustedFilters = new Set(["git-lfs clean -- %f", "git-lfs smudge -- %f", "
 /** In place of a repository's own merge driver: git does not take an empty one. */
 const plainMerge = "git merge-file --marker-size=%L %A %O %B";
 
+/** What the configuration of a repository says as text, when that is all of it: files it includes are not seen here. `undefined`: git must be asked. */
+const ownConfiguration = ({ gitDir, commonDir }: GitPlace): string | undefined => {
+  if (gitDir === undefined) return undefined;
+  const texts = [join(commonDir ?? gitDir, "config"), join(gitDir, "config.worktree")].map((file) => {
+    try {
+      return readFileSync(file, "utf8");
+    } catch (error) {
+      // Most repositories have none for a worktree.
+      return error instanceof Error && "code" in error && error.code === "ENOENT" ? "" : undefined;
+    }
+  });
+  const [common, worktree] = texts;
+  return common === undefined || worktree === undefined || /include/i.test(common + worktree) ? undefined : `${common}\0${worktree}`;
+};
+
+/** Answers of git by the text they depend on alone; the newest are kept. */
+const known = new Map<string, readonly (readonly [string, string])[]>();
+const knownCap = 64;
+
 /**
  * Settings that switch off the programs which a repository's own configuration wants run on its files: clean and smudge filters,
  * text converters, merge drivers. The owner's own (global, system) configuration stays trusted.
  */
-export const distrusted = (place: GitPlace): Effect.Effect<readonly (readonly [string, string])[], GitFailed> =>
+export const distrusted = (place: GitPlace): Effect.Effect<readonly (readonly [string, string])[], GitFailed> => Effect.suspend(() => {
+  const text = ownConfiguration(place), found = text === undefined ? undefined : known.get(text);
+  if (found !== undefined) return Effect.succeed(found);
+  return askDistrusted(place).pipe(Effect.tap((off) => Effect.sync(() => {
+    // Asked of what was read, not of what an agent has made of it since.
+    if (text === undefined || text !== ownConfiguration(place)) return;
+    known.set(text, off);
+    for (const oldest of known.keys()) if (known.size > knownCap) known.delete(oldest);
+  })));
+});
+
+const askDistrusted = (place: GitPlace): Effect.Effect<readonly (readonly [string, string])[], GitFailed> =>
   git(place, ["config", "-z", "--show-scope", "--get-regexp", "^(filter\\..*\\.(clean|smudge|process|required)|diff\\..*\\.(command|textconv)|merge\\..*\\.driver)$"]).pipe(
     Effect.catchTag("GitFailed", (e) => e.exitCode === 1 ? Effect.succeed("") : Effect.fail(e)),
     Effect.map((text) => {

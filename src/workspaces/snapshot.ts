@@ -90,12 +90,11 @@ const build = Effect.fnUntraced(function* (tree: OpenWorktree, index: string, pl
   const readHead = git(place, ["read-tree", "-m", head]);
   // A damaged copy only costs its stat data.
   yield* readHead.pipe(Effect.catchTag("GitFailed", () => io("dropping the index", () => fs.rm(index, { force: true })).pipe(Effect.andThen(readHead))));
-  const changed = nulFields(yield* gitBytes(place, ["diff-files", "-z", "--name-only", "--ignore-submodules=dirty", "--no-ext-diff"]));
-  const others = nulFields(yield* gitBytes(place, ["ls-files", "-z", "--others", "--exclude-standard"]));
+  const seen = nulFields(yield* gitBytes(place, ["ls-files", "-z", "--modified", "--others", "--exclude-standard"]));
   // What the agent has added by force: its own index may be locked, damaged or missing, which then hides nothing but ignored files.
   const forced = yield* gitBytes({ ...place, index: `${tree.admin}/index` }, ["diff-index", "-z", "--cached", "--name-only", "--diff-filter=A", "--no-renames", head]).pipe(
     Effect.map(nulFields), Effect.catchTag("GitFailed", () => Effect.succeed([])));
-  const { add, drop, links } = yield* io("reading the worktree", () => sort(tree.path, new Set([...changed, ...others, ...forced])));
+  const { add, drop, links } = yield* io("reading the worktree", () => sort(tree.path, new Set([...seen, ...forced])));
   const copied = tree.record.copied.map((path) => Buffer.from(path, "utf8").toString("latin1"));
   const isCopied = (path: RawPath) => copied.some((own) => path === own || path.startsWith(`${own}/`));
   const inHead = copied.length === 0 ? [] : nulFields(yield* gitBytes(place, ["ls-files", "-z", "--cached", "--", ...tree.record.copied]));

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { git, photograph, repositoryAt, temporary, write } from "./fixture.ts";
 
 /** How many of the boundaries, and random instants, are tried; `test:full` raises it. */
-const tries = Number(process.env.ENACT_SWEEP ?? "5");
+const tries = Number(process.env.ENACT_SWEEP ?? "3");
 
 /** Stands before git in PATH: counts git's processes and, at the chosen one, kills the driver before, while or after git runs. */
 const shim = `#!/bin/sh
