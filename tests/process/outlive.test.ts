@@ -132,7 +132,7 @@ describe("one child, whatever crashes (I1, I6)", () => {
   });
 
   test("kill sweep: the owner dies at many instants around start, and every run has exactly one child", { timeout: 240_000 }, async () => {
-    const tries = Number(process.env["ENACT_SWEEP"] ?? "14");
+    const tries = Number(process.env["ENACT_SWEEP"] ?? "7");
     // What a start leaves on disk, step by step; the kill comes once a step is there, or some turns of the loop later.
     const steps = ["", "stdin", "spec.json", "launcher.err", "alive", "started", "out"];
     const outcomes = { startedBefore: 0, startedAfter: 0 };

@@ -12,7 +12,7 @@ import { command, endChildren, start } from "./process.ts";
 import { twin } from "./twin.ts";
 
 /** Of kills; the full run has more. */
-const rounds = Number(process.env["ENACT_SWEEP"] ?? "8");
+const rounds = Number(process.env["ENACT_SWEEP"] ?? "6");
 
 const contents = (store: StoreReaderShape) => run(Effect.all({ journal: store.journal({}), views: store.views(), outbox: store.outbox, alarms: store.alarms, deadLetters: store.deadLetters }));
 const letters = async (store: StoreShape) => (await run(store.mail(0))).map(({ to, event, at }) => ({ to, event, at }));

@@ -1,7 +1,7 @@
 // Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish. Restarts it
 // again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them; so are owners of teams.
 // Every try must end as the undisturbed run did: same status, iterations, tree, empty outbox, exactly one push.
-// The kinds take turns, so that a sweep whose --seconds are over (the gate's sample: 180) has tried each of them in proportion.
+// The kinds take turns, so that a sweep whose --seconds are over (the gate's sample: 120) has tried each of them in proportion.
 // usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--teams N] [--seconds S] [--seed S] [--keep]
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
