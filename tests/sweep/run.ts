@@ -1,7 +1,7 @@
 // Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish. Restarts it
 // again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them; so are owners of teams.
 // Every try must end as the undisturbed run did: same status, iterations, tree, empty outbox, exactly one push.
-// The kinds take turns, so that a sweep whose --seconds are over (the gate's sample: 120) has tried each of them in proportion.
+// The kinds take turns, so that a sweep whose --seconds are over (the gate's sample: 150) has tried each of them in proportion.
 // usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--teams N] [--seconds S] [--seed S] [--keep]
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -260,10 +260,10 @@ try {
   }));
 
   const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts, teams };
-  // A kind's n-th try of m stands at (n + ½) / m of the whole; boundaries are shuffled first, so that a sample is spread over the run.
+  // A kind's n-th try of m stands at n / m of the whole, so the first of each come first; boundaries are shuffled, so that a sample is spread over the run.
   const shuffled = chosen.map((each) => ({ each, at: random() })).toSorted((a, b) => a.at - b.at).map(({ each }) => each);
   const queue = Object.entries({ ...kinds, boundaries: shuffled })
-    .flatMap(([kind, tries]) => tries.map((each, n) => ({ kind, each, at: (n + 0.5) / tries.length })))
+    .flatMap(([kind, tries]) => tries.map((each, n) => ({ kind, each, at: n / tries.length })))
     .toSorted((a, b) => a.at - b.at);
   const until = performance.now() + number("--seconds", Number.POSITIVE_INFINITY) * 1_000;
   const counts = new Map<string, number>();
