@@ -52,7 +52,7 @@ const bracketedAt = async (log: SeatLogReader, { from, to }: LogWindow): Promise
   for (let end = to; end > from;) {
     const start = Math.max(from, end - 64 * 1024);
     const { data, from: found } = await log.read(start, end - start + overlap);
-    const last = [...data.toString("latin1").matchAll(/\x1b\[\?(?:\d+;)*2004(?:;\d+)*([hl])/g)].findLast(({ index }) => found + index < to); // oxlint-disable-line no-control-regex
+    const last = [...data.toString("latin1").matchAll(/\p{Cc}\[\?(?:\d+;)*2004(?:;\d+)*([hl])/gu)].findLast((mode) => mode[0].startsWith("\u001b") && found + mode.index < to);
     if (last) return last[1] === "h";
     end = start;
   }

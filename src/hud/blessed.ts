@@ -21,19 +21,19 @@ declare module "blessed" {
     readonly cursorHidden: boolean;
     _write(text: string): void;
   }
-  // oxlint-disable-next-line no-namespace
-  namespace Widgets {
-    interface Screen {
-      lines: Row[];
-      /** What blessed thinks the terminal shows. */
-      olines: Row[];
-      leave(): void;
-      enter(): void;
-    }
-  }
 }
 
-export type Screen = Widgets.Screen;
+/** blessed's screen with the parts of it that its types leave out. */
+export interface Screen extends Widgets.Screen {
+  lines: Row[];
+  /** What blessed thinks the terminal shows. */
+  olines: Row[];
+  leave(): void;
+  enter(): void;
+}
+
+/** Looked at, not believed: another version of blessed may be another thing inside. */
+const isWhole = (screen: Widgets.Screen): screen is Screen => ["leave", "enter"].every((name) => typeof Reflect.get(screen, name) === "function") && ["lines", "olines"].every((name) => Array.isArray(Reflect.get(screen, name)));
 
 /** The terminfo that comes with blessed and knows 256 colours; it cannot read every system's own. */
 const terminal = "xterm-256color";
@@ -44,7 +44,9 @@ export const openScreen = async (streams: { readonly input: ReadStream; readonly
   const { unicode } = blessed;
   // blessed asks for the width of whole cells only, when it draws.
   unicode.charWidth = (cell) => (typeof cell === "number" ? graphemeWidth(String.fromCodePoint(cell)) : cellWidth(cell));
-  return blessed.screen({ ...streams, smartCSR: true, fullUnicode: true, forceUnicode: true, terminal, warnings: false });
+  const screen = blessed.screen({ ...streams, smartCSR: true, fullUnicode: true, forceUnicode: true, terminal, warnings: false });
+  if (!isWhole(screen)) throw new Error("this version of blessed has another screen than the HUD draws on");
+  return screen;
 };
 
 const cellWidth = (cell: string): number => {
@@ -54,7 +56,7 @@ const cellWidth = (cell: string): number => {
 };
 
 /** One code point of these is drawn alike everywhere; all else may be wider or narrower than we think. */
-const settled = /^[\u0000-\u02ff\u2010-\u203f\u2190-\u21ff\u2500-\u25ff\u3041-\u30ff\u3131-\u318e\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60]$/u; // oxlint-disable-line no-control-regex
+const settled = /^[\p{Cc}\u0020-\u02ff\u2010-\u203f\u2190-\u21ff\u2500-\u25ff\u3041-\u30ff\u3131-\u318e\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60]$/u;
 
 /**
  * Blanks where it stands, then the character, then the column behind it by number: a terminal that draws it narrower leaves a blank, one

@@ -24,10 +24,12 @@ export interface InputReader {
 }
 
 const pasteBegin = "\u001b[200~", pasteEnd = "\u001b[201~";
-// oxlint-disable-next-line no-control-regex
-const csi = /^\u001b\[([0-?]*)([ -/]*)([@-~])/;
-// oxlint-disable-next-line no-control-regex
-const unfinished = /^\u001b(?:\[[0-?]*[ -/]*|O)?$/;
+const escape = "\u001b";
+/** What follows ESC. */
+const csi = /^\[([0-?]*)([ -/]*)([@-~])/;
+const unfinished = /^(?:\[[0-?]*[ -/]*|O)?$/;
+/** Anything but C0 and DEL. */
+const printed = /^[ -~\u0080-\u{10ffff}]+/u;
 const finals: Readonly<Record<string, string>> = { A: "up", B: "down", C: "right", D: "left", H: "home", F: "end", Z: "tab" };
 const tildes: Readonly<Record<string, string>> = { 1: "home", 2: "insert", 3: "delete", 4: "end", 5: "pageup", 6: "pagedown", 7: "home", 8: "end" };
 
@@ -74,31 +76,32 @@ export const inputReader = (): InputReader => {
         rest = rest.slice(end + pasteEnd.length);
         continue;
       }
-      if (rest.startsWith("\u001b")) {
-        if (unfinished.test(rest)) {
+      if (rest.startsWith(escape)) {
+        const after = rest.slice(escape.length);
+        if (unfinished.test(after)) {
           if (!ended) return inputs;
-          if (rest === "\u001b") inputs.push(key("escape"));
+          if (after === "") inputs.push(key("escape"));
           rest = "";
           return inputs;
         }
-        const found = csi.exec(rest);
+        const found = csi.exec(after);
         if (found !== null) {
           inputs.push(...sequence(found[1] ?? "", found[3] ?? ""));
-          rest = rest.slice(found[0].length);
+          rest = after.slice(found[0].length);
           continue;
         }
-        if (rest[1] === "O") {
-          const name = finals[rest[2] ?? ""];
+        if (after.startsWith("O")) {
+          const name = finals[after[1] ?? ""];
           if (name !== undefined) inputs.push(key(name));
           rest = rest.slice(3);
           continue;
         }
-        if (rest[1] === "\u001b") {
+        if (after.startsWith(escape)) {
           inputs.push(key("escape"));
-          rest = rest.slice(1);
+          rest = after;
           continue;
         }
-        const [next = ""] = graphemes(rest.slice(1));
+        const [next = ""] = graphemes(after);
         const code = next.codePointAt(0) ?? 0;
         inputs.push(code < 0x20 || code === 0x7f ? { ...control(code), alt: true } : key(next, 2));
         rest = rest.slice(1 + next.length);
@@ -110,8 +113,7 @@ export const inputReader = (): InputReader => {
         rest = rest.slice(1);
         continue;
       }
-      // oxlint-disable-next-line no-control-regex
-      const text = /^[^\u0000-\u001f\u007f]+/u.exec(rest)?.[0] ?? rest;
+      const text = printed.exec(rest)?.[0] ?? rest;
       inputs.push(...graphemes(text).map((grapheme) => key(grapheme)));
       rest = rest.slice(text.length);
     }
