@@ -1,6 +1,7 @@
 import type { ClockShape } from "../src/ports/clock.ts";
 import { openScreen, readSeatLog, type Screen, type SeatLogReader } from "../tmux/index.ts";
 import { readSeat, type SeatFile } from "./seat-file.ts";
+import type { TerminalFrame } from "../src/domain/terminal-frame.ts";
 
 /**
  * Terminals as they are watched: the bytes of a seat's log to any number of viewers, each at its own pace.
@@ -13,13 +14,6 @@ import { readSeat, type SeatFile } from "./seat-file.ts";
  * I3 Memory is bounded a feed, whatever the number of viewers; nothing is held for a log that nobody watches.
  * I4 Frames of a viewer come at most once in `frameMs`, as many bytes at once as there are, up to `frameBytes`.
  */
-export type StreamFrame =
-  | { readonly type: "keyframe"; readonly offset: number; readonly columns: number; readonly rows: number; readonly data: Uint8Array }
-  | { readonly type: "bytes"; readonly offset: number; readonly data: Uint8Array }
-  | { readonly type: "gap"; readonly from: number; readonly to: number }
-  | { readonly type: "resize"; readonly columns: number; readonly rows: number }
-  | { readonly type: "ended" };
-
 export interface StreamOptions { readonly from?: number; readonly ready?: () => boolean }
 
 const frameMs = 40;
@@ -36,7 +30,7 @@ const lookMs = 500;
 
 interface Viewer {
   readonly ready: () => boolean;
-  readonly onFrame: (frame: StreamFrame) => void;
+  readonly onFrame: (frame: TerminalFrame) => void;
   /** The next byte it gets; undefined: it begins with a keyframe. */
   at: number | undefined;
   /** It reads old bytes from the files; those wait for it, however long. */
@@ -56,7 +50,7 @@ export class TerminalStreams {
   }
 
   /** Follows the log in that directory. Returns how to stop. */
-  watch(directory: string, options: StreamOptions, onFrame: (frame: StreamFrame) => void): () => void {
+  watch(directory: string, options: StreamOptions, onFrame: (frame: TerminalFrame) => void): () => void {
     const feed = this.#feeds.get(directory) ?? new Feed(directory, this.#clock, () => { this.#feeds.delete(directory); });
     this.#feeds.set(directory, feed);
     const viewer: Viewer = { ready: options.ready ?? (() => true), onFrame, at: options.from, catchingUp: options.from !== undefined, busy: false, gone: false, columns: 0, rows: 0 };
@@ -152,6 +146,7 @@ class Feed {
     });
   }
 
+  /** A step that fails ends by itself alone: the next change of the log reads and draws again. */
   #inTurn(what: () => Promise<void>): Promise<void> {
     this.#work = this.#work.then(() => (this.#closed ? undefined : what())).catch(() => undefined);
     return this.#work;
@@ -206,6 +201,7 @@ class Feed {
         if (this.#seat?.state === "ended" && await this.#isAtEnd()) this.#end(viewer);
         return;
       }
+      // A log that cannot be read now is read again at its next change; a viewer waits until then.
       const found = this.#remembered(viewer.at) ?? await this.#log.read(viewer.at, frameBytes).then(({ from, data }) => ({ offset: from, data })).catch(() => undefined);
       if (isOver() || !found || found.data.length === 0) return;
       if (found.offset > viewer.at) viewer.onFrame({ type: "gap", from: viewer.at, to: found.offset });
@@ -214,7 +210,7 @@ class Feed {
     }
   }
 
-  /** Nothing was written since it was read last. */
+  /** Nothing was written since it was read last; a log that is gone gets no more. */
   async #isAtEnd(): Promise<boolean> {
     const window = await this.#log.window().catch(() => undefined);
     return window === undefined || window.to <= this.#position;

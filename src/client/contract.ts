@@ -5,6 +5,7 @@ import type { OperatorLane } from "../domain/lane.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
+import type { TerminalFrame } from "../domain/terminal-frame.ts";
 
 /**
  * What every client (CLI, HUD, dashboard, Discord, MCP) may ask of a factory, whatever carries it: HTTP, in-process, offline (the store,
@@ -118,14 +119,7 @@ export interface TerminalState {
   readonly attached: number;
 }
 
-export type TerminalFrame =
-  /** The whole screen as escape sequences, with some scrollback; `offset` is the byte that follows it. */
-  | { readonly type: "keyframe"; readonly offset: number; readonly columns: number; readonly rows: number; readonly data: Uint8Array }
-  | { readonly type: "bytes"; readonly offset: number; readonly data: Uint8Array }
-  /** Bytes that are no longer kept. */
-  | { readonly type: "gap"; readonly from: number; readonly to: number }
-  | { readonly type: "resize"; readonly columns: number; readonly rows: number }
-  | { readonly type: "ended" };
+export type { TerminalFrame };
 
 /** `delivered`: the agent has it. `queued`: it is in the agent's next turn. `undelivered`: nobody will ever read it, and why. */
 export interface MessageReceipt { readonly id: string; readonly state: "delivered" | "queued" | "undelivered"; readonly detail: string }
