@@ -105,7 +105,7 @@ export class PaneKeeper {
   /** One look at everything. Rejects never: what fails is said and tried again at the next one (I1). */
   async round(): Promise<void> {
     const { seats } = this.#options;
-    const living = await this.#options.living().catch(() => undefined);
+    const living = await this.#options.living().catch((error: unknown) => this.#trouble("living", `panes stay as they are: which items are worked on cannot be read: ${messageOf(error)}`));
     if (!living) return;
     const rows = readSeats(seats.root), alive = rows.filter(({ file }) => living.has(file.item));
     for (const { directory, file } of rows) if (!living.has(file.item) && file.state !== "ended") seats.end(directory);

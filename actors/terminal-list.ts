@@ -41,6 +41,7 @@ export const seatLister = (root: string): (() => Promise<readonly SeatState[]>) 
     const rows = readSeats(root);
     const present = new Set(rows.map(({ directory }) => directory));
     for (const directory of lines.keys()) if (!present.has(directory)) lines.delete(directory);
+    // A seat that is removed while it is looked at is none.
     return (await Promise.all(rows.map((row) => state(row).catch(() => undefined)))).filter((each) => each !== undefined);
   };
 };

@@ -83,6 +83,7 @@ const foreground = async (context: CommandContext, port: number | undefined, bac
   });
   const closing = served.close(ending.how).then(() => "closed" as const);
   if (await Promise.race([closing, atOnce]) === "atOnce") {
+    // Said next; a close that fails must not keep who asked twice.
     closing.catch(() => {});
     served.say("warning", "left at once: agents may go on by themselves; the next start takes them over");
     return "signal" in ending ? codeOf(ending.signal) : exitCode.interrupted;

@@ -20,6 +20,7 @@ export const logs: Command<LogsOptions> = async (context, options) => {
   using interrupts = listenForInterrupts();
   let at = tail(context, file, count);
   while (options.follow === true && !interrupts.first.aborted) {
+    // Ends early when somebody wants to leave, which the loop sees.
     await sleep(lookMs, undefined, { signal: interrupts.first }).catch(() => undefined);
     const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     // Cut: what it holds now is new.

@@ -14,7 +14,7 @@ const needsPerson = (state: ItemState): boolean => !isTerminal(state.item.status
 export const status: Command<object> = (context) =>
   reading(context, async (client) => {
     const [description, items] = await Promise.all([client.describe(), client.items()]);
-    // Only a gateway tells; beside a command, or with nobody, the store says what can be said.
+    // Only a gateway tells; beside a command, with nobody, or when it has gone meanwhile, the store says what can be said.
     const factory: FactoryStatus | undefined = description.role === "client" ? await client.status().catch(() => undefined) : undefined;
     const owner = factory === undefined ? await context.tools.daemon.owner(context.place) : { pid: factory.pid, daemon: true };
     const states: Record<string, number> = {};

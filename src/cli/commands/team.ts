@@ -158,6 +158,7 @@ export interface StatusOptions { readonly name?: string }
 const terminalsText = async (client: FactoryClient): Promise<{ readonly text: string; readonly panes: ReadonlyMap<string, string> }> => {
   const terminals = await client.terminals();
   const panes = new Map(terminals.map((each) => [each.address, each.pane === null ? "not shown" : each.pane.startsWith("pty-") ? `${each.pane}, ${each.state}` : `pane ${each.pane}, ${each.state}`]));
+  // Only a gateway tells; the store's answer to this question is that nothing runs.
   const status = await client.status().catch(() => undefined);
   if (status === undefined) return { panes, text: "no factory runs here now, so no agent works and nothing is shown; start it with: enact-factory start" };
   const { backend, detail } = status.terminals;
