@@ -75,13 +75,19 @@ test("from gateway to store to the next gateway: requests go where somebody answ
 
 test("a request that is lost half-way is made again where twice is as good as once; an answer is not, and the person is told", async () => {
   const made = scene();
-  const hangs: FactoryClient = { ...standIn(3), command: () => new Promise(() => {}), submit: () => new Promise(() => {}) };
+  let underWay = (): void => {};
+  const never = (): Promise<never> => {
+    underWay();
+    return new Promise(() => {});
+  };
+  const hangs: FactoryClient = { ...standIn(3), command: never, submit: never };
   const asked = async (ask: (client: FactoryClient) => Promise<unknown>): Promise<unknown> => {
     const opened = await open({ client: { ...standIn(3), ...hangs } });
     made.port = opened.gateway.port;
     const { client, close } = await heir(made.options);
+    const reached = new Promise<void>((resolve) => { underWay = resolve; });
     const pending = ask(client).catch((error: unknown) => error);
-    await new Promise((resolve) => { setTimeout(resolve, 300); });
+    await reached;
     made.port = undefined;
     await opened.gateway.close();
     const result = await pending;

@@ -37,12 +37,11 @@ export const makeDaemonRoom = (more: { readonly rest?: string; readonly limits?:
     },
     [Symbol.asyncDispose]: async () => {
       // Whatever is left was started here: its environment names this room, which is a directory of ours alone.
-      for (let tries = 0; tries < 20; tries++) {
+      await expect.poll(() => {
         const left = pidsIn(room);
-        if (left.length === 0) break;
         for (const pid of left) end(pid);
-        await new Promise((resolve) => { setTimeout(resolve, 100); });
-      }
+        return left;
+      }, { timeout: guardMs, interval: 100 }).toEqual([]);
       await room[Symbol.asyncDispose]();
     },
   };

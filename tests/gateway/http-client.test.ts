@@ -125,11 +125,15 @@ describe("a wire that breaks", () => {
     const refused = await client.items().catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(GatewayGone);
     expect(refused).toMatchObject({ done: "no" });
-    const half = await open({ client: { ...standIn(), command: () => new Promise(() => {}) } });
+    const reached = Promise.withResolvers<void>();
+    const half = await open({ client: { ...standIn(), command: () => {
+      reached.resolve();
+      return new Promise(() => {});
+    } } });
     await using wire = await cuttable(half.gateway.port);
     const cut = httpClient({ address: at(wire.port), locate: async () => at(wire.port) });
     const pending = cut.client.command(itemId(1), { type: "approve" }).catch((error: unknown) => error);
-    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    await reached.promise;
     wire.cut();
     expect(await pending).toMatchObject({ done: "unknown" });
     // A read is as good the second time.

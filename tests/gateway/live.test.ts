@@ -279,7 +279,7 @@ describe("clients that do not read", () => {
     // More than the kernel's own buffers of a loopback socket.
     for (let n = 0; n < 400; n++) {
       log.append(randomBytes(65_536));
-      if (n % 10 === 0) await new Promise((resolve) => { setTimeout(resolve, 10); });
+      if (n % 10 === 0) await new Promise((resolve) => { setImmediate(resolve); });
     }
     wire.socket.resume();
     await expect.poll(() => wire.frames.some(({ frame }) => frame.type === "keyframe" && frame.offset === log.size), guard).toBe(true);

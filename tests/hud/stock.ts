@@ -3,7 +3,7 @@ import { follow, only } from "../../src/cli/follow.ts";
 import type { FactoryClient, Submission } from "../../src/client/contract.ts";
 import type { WorkItemId } from "../../src/domain/ids.ts";
 import { isTerminal, type WorkItemStatus } from "../../src/domain/work-item.ts";
-import { guardMs, makeFactory, makePlace, type Place, turn } from "../rows/fixture.ts";
+import { guardMs, makeFactory, makePlace, type Place, quick, turn } from "../rows/fixture.ts";
 
 export interface Stock { readonly place: Place; readonly done: WorkItemId; readonly asks: WorkItemId; readonly capped: WorkItemId; readonly review: WorkItemId }
 
@@ -11,16 +11,7 @@ export const question = "반올림을 어떻게 할까요: 올림, 아니면 짝
 export const koreanTitle = "빈 목록의 합계를 고쳐 주세요";
 export const hostileTitle = "Ready to publish \u001b[31m\u202eevil \u001b]0;owned\u0007";
 
-const config = `
-adapter = "scripted"
-review = "human"
-[verify]
-sandbox = "off"
-[limits]
-retryBaseMs = 50
-interruptGraceMs = 300
-itemFailures = 0
-`;
+const config = `review = "human"${quick}`;
 
 export const stock = async (use: (client: FactoryClient, stock: Stock) => Promise<void> = async () => {}): Promise<Stock> => {
   const place = makePlace(config);
