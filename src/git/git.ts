@@ -12,10 +12,10 @@ import { join } from "node:path";
 import { Data, Effect } from "effect";
 import { execa } from "execa";
 
-/** What went wrong, so that callers need not read git's wording. `locked` names the lock file that is in the way. */
+/** What went wrong, so that callers need not read git's wording. `locked` names the lock file that is in the way; `unswitchable`: see {@link distrusted}. */
 export type GitFault =
   | { readonly kind: "locked"; readonly lock: string }
-  | { readonly kind: "noSpace" | "notWritable" | "dubiousOwner" | "notARepository" | "noGit" | "timeout" | "tooMuchOutput" | "other" };
+  | { readonly kind: "noSpace" | "notWritable" | "dubiousOwner" | "notARepository" | "noGit" | "timeout" | "tooMuchOutput" | "unswitchable" | "other" };
 
 export class GitFailed extends Data.TaggedError("GitFailed")<{ readonly command: string; readonly exitCode: number | undefined; readonly stderr: string; readonly fault: GitFault; readonly stdout: Buffer }> {
   override get message(): string { return `git ${this.command} failed: ${this.stderr.trim().slice(-2_000) || this.fault.kind}`; }
@@ -134,7 +134,8 @@ const ownConfiguration = ({ gitDir, commonDir }: GitPlace): string | undefined =
   if (gitDir === undefined) return undefined;
   const texts = [join(commonDir ?? gitDir, "config"), join(gitDir, "config.worktree")].map((file) => {
     try {
-      return readFileSync(file, "utf8");
+      // A character a byte: two texts are one only when they are the same bytes.
+      return readFileSync(file, "latin1");
     } catch (error) {
       // Most repositories have none for a worktree.
       return error instanceof Error && "code" in error && error.code === "ENOENT" ? "" : undefined;
@@ -150,7 +151,8 @@ const knownCap = 64;
 
 /**
  * Settings that switch off the programs which a repository's own configuration wants run on its files: clean and smudge filters,
- * text converters, merge drivers. The owner's own (global, system) configuration stays trusted.
+ * text converters, merge drivers. The owner's own (global, system) configuration stays trusted. Settings reach git as text of UTF-8, so a program
+ * under a name that is none could not be switched off: fails with the fault `unswitchable`.
  */
 export const distrusted = (place: GitPlace): Effect.Effect<readonly (readonly [string, string])[], GitFailed> => Effect.suspend(() => {
   const text = ownConfiguration(place), found = text === undefined ? undefined : known.get(text);
@@ -166,16 +168,18 @@ export const distrusted = (place: GitPlace): Effect.Effect<readonly (readonly [s
 const askDistrusted = (place: GitPlace): Effect.Effect<readonly (readonly [string, string])[], GitFailed> =>
   git(place, ["config", "-z", "--show-scope", "--get-regexp", "^(filter\\..*\\.(clean|smudge|process|required)|diff\\..*\\.(command|textconv)|merge\\..*\\.driver)$"]).pipe(
     Effect.catchTag("GitFailed", (e) => e.exitCode === 1 ? Effect.succeed("") : Effect.fail(e)),
-    Effect.map((text) => {
+    Effect.flatMap((text) => {
       const fields = text.split("\0");
       const off: (readonly [string, string])[] = [];
       for (let n = 0; n + 1 < fields.length; n += 2) {
         const [scope = "", entry = ""] = [fields[n], fields[n + 1]];
         const split = entry.indexOf("\n");
         const [key, value] = split < 0 ? [entry, ""] : [entry.slice(0, split), entry.slice(split + 1)];
-        if ((scope === "local" || scope === "worktree") && !trustedFilters.has(value)) off.push([key, key.endsWith(".required") ? "false" : key.startsWith("merge.") ? plainMerge : ""]);
+        if ((scope !== "local" && scope !== "worktree") || trustedFilters.has(value)) continue;
+        if (key.includes("\ufffd")) return Effect.fail(new GitFailed({ command: "config", exitCode: undefined, stderr: `the repository's configuration sets ${key}, a name that is no UTF-8 text`, fault: { kind: "unswitchable" }, stdout: Buffer.alloc(0) }));
+        off.push([key, key.endsWith(".required") ? "false" : key.startsWith("merge.") ? plainMerge : ""]);
       }
-      return off;
+      return Effect.succeed(off);
     }));
 
 /** Variables that give our commits a name when the owner has none configured. */

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { WorkspaceEscape, WorkspaceUnusable } from "../../src/ports/workspaces.ts";
@@ -286,6 +286,15 @@ describe("escapes", () => {
     const [checkpoint] = await run(s.workspaces.checkpoints(item, s.repository));
     await run(s.workspaces.restore(item, s.repository, checkpoint?.ref ?? "", join(s.temp.path, "restored")));
     await run(s.workspaces.remove(item, ws, s.repository));
+    expect(existsSync(evil)).toBe(false);
+  });
+
+  test("a program under a name that is no text, which could not be switched off, is not run either: the repository is refused", async () => {
+    using s = start({}, { "a.txt": "one\n" });
+    const evil = join(s.temp.path, "evil"), name = Buffer.from([0x65, 0xff]);
+    appendFileSync(join(s.repository, ".git/config"), Buffer.concat([Buffer.from('[filter "'), name, Buffer.from(`"]\n\tclean = "touch '${evil}'; cat"\n`)]));
+    writeFileSync(join(s.repository, ".git/info/attributes"), Buffer.concat([Buffer.from("*.txt filter="), name, Buffer.from("\n")]));
+    await expect(run(s.workspaces.prepare(s.request))).rejects.toThrow("a name that is no UTF-8 text");
     expect(existsSync(evil)).toBe(false);
   });
 });
