@@ -39,6 +39,9 @@ const roundMs = 2_000;
 const soonMs = 100;
 /** Between two tries to open the fabric. */
 const openAgainMs = 60_000;
+/** For who waits for it: how often, and how long in between. */
+const openTries = 5;
+const openSoonMs = 1_000;
 /** How often old seats are looked for. */
 const pruneMs = 60_000;
 const defaultKeep = { count: 200, bytes: 1024 * 1024 * 1024 } as const;
@@ -81,12 +84,19 @@ export class PaneKeeper {
 
   get terminals(): Terminals | undefined { return this.#terminals; }
 
-  /** The fabric, for turns that need a terminal of their own; rejects where there is none. */
+  /**
+   * The fabric, for turns that need a terminal of their own; rejects where there is none. Tried several times: a tmux server that somebody
+   * kills while it is opened is no reason to say that there are no terminals here.
+   */
   async fabric(): Promise<Terminals> {
-    if (!this.#terminals) this.#openAt = 0;
-    const found = await this.#fabric();
-    if (!found) throw new Error(this.#reason);
-    return found;
+    const { clock } = this.#options;
+    for (let tries = 1; ; tries++) {
+      if (!this.#terminals) this.#openAt = 0;
+      const found = await this.#fabric();
+      if (found) return found;
+      if (tries === openTries) throw new Error(this.#reason);
+      await new Promise<void>((resolve) => { clock.at(clock.now() + openSoonMs, resolve); });
+    }
   }
 
   /** The pane of a seat as of the last look. */

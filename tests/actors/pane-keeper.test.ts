@@ -128,6 +128,31 @@ describe.skipIf(!hasTmux)("the pane keeper, on a tmux server of its own", { time
     await keeper.close("abandon");
   });
 
+  test("a turn that needs a terminal waits while opening fails, and is told why when that does not end", async () => {
+    let tries = 0;
+    const later = makeKeeper(async () => {
+      if (++tries < 3) throw new Error("the server was killed");
+      return (fabric = await openTerminals({ server, backend: "tmux", directory: join(root, "tmux") }));
+    });
+    const found = later.fabric();
+    const timePasses = (wanted: number): Promise<void> => expect.poll(() => {
+      clock.advance(1_000);
+      return tries;
+    }, guard).toBe(wanted);
+    await timePasses(3);
+    expect((await found).backend).toBe("tmux");
+    await later.close("abandon");
+
+    tries = 0;
+    const never = makeKeeper(async () => {
+      tries++;
+      throw new Error("tmux is not installed");
+    });
+    const failed = never.fabric().catch((error: unknown) => error);
+    await timePasses(5);
+    expect(await failed).toMatchObject({ message: "tmux is not installed" });
+  });
+
   test("I5 old terminals go beyond the cap, those of living items never", async () => {
     const old = await work(one, "coder"), alive = await work(two, "coder");
     clock.advance(10);

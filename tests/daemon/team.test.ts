@@ -21,7 +21,7 @@ const Terminals = z.array(z.object({ address: z.string(), pane: z.string().nulla
 /** As the gateway tells it: a command costs half a second of a core each time. While no daemon runs there are none. */
 const workers = async (room: DaemonRoom) => {
   const [teams, terminals] = [Teams.parse(await room.get("/api/teams")), Terminals.parse(await room.get("/api/terminals"))];
-  return (teams[0]?.team.members ?? []).filter(({ role }) => role === "worker").map(({ name, state, restarts }) => ({ name, state, restarts, terminal: terminals.find(({ address }) => address === `alpha/${name}`) }));
+  return (teams[0]?.team.members ?? []).filter(({ role }) => role === "worker").map(({ name, state, restarts, reason }) => ({ name, state, restarts, reason, terminal: terminals.find(({ address }) => address === `alpha/${name}`) }));
 };
 const seatOf = (room: DaemonRoom, name: string): string => join(room.state, "terminals", `alpha.${name}`);
 const go = (room: DaemonRoom): void => writeFileSync(join(room.directory, "playbooks", "go"), "");
@@ -134,9 +134,10 @@ describe.skipIf(process.platform !== "linux")("a team and its terminals", { time
     await started(room);
     // Adopted: a turn whose prompt was taken goes on in the same process.
     expect(agents.every((each) => !gone(each))).toBe(true);
-    expect((await workers(room)).map(({ restarts }) => restarts)).toEqual([0, 0]);
+    // Known to the new one before they lose their terminals.
+    await expect.poll(async () => (await workers(room)).map(({ restarts, terminal }) => [restarts, terminal?.state, terminal?.pane?.startsWith("%")]), { timeout: guardMs }).toEqual([[0, "running", true], [0, "running", true]]);
     await tmux(socket, "kill-server");
-    await expect.poll(async () => (await workers(room)).map(({ state, restarts }) => [state, restarts]), { timeout: guardMs }).toEqual([["working", 1], ["working", 1]]);
+    await expect.poll(async () => (await workers(room)).map(({ state, restarts, reason }) => ({ state, restarts, reason })), { timeout: guardMs }).toMatchObject([{ state: "working", restarts: 1 }, { state: "working", restarts: 1 }]);
     await finishes(room, 2);
   });
 });
