@@ -33,7 +33,8 @@ const waiting = (room: DaemonRoom, count: number): string => room.playbook("wait
   '[[turn]]\nstage = "critic"\nduty = "criteria"\nsteps = [{ criteria = [{ task = 1, acceptance = ["it is there"] }] }]\n',
   '[[turn]]\nstage = "critic"\nduty = "verdict"\nsteps = [{ verdict = "approve" }]\n',
 ].join(""));
-const config = { rest: "[autonomous.defaultStages.tester]\nenabled = false\n" };
+// Tries come fast in a room; a tmux server that is killed needs a second to be there again, on a busy machine more.
+const config = { limits: "infraRetries = 12", rest: "[autonomous.defaultStages.tester]\nenabled = false\n" };
 
 const begin = async (room: DaemonRoom, count: number, ...more: readonly string[]): Promise<void> => {
   const { exitCode, stderr } = await room.cli(["team", "init", "--name", "alpha", "--workers", String(count), "--plan", plan(room, count), "--path", "repo", "--playbook", waiting(room, count), ...more]);
