@@ -6,7 +6,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { KillOptions } from "./contract.ts";
-import { groupIsOurs, isDying, isSame, type MarkedGroup, membersOf, type ProcessRow, scan, sendSignal } from "./process-table.ts";
+import { groupIsOurs, isDying, isSame, lives, type MarkedGroup, membersOf, type ProcessRow, scan, sendSignal } from "./process-table.ts";
 
 export interface Ending { readonly mark: string; /** The pane's first process, which leads its group; undefined where only the mark is known. */ readonly leader: number | undefined }
 
@@ -28,8 +28,12 @@ const living = (rows: readonly ProcessRow[], ending: Ending): readonly ProcessRo
 export const endProcesses = async (endings: readonly Ending[], steps: KillOptions["steps"] = defaultSteps): Promise<number> => {
   const ofGroups = (rows: readonly ProcessRow[]): readonly Ending[] =>
     endings.filter((ending) => ending.leader !== undefined && groupIsOurs(rows, marked(rows, ending)) && rows.some((row) => row.group === ending.leader));
+  // A process that is dying has no environment any more, so nothing but its pid says that it was the pane's: held until it is gone.
+  const signalled = new Map<number, ProcessRow>();
+  const hold = (rows: readonly ProcessRow[]): void => { for (const row of rows) signalled.set(row.pid, row); };
   const toGroups = (rows: readonly ProcessRow[], signal: NodeJS.Signals): boolean => {
     const groups = ofGroups(rows);
+    hold(groups.flatMap((ending) => living(rows, ending)));
     for (const { leader } of groups) if (leader !== undefined) sendSignal(-leader, signal);
     return groups.length > 0;
   };
@@ -50,7 +54,8 @@ export const endProcesses = async (endings: readonly Ending[], steps: KillOption
   for (let look = 0; look < sweepLooks; look++) {
     const rows = await scan();
     const left = endings.flatMap((ending) => living(rows, ending));
-    if (left.length === 0) break;
+    if (left.length === 0 && [...signalled.values()].every((row) => !lives(row.pid, row.startedAt ?? null))) break;
+    hold(left);
     for (const row of left) {
       if (!isSame(row)) continue;
       if (!isDying(row)) swept.add(row.pid);

@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { Effect, Option, Stream } from "effect";
-import { groupIsOurs, isDying, isSame, type MarkedGroup, membersOf, type ProcessRow, scan, sendSignal } from "../../tmux/process-table.ts";
+import { groupIsOurs, isDying, isSame, lives, type MarkedGroup, membersOf, type ProcessRow, scan, sendSignal } from "../../tmux/process-table.ts";
 import type { RunId } from "../domain/ids.ts";
 import { type OutputLine, type RunExit, type RunHandle, RunIo } from "../ports/agent-process.ts";
 import { lineCutter } from "./output-lines.ts";
@@ -156,6 +156,8 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
 
   const sweep = Effect.promise(async () => {
     const found = new Set<number>();
+    // A process that is dying has no environment any more, so nothing but its pid says that it was ours: held until it is gone.
+    const killed = new Map<number, ProcessRow>();
     const rest = (): Promise<void> => new Promise<void>((resume) => setTimeout(resume, sweepPauseMs));
     // A launcher that has written its exit is on its way out by itself, with the tool that wrote it; neither is a survivor.
     for (let round = 0; round < sweepRounds && readIfThere(paths.exit) !== undefined && launcherLives(paths); round++) await rest();
@@ -163,9 +165,10 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
       const run = identity();
       const rows = await members();
       if (run.leader !== undefined && run.leaderLives) sendSignal(run.leader, "SIGKILL");
-      else if (rows.length === 0) break;
+      else if (rows.length === 0 && [...killed.values()].every((row) => !lives(row.pid, row.startedAt ?? null))) break;
       for (const row of rows) {
         if (!isSame(row)) continue;
+        killed.set(row.pid, row);
         if (!isDying(row)) found.add(row.pid);
         sendSignal(row.pid, "SIGKILL");
       }
