@@ -16,7 +16,7 @@ import { Workspaces } from "../src/ports/workspaces.ts";
 import type { Terminals } from "../tmux/index.ts";
 import type { HostEvent } from "./chart.ts";
 import { workspaceTrouble } from "./effect-handlers.ts";
-import { type EffectContext, type EffectHandler, EffectTrouble } from "./effect-runner.ts";
+import { type EffectHandler, EffectTrouble } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
 import { placeOf } from "./seat-file.ts";
@@ -89,10 +89,15 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const adapter = adapters.get(request.adapter);
   if (!adapter) return yield* new EffectTrouble({ class: "environment", message: `there is no adapter ${request.adapter} in this factory`, mend: `use one of ${adapters.all.map(({ name }) => name).join(", ")}` });
 
+  // A run of an earlier owner goes on as it is: its prompt was given, and the repository is its own to change just now.
+  const runId = runIdFor(options.factory, context.key);
+  const adopted = yield* processes.adopt(runId).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(undefined)), Effect.mapError(asIo));
   // I2: refuses a worktree that was swapped for a link out of its place.
-  const before = yield* workspaces.fingerprint(request.workspace).pipe(Effect.mapError(workspaceTrouble));
-  const diff = request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
-  const turn = turnRequest(options, request, context, diff);
+  const atStart = adopted ? { before: undefined, diff: "" } : yield* Effect.all({
+    before: workspaces.fingerprint(request.workspace),
+    diff: request.stage === "coder" ? Effect.succeed("") : workspaces.diff(request.workspace, diffBytes),
+  }).pipe(Effect.mapError(workspaceTrouble));
+  const turn = turnRequest(runId, request, atStart.diff);
   let tally = begin(turn);
 
   const host = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) };
@@ -106,16 +111,17 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     return ended(withoutRun(turn, failure));
   });
   if ("kind" in plan) return yield* withoutProcess(yield* Effect.promise(openSeat), plan);
-  yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.mapError(workspaceTrouble));
+  if (!adopted) yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.mapError(workspaceTrouble));
   // Before the process: a terminal of its own is made in the seat.
   const seat = yield* Effect.acquireRelease(Effect.promise(openSeat), (open) => Effect.promise(() => open.settle("left")));
-  const started = yield* processes.start({
+  const started = adopted ?? (yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
-    stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter },
+    stdin: plan.stdin, stdinMode: plan.stdinMode,
+    labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter, ...(atStart.before === undefined ? {} : { before: atStart.before }) },
   }, onScreen?.turn.screen).pipe(
     Effect.catchTag("SpawnFailed", ({ message }): Effect.Effect<AgentFailure> => Effect.succeed({ kind: "spawn", message })),
     Effect.mapError(asIo),
-  );
+  ));
   if ("kind" in started) return yield* withoutProcess(seat, started);
   const handle = started;
   const show = narrator(seat, request);
@@ -159,6 +165,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   );
   const told = request.brief.messages.map(({ id }) => id);
   let heardAt = 0;
+  // What an agent says of being interrupted is no failure of its own.
+  const ofItsOwn = (event: AgentEvent): boolean => event.type !== "failure" || contextOf(chart).reason === null;
   const hear = (event: AgentEvent): void => {
     onScreen?.turn.heard(event);
     if (event.type === (onScreen ? "prompted" : "session") && told.some((id) => !heard.has(id))) {
@@ -169,9 +177,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
       heard.add(event.id);
       listeners.get(event.id)?.();
     }
-    show.event(event);
-    // What an agent says of being interrupted is no failure of its own.
-    if (event.type !== "failure" || (contextOf(chart).reason === null && screenFailure?.() === undefined)) tally = push(tally, event);
+    if (ofItsOwn(event)) show.event(event);
+    if (ofItsOwn(event) && (event.type !== "failure" || screenFailure?.() === undefined)) tally = push(tally, event);
     options.onEvent?.(turn, event);
   };
   yield* handle.lines(0).pipe(
@@ -212,9 +219,10 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
 
   const outcome = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
   const result: TurnOutcome = heard.size === 0 ? outcome : { ...outcome, heard: [...heard] };
-  if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail });
+  if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail }, ofItsOwn);
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
+  const before = (yield* handle.labels)["before"];
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
   // Money is counted against turns that should have changed something and did not; reviewing is work too.
   if (after !== before) observed({ kind: "changed" });
@@ -250,8 +258,8 @@ const remarks: Readonly<Record<InterruptReason, string>> = {
 
 const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });
 
-const turnRequest = (options: TurnOptions, request: TurnEffect, context: EffectContext, diff: string): TurnRequest => ({
-  runId: runIdFor(options.factory, context.key),
+const turnRequest = (runId: RunId, request: TurnEffect, diff: string): TurnRequest => ({
+  runId,
   item: request.item.id, attempt: request.attempt, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
   adapter: request.adapter, model: request.model, cwd: request.workspace.path, prompt: promptFor(request, diff),
   sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, readOnly: writeScope[request.stage] === "nothing",

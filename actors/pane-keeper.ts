@@ -48,6 +48,13 @@ const defaultKeep = { count: 200, bytes: 1024 * 1024 * 1024 } as const;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Leaves the panes to the next owner; `suspend`, which ends the agents as well, only those of a server that somebody looks at. */
+export const closeTerminals = async (fabric: Terminals, how: "suspend" | "abandon"): Promise<void> => {
+  // A server that does not answer is left: somebody may look at it.
+  const watched = how === "abandon" || await fabric.panes().then((panes) => panes.some(({ attached }) => attached > 0), () => true);
+  await fabric.close(watched ? "leave" : "end");
+};
+
 export class PaneKeeper {
   readonly #options: PaneKeeperOptions;
   readonly #told = new Set<string>();
@@ -104,12 +111,10 @@ export class PaneKeeper {
     return this.#panes.find((pane) => pane.session === sessionOf(row.file) && pane.name === paneOf(row.file) && !pane.dead);
   }
 
-  /** Leaves the panes to the next owner; `suspend`, which ends the agents as well, only those of a server that somebody looks at. */
   async close(how: "suspend" | "abandon"): Promise<void> {
     const fabric = this.#terminals;
     this.#terminals = undefined;
-    const watched = how === "abandon" || (await fabric?.panes().catch(() => this.#panes))?.some(({ attached }) => attached > 0) === true;
-    await fabric?.close(watched ? "leave" : "end").catch((error: unknown) => this.#trouble("close", messageOf(error)));
+    if (fabric) await closeTerminals(fabric, how).catch((error: unknown) => this.#trouble("close", messageOf(error)));
   }
 
   /** One look at everything. Rejects never: what fails is said and tried again at the next one (I1). */

@@ -32,17 +32,17 @@ export const narrator = (seat: SeatRun, request: TurnEffect): Narrator => {
   };
 };
 
-/** Completes a log that could not be written while the run was read. What does not work now is left. */
-export const showAgain = (openSeat: () => Promise<SeatRun>, request: TurnEffect, handle: RunHandle, makeReader: () => StreamReader, end: StreamEnd): Effect.Effect<void> => Effect.gen(function* () {
+/** Completes a log that could not be written while the run was read. What does not work now is left. `shown`: what is told of it. */
+export const showAgain = (openSeat: () => Promise<SeatRun>, request: TurnEffect, handle: RunHandle, makeReader: () => StreamReader, end: StreamEnd, shown: (event: AgentEvent) => boolean): Effect.Effect<void> => Effect.gen(function* () {
   const seat = yield* Effect.promise(openSeat);
   const show = narrator(seat, request), reader = makeReader();
   yield* handle.lines(0).pipe(Stream.runForEach((line) => Effect.suspend(() => {
     show.line();
-    for (const event of reader.line(line.text)) show.event(event);
+    for (const event of reader.line(line.text)) if (shown(event)) show.event(event);
     const room = seat.room();
     return room ? Effect.promise(() => room) : Effect.void;
   })), Effect.ignore);
   show.line();
-  for (const event of reader.end(end)) show.event(event);
+  for (const event of reader.end(end)) if (shown(event)) show.event(event);
   yield* Effect.promise(() => show.end());
 });

@@ -29,11 +29,11 @@ export const signOfLife = (everyMs: number | undefined, clock: ClockShape, say: 
 const slowestTickMs = 5_000;
 const fastestTickMs = 200;
 
-/** Looks at the processes often enough for the shortest of the run's clocks. */
+/** Looks at the processes often enough for the shortest of the run's clocks, at the same moments as other runs do: one look serves them all. */
 export const ticking = (handle: RunHandle, clock: ClockShape, shortestMs: number, onTick: (cpuMs: number) => void, alive: SignOfLife): Effect.Effect<never> => {
   const every = Math.max(fastestTickMs, Math.min(slowestTickMs, shortestMs / 4));
   const wait = Effect.callback<void>((resume) => {
-    const cancel = clock.at(clock.now() + every, () => resume(Effect.void));
+    const cancel = clock.at((Math.floor(clock.now() / every) + 1) * every, () => resume(Effect.void));
     return Effect.sync(cancel);
   });
   return wait.pipe(Effect.andThen(handle.activity), Effect.tap(({ cpuMs }) => Effect.sync(() => {

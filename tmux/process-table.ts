@@ -104,6 +104,10 @@ const scanPs = async (): Promise<readonly ProcessRow[]> => {
 /** Every living process this user may look at. Zombies are not alive. */
 export const scan: () => Promise<readonly ProcessRow[]> = process.platform === "linux" ? scanProc : scanPs;
 
+let underWay: Promise<readonly ProcessRow[]> | undefined;
+/** One look for all that ask while it is under way. It may have begun before the question: right for watching, wrong before a signal. */
+export const scanTogether = (): Promise<readonly ProcessRow[]> => underWay ??= scan().finally(() => { underWay = undefined; });
+
 /** Clock ticks between boot and the start of a living process; `undefined` where it is gone or the system does not tell. */
 export const startTicks = (pid: number): number | undefined => (process.platform === "linux" ? readRow(pid)?.startedAt : undefined);
 

@@ -8,7 +8,7 @@
  * I3 A client that ended is replaced when the server lives; when it does not, `onGone` is told once.
  * I4 A signal goes to the server's pid only while its start time is the one that was read when it was met.
  */
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type ServerState, TerminalError } from "./contract.ts";
@@ -258,6 +258,7 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
         if (lives(server)) sendSignal(server.pid, "SIGKILL");
         for (let waited = 0; waited < goneMs && lives(server); waited += lookMs) await pause(lookMs);
         met = undefined;
+        if (!lives(server)) await rm(record, { force: true });
       });
     },
   };

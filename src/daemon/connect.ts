@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
-import { PaneKeeper } from "../../actors/pane-keeper.ts";
+import { closeTerminals, PaneKeeper } from "../../actors/pane-keeper.ts";
 import manifest from "../../package.json" with { type: "json" };
 import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange, type LiveFactory } from "../client/contract.ts";
 import { httpClient } from "../client/http-client.ts";
@@ -15,7 +15,7 @@ import { settingsOfRepository } from "../domain/config.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
-import { openTerminals } from "../../tmux/index.ts";
+import { openTerminals, type TerminalsOptions } from "../../tmux/index.ts";
 import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, openScoped, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
@@ -114,6 +114,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   let keeper: PaneKeeper | undefined;
   let client: FactoryClient;
   const root = join(setting.stateDirectory, "terminals");
+  const fabric: TerminalsOptions = { server: `enact-${factoryHash(setting.stateDirectory)}`, backend: config.terminal.backend, directory: join(setting.stateDirectory, "tmux") };
   try {
     owner = await startOwner({
       store: store.value, config, env: setting.env, home: setting.home,
@@ -125,7 +126,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
         panes: (seats, notice) => {
           keeper = new PaneKeeper({
             seats, clock: systemClock, notice,
-            open: (onEvent) => openTerminals({ server: `enact-${factoryHash(setting.stateDirectory)}`, backend: config.terminal.backend, directory: join(setting.stateDirectory, "tmux"), onEvent }),
+            open: (onEvent) => openTerminals({ ...fabric, onEvent }),
             living: async () => new Set((await client.items()).filter(({ item }) => !isTerminal(item.status)).map(({ item }) => item.id)),
             say: async (address, text, id) => { await sayTo({ ...saying, items: client.items, teams: client.teams, team: client.team }, address, text, { interrupt: false, id }); },
           });
@@ -171,6 +172,10 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     serves: (at) => { gateway = at; },
     close: async (how) => {
       await owner.stop(how);
+      // A command has no panes, but a daemon that was killed may have left some; the agents in them have ended just now.
+      if (stop === undefined && how === "suspend" && lost === undefined && existsSync(join(fabric.directory, "server.json"))) {
+        await openTerminals({ ...fabric, backend: "tmux" }).then((left) => closeTerminals(left, how)).catch(() => undefined); // The next daemon finds them, and says what is wrong.
+      }
       if (lost === undefined) forgetStatus(setting.stateDirectory);
       await store.close();
     },

@@ -20,7 +20,6 @@ export interface RunSpec {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-
 /** A terminal in which a run may be started, so that a person can look into it and type. Its output there is the terminal's affair; `out` is written by hooks. */
 export interface RunScreen {
   /** Starts the command as a program of the terminal. Resolves once it runs there. */
@@ -42,6 +41,8 @@ export interface RunHandle {
   readonly adopted: boolean;
   /** When the run was first asked for, milliseconds since the epoch: its wall clock goes on over restarts of the owner. */
   readonly startedAt: number;
+  /** What its first owner noted beside it. */
+  readonly labels: Effect.Effect<RunSpec["labels"]>;
   /** Lines of `out` from byte `from`, following it until the run has ended and every byte was read. A last line without newline is given too. */
   readonly lines: (from: number) => Stream.Stream<OutputLine, RunIo>;
   /** Bytes of `out` so far. */

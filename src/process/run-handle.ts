@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { Effect, Option, Stream } from "effect";
-import { groupIsOurs, isDying, isSame, lives, type MarkedGroup, membersOf, type ProcessRow, scan, sendSignal } from "../../tmux/process-table.ts";
+import { groupIsOurs, isDying, isSame, lives, type MarkedGroup, membersOf, type ProcessRow, scan, scanTogether, sendSignal } from "../../tmux/process-table.ts";
 import type { RunId } from "../domain/ids.ts";
 import { type OutputLine, type RunExit, type RunHandle, RunIo } from "../ports/agent-process.ts";
 import { lineCutter } from "./output-lines.ts";
@@ -150,7 +150,7 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
   });
 
   const activity = Effect.promise(async () => {
-    const rows = await members();
+    const rows = membersOf(await scanTogether(), identity());
     return { cpuMs: rows.reduce((sum, row) => sum + row.cpuMs, 0), processes: rows.length };
   });
 
@@ -177,5 +177,5 @@ export const runHandle = ({ runId, paths, mark, watch, adopted, lineCap }: Handl
     return found.size;
   });
 
-  return { runId, directory: paths.directory, adopted, startedAt: Math.round(statSync(paths.started).mtimeMs), lines, size, errorTail, exit, signal, write, activity, sweep };
+  return { runId, directory: paths.directory, adopted, startedAt: Math.round(statSync(paths.started).mtimeMs), labels: Effect.sync(() => readSpec(paths).labels), lines, size, errorTail, exit, signal, write, activity, sweep };
 };

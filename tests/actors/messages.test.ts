@@ -134,6 +134,6 @@ const expectedLog = (place: Parameters<typeof logOf>[0] & { readonly runs: (item
     const header = headerText({ seat: "RUN-1/coder", item: "RUN-1", title: "Work", stage, iteration: 1, tryNumber: request.tryNumber, adapter: "scripted", model: null, resumed: request.sessionId !== null, messages: messages === undefined ? [] : [{ id: "", text: messages }] });
     const last = n === runs.length - 1;
     const remark = last ? notes.map((note) => noteText(note.text)).join("") : noteText("the factory was stopped; the session goes on when it runs again");
-    return [header, ...lines.flatMap((line) => reader.line(line)).map(text.event), remark, ...reader.end({ exit: { ...(last ? { code: 0, signal: null } : { code: null, signal: "SIGINT" }), lost: false, at: 0 }, errorTail: "" }).map(text.event), text.end()].join("");
+    return [header, ...lines.flatMap((line) => reader.line(line)).map(text.event), remark, ...reader.end({ exit: { ...(last ? { code: 0, signal: null } : { code: null, signal: "SIGINT" }), lost: false, at: 0 }, errorTail: "" }).filter(({ type }) => last || type !== "failure").map(text.event), text.end()].join("");
   }).join("").slice(0, log.length + 1_000);
 };

@@ -50,7 +50,12 @@ const finishes = async (room: DaemonRoom, count: number): Promise<void> => {
 };
 
 /** The factory's own tmux server. */
-const serverOf = async (room: DaemonRoom): Promise<string> => z.object({ terminals: z.object({ backend: z.literal("tmux"), detail: z.string() }) }).parse(await room.get("/api/status")).terminals.detail;
+const Fabric = z.object({ terminals: z.object({ backend: z.string(), detail: z.string() }) });
+const serverOf = async (room: DaemonRoom): Promise<string> => {
+  // Agents do not wait for their panes.
+  await expect.poll(async () => Fabric.parse(await room.get("/api/status")).terminals, { timeout: guardMs }).toMatchObject({ backend: "tmux", detail: expect.stringContaining("/") });
+  return Fabric.parse(await room.get("/api/status")).terminals.detail;
+};
 const tmux = async (socket: string, ...words: readonly string[]): Promise<readonly string[]> => {
   const { stdout } = await execa("tmux", ["-S", socket, ...words], { reject: false, stdin: "ignore" });
   return stdout === "" ? [] : stdout.split("\n");
