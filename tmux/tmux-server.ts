@@ -258,7 +258,9 @@ export const tmuxServer = ({ tmux, directory, onGone, onStarted, onNotice, onPro
         if (lives(server)) sendSignal(server.pid, "SIGKILL");
         for (let waited = 0; waited < goneMs && lives(server); waited += lookMs) await pause(lookMs);
         met = undefined;
-        if (!lives(server)) await rm(record, { force: true });
+        if (lives(server)) return;
+        // tmux leaves its socket behind.
+        for (const left of [record, server.socket]) await rm(left, { force: true });
       });
     },
   };

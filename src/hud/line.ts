@@ -23,7 +23,8 @@ export const fit = (spans: Line, columns: number): Line => {
   let left = columns;
   for (const [index, { text, style }] of spans.entries()) {
     const width = widthOf(text);
-    if (width < left || (width === left && index === spans.length - 1)) {
+    // Signs without a width may follow what fills the line.
+    if (width < left || (width === left && lineWidth(spans.slice(index + 1)) === 0)) {
       out.push({ text, style });
       left -= width;
       continue;

@@ -40,7 +40,7 @@ export const makeRoom = (options: { readonly config?: string | null } = {}): Roo
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "enact-cli-")));
   const repository = join(directory, "repo");
   const env = {
-    PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`, HOME: directory, XDG_STATE_HOME: join(directory, "xdg"), TMPDIR: join(directory, "tmp"), LC_ALL: "C.UTF-8",
+    PATH: `${dirname(process.execPath)}:${process.env["PATH"] ?? ""}`, HOME: directory, XDG_STATE_HOME: join(directory, "xdg"), TMPDIR: join(directory, "tmp"), TMUX_TMPDIR: join(directory, "tmp"), LC_ALL: "C.UTF-8",
     GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1", GIT_AUTHOR_NAME: "T", GIT_AUTHOR_EMAIL: "t@localhost", GIT_COMMITTER_NAME: "T", GIT_COMMITTER_EMAIL: "t@localhost",
     ...compiled,
   };

@@ -125,7 +125,7 @@ describe("lines and rows", () => {
       const fitted = fit(spans, columns);
       expect(lineWidth(fitted)).toBe(columns);
       if (lineWidth(spans) <= columns) expect(lineText(fitted, "none")).toBe(lineText(spans, "none"));
-    }));
+    }), { examples: [[["한한", "\u202e"], 4]] });
   });
 
   test("wrap loses nothing but blanks, and keeps to its width", () => {

@@ -2,7 +2,8 @@
  * Bundles the command line once, before the tests begin. Hundreds of its processes are started; bundled, as users have it, each costs a
  * third of the CPU that its sources cost; what they compile is kept for the next.
  */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { bundle } from "../../.toolchain/bundle.ts";
 
@@ -33,5 +34,11 @@ export default async (): Promise<() => void> => {
   const path = (process.env["PATH"] ?? "").split(delimiter);
   const first = path.filter((folder) => existsSync(join(folder, "git"))).slice(0, 1);
   process.env["PATH"] = [...new Set([dirname(process.execPath), ...first, ...path])].join(delimiter);
-  return () => rmSync(directory, { recursive: true, force: true });
+  // Sockets of tmux servers outlive them.
+  const sockets = mkdtempSync(join(tmpdir(), "enact-tmux-"));
+  process.env["TMUX_TMPDIR"] = sockets;
+  return () => {
+    rmSync(directory, { recursive: true, force: true });
+    rmSync(sockets, { recursive: true, force: true });
+  };
 };

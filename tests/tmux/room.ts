@@ -64,8 +64,8 @@ let rooms = 0;
 export const makeRoom = async (backend: BackendName, more: Partial<TerminalsOptions> = {}): Promise<Room> => {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "enact-terminals-")));
   const server = `enact-test-${process.pid}-${++rooms}`;
-  const env = { PATH: process.env["PATH"] ?? "", HOME: directory, LANG: "C.UTF-8", [variable]: directory };
-  const watch = spawn("/bin/sh", ["-c", guard, "guard", server, directory], { detached: true, stdio: ["pipe", "ignore", "ignore"], env: { PATH: env.PATH } });
+  const env = { PATH: process.env["PATH"] ?? "", HOME: directory, TMUX_TMPDIR: directory, LANG: "C.UTF-8", [variable]: directory };
+  const watch = spawn("/bin/sh", ["-c", guard, "guard", server, directory], { detached: true, stdio: ["pipe", "ignore", "ignore"], env: { PATH: env.PATH, TMUX_TMPDIR: directory } });
   watch.unref();
   const events: TerminalEvent[] = [];
   const options: TerminalsOptions = { server, backend, directory: join(directory, "fabric"), env, onEvent: (event) => void events.push(event), ...more };
