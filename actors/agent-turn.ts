@@ -205,7 +205,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   // A screen is ended by us when its turn is over; that is no end of its turn's making.
   const exit: RunExit = onScreen?.turn.isOver() === true ? { ...left, code: 0, signal: null, lost: false } : left;
   tell({ type: "exited" });
-  const errorTail = yield* handle.errorTail.pipe(Effect.catch(() => Effect.succeed("")));
+  // What cannot be read is not said.
+  const errorTail = yield* (onScreen ? Effect.promise(() => onScreen.turn.lastWords().catch(() => "")) : handle.errorTail.pipe(Effect.catch(() => Effect.succeed(""))));
   const { reason } = contextOf(chart);
   show.line();
   if (reason !== null) seat.note(remarks[reason]);

@@ -12,8 +12,8 @@ import { defaultSize } from "./seats.ts";
  *
  * Owns: how far the conversation with the screen has come. Talks to: the pane of the seat, the turn (events in, a failure out).
  *
- * I1 The prompt is given once: who takes over a run whose prompt may stand in its input line ends it instead. I2 A dialog is answered once; a screen that
- * shows none of the known ones gets no keys. I3 A prompt that is not taken is a failure with the phase that did not come about, never silence.
+ * I1 The prompt is given once: who takes over a run whose prompt may stand in its input line ends it instead. I2 A key is pressed again only while the same question stands there, a few
+ * times; a screen that shows none of the known ones gets no keys. I3 A prompt that is not taken is a failure with the phase that did not come about, never silence.
  * I4 A turn that is over is over, however its CLI then ends.
  * I5 The whole prompt is pasted, however long: an agent may not be allowed to read a file outside of its worktree, and inside it would be part of the work.
  */
@@ -34,6 +34,8 @@ export interface ScreenTurn {
   /** The agent has said its last word. */
   readonly isOver: () => boolean;
   readonly over: Promise<void>;
+  /** What stands at the end of its screen, as one line; empty when there are no words. */
+  readonly lastWords: () => Promise<string>;
   /** The turn is done with, or its owner goes. */
   readonly close: () => void;
 }
@@ -45,6 +47,13 @@ export interface ScreenTurnOptions {
   readonly prompt: string;
 }
 
+/** Between two looks at a CLI that may ask something; how often the same question is answered. */
+const lookMs = 300, mostPresses = 5;
+/** Of the log, for the last words; and of those, how many lines and characters. */
+const wordsBytes = 64 * 1024, wordsLines = 5, wordsLength = 400;
+/** What the shell around the CLI says of its end is none of its words. */
+const ofShell = /^(Terminated|Killed|Hangup)$/;
+
 const closing: ReadonlySet<AgentEvent["type"]> = new Set(["result", "question", "failure"]);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -53,6 +62,8 @@ export const screenTurn = ({ seat, dialogs, files, prompt }: ScreenTurnOptions):
   const closed = new AbortController();
   let stage: "starting" | "adopted" | "prompting" | "working" | "over" = "starting";
   let stopDialogs = (): void => {};
+  /** Where in the log the screen of this turn begins, as far as that is known. */
+  let begun = 0;
 
   const fail = (message: string): void => failure.resolve({ kind: "spawn", message });
   const pane = () => seat.terminals.find(seat.session, seat.name);
@@ -64,26 +75,35 @@ export const screenTurn = ({ seat, dialogs, files, prompt }: ScreenTurnOptions):
     if (delivery.state === "undelivered" && !closed.signal.aborted) fail(`the prompt did not get into the terminal (${delivery.phase}): ${delivery.detail}`);
   };
 
-  const answer = async (drawn: Screen, answered: Set<number>): Promise<void> => {
-    const text = drawn.text(defaultSize.rows).join("\n");
-    const n = dialogs.findIndex(({ shows }, at) => !answered.has(at) && shows.test(text));
-    const dialog = dialogs[n];
-    if (!dialog || stage !== "starting") return;
-    answered.add(n);
-    await (await pane())?.keys(...dialog.keys);
+  /** One key at a time, and only when the screen has stood still since the look before: keys that come while a CLI draws are lost to it. */
+  const answerer = (drawn: Screen): (() => Promise<void>) => {
+    const pressed = new Map<number, number>();
+    let before = "";
+    return async () => {
+      const text = drawn.text(defaultSize.rows).join("\n"), still = text === before;
+      before = text;
+      const n = dialogs.findIndex(({ shows }) => shows.test(text)), dialog = dialogs[n];
+      if (!dialog || !still || stage !== "starting") return;
+      const times = pressed.get(n) ?? 0;
+      if (times === mostPresses) return fail(`its terminal goes on asking: ${dialog.shows.exec(text)?.[0].replaceAll(/\s+/g, " ") ?? ""}`);
+      pressed.set(n, times + 1);
+      before = "";
+      await (await pane())?.keys(dialog.key);
+    };
   };
 
   /** Looks at the screen for what the CLI asks, until it takes a prompt. */
   const lookForDialogs = async (): Promise<void> => {
     const drawn = await openScreen(defaultSize);
-    const answered = new Set<number>();
+    const answer = answerer(drawn);
     const log = readSeatLog(seat.directory);
     const { to } = await log.window();
-    const stop = log.follow(to, async (data) => {
-      await drawn.write(data);
-      await answer(drawn, answered);
-    }, () => undefined);
+    begun = to;
+    const stop = log.follow(to, (data) => drawn.write(data), () => undefined);
+    // Without its terminal nothing is pressed, and the turn ends with it.
+    const looking = dialogs.length === 0 ? undefined : setInterval(() => { answer().catch(() => undefined); }, lookMs);
     stopDialogs = () => {
+      clearInterval(looking);
       stop();
       drawn.dispose();
       stopDialogs = () => {};
@@ -126,6 +146,22 @@ export const screenTurn = ({ seat, dialogs, files, prompt }: ScreenTurnOptions):
     failed: failure.promise,
     isOver: () => stage === "over",
     over: over.promise,
+    lastWords: async () => {
+      const log = readSeatLog(seat.directory), drawn = await openScreen(defaultSize);
+      try {
+        const { to } = await log.window();
+        for (let from = Math.max(begun, to - wordsBytes); from < to;) {
+          const read = await log.read(from, to - from);
+          if (read.data.length === 0) break;
+          await drawn.write(read.data);
+          from = read.from + read.data.length;
+        }
+        const lines = drawn.text(defaultSize.rows).map((line) => line.trim()).filter((line) => /\p{L}{2}/u.test(line) && !ofShell.test(line));
+        return lines.slice(-wordsLines).join(" ").slice(0, wordsLength);
+      } finally {
+        drawn.dispose();
+      }
+    },
     close: () => {
       closed.abort();
       stopDialogs();

@@ -38,8 +38,8 @@ export interface ScreenMode {
   readonly plan: (turn: TurnRequest, host: HostEnvironment) => ScreenPlan | AgentFailure;
   /** The lines that hooks write. `session` means that the CLI takes a prompt; a closing event, that the turn is over and the CLI may go. */
   readonly reader: (turn: TurnRequest) => StreamReader;
-  /** What a CLI may ask before it takes a prompt, and the keys that answer it. */
-  readonly dialogs: readonly { readonly shows: RegExp; readonly keys: readonly ("Up" | "Down" | "Enter" | "Escape" | "Tab")[] }[];
+  /** What a CLI may show before it takes a prompt, and the key that takes it one step on. The first that shows counts; it is pressed again while the same still shows. */
+  readonly dialogs: readonly { readonly shows: RegExp; readonly key: "Up" | "Down" | "Enter" | "Escape" | "Tab" }[];
 }
 
 export interface ScreenPlan {

@@ -88,8 +88,8 @@ const reader = (_turn: TurnRequest): StreamReader => {
       if (closed) return [];
       closed = true;
       const crash = describeCrash(exit);
-      const said = errorTail.trim().split("\n").at(-1) ?? "";
-      if (crash !== undefined) return [{ type: "failure", failure: { kind: "crashed", exitCode: exit.code, signal: exit.signal, message: said === "" ? crash : said } }];
+      const said = errorTail.trim();
+      if (crash !== undefined) return [{ type: "failure", failure: { kind: "crashed", exitCode: exit.code, signal: exit.signal, message: said === "" ? crash : `${crash}; on its screen: ${said}` } }];
       return [{ type: "failure", failure: { kind: "noResult", message: "the session in the terminal was left without a result" } }];
     },
   };
@@ -107,8 +107,9 @@ export const claudeScreen: ScreenMode = {
   },
   reader,
   dialogs: [
-    // The worktree is ours and new to the CLI; whoever starts a team in terminals has named the repository. "No, exit" is preselected.
-    { shows: /❯ No, exit[\s\S]*Yes, I trust this folder/, keys: ["Down", "Enter"] },
-    { shows: /❯ Yes, (I trust|proceed)/, keys: ["Enter"] },
+    // The worktree is ours and new to the CLI; whoever starts a team in terminals has named the repository. "No, exit" is preselected; keys that come
+    // while the question is being drawn are lost, or undone.
+    { shows: /❯ No, exit[\s\S]*Yes, I trust this folder/, key: "Down" },
+    { shows: /❯ Yes, (I trust|proceed)/, key: "Enter" },
   ],
 };
