@@ -14,7 +14,7 @@ import { defaultSize } from "./seats.ts";
  *
  * I1 The prompt is given once: who takes over a run whose prompt may stand in its input line ends it instead. I2 A key is pressed again only while the same question stands there, a few
  * times; a screen that shows none of the known ones gets no keys. I3 A prompt that is not taken is a failure with the phase that did not come about, never silence.
- * I4 A turn that is over is over, however its CLI then ends.
+ * I4 A turn that is over is over, however its CLI then ends. I6 An adopted CLI whose terminal is gone is ended.
  * I5 The whole prompt is pasted, however long: an agent may not be allowed to read a file outside of its worktree, and inside it would be part of the work.
  */
 export interface ScreenSeat { readonly terminals: Terminals; readonly session: string; readonly name: string; /** Its log, and what was typed. */ readonly directory: string }
@@ -138,6 +138,8 @@ export const screenTurn = ({ seat, dialogs, files, prompt }: ScreenTurnOptions):
     adopt: () => { stage = "adopted"; },
     caughtUp: () => {
       if (stage === "adopted") failure.resolve({ kind: "interrupted" });
+      // Its terminal went while there was no owner: nobody sees it or can type to it any more. Where that cannot be asked it goes on.
+      else if (stage === "working") pane().then((found) => { if (!found) failure.resolve({ kind: "interrupted" }); }, () => undefined);
     },
     say: async (text) => {
       const found = stage === "working" ? await pane() : undefined;

@@ -140,6 +140,8 @@ export interface ItemState {
   readonly pipeline: PipelineView | null;
   readonly stage: StageView | null;
   readonly progress: ProgressView | null;
+  /** Lane `team`: how far its team is. */
+  readonly team: { readonly phase: TeamView["phase"]; readonly done: number; readonly tasks: number } | null;
   readonly updatedAt: number;
 }
 

@@ -1,4 +1,5 @@
-import { parseAddress, type WorkItemId } from "../domain/ids.ts";
+import { parseAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
+import { TeamView } from "../domain/team.ts";
 import { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { ViewRow } from "../ports/store.ts";
 import type { ItemState } from "./contract.ts";
@@ -25,8 +26,9 @@ export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
       if (!item) return [];
       const own = `${item.id}/${item.attempt}`;
       const pipeline = read(PipelineView, `pipeline/${own}`);
-      const updatedAt = Math.max(row.updatedAt, byAddress.get(`pipeline/${own}`)?.updatedAt ?? 0, pipeline ? (byAddress.get(pipeline.stageAddress)?.updatedAt ?? 0) : 0);
-      return [{ item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), updatedAt }];
+      const team = item.operatorLane === "team" ? read(TeamView, teamAddress(item.id, item.attempt)) : null;
+      const updatedAt = Math.max(row.updatedAt, (team && byAddress.get(teamAddress(item.id, item.attempt))?.updatedAt) ?? 0, byAddress.get(`pipeline/${own}`)?.updatedAt ?? 0, pipeline ? (byAddress.get(pipeline.stageAddress)?.updatedAt ?? 0) : 0);
+      return [{ item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), team: team && { phase: team.phase, done: team.tasks.filter(({ state }) => state === "done").length, tasks: team.tasks.length }, updatedAt }];
     })
     .sort((a, b) => compareIds(a.item.id, b.item.id));
 };

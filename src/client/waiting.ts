@@ -13,6 +13,8 @@ export interface Waiting {
 
 const waiting = (on: Waiting["on"], text: string, more: { readonly until?: number | null; readonly commands?: readonly (readonly string[])[] } = {}): Waiting => ({ on, text, until: more.until ?? null, commands: more.commands ?? [] });
 
+const teamText = (team: ItemState["team"]): string => (team === null ? "its team" : `its team: ${team.phase}${team.tasks === 0 ? "" : `, ${team.done} of ${team.tasks} tasks done`}`);
+
 export const waitingFor = (state: ItemState): Waiting => {
   const { item } = state;
   const { id } = item;
@@ -32,7 +34,7 @@ export const waitingFor = (state: ItemState): Waiting => {
         ? waiting("person", "a command: automation leaves manual items alone", { commands: [["resume", id]] })
         : waiting("slot", "a free slot", { commands: [["resume", id]] });
     case "operating":
-      return item.operatorLane === "team" && state.pipeline === null ? waiting("agent", "its team", { commands: [["team", "status"]] }) : inPipeline(state);
+      return item.operatorLane === "team" && state.pipeline === null ? waiting("agent", teamText(state.team), { commands: [["team", "status"]] }) : inPipeline(state);
     case "verifying":
       return waiting("checks", "the last checks of the finished work");
     case "review":
