@@ -9,7 +9,7 @@ import { Effect } from "effect";
 import * as fs from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, normalize, relative, sep } from "node:path";
 import { createHash } from "node:crypto";
-import { type GitFailed, type GitPlace, commitOf, distrusted, git } from "../git/git.ts";
+import { type GitFailed, type GitPlace, commitOf, distrusted, git, gitAsks } from "../git/git.ts";
 import { type Workspace, WorkspaceEscape, type WorkspaceError, WorkspaceIo, type WorkspaceRequest, WorkspaceUnusable } from "../ports/workspaces.ts";
 import { runHook } from "./hooks.ts";
 import { clearLock, pastLocks } from "./locks.ts";
@@ -65,10 +65,27 @@ const claimBranch = Effect.fnUntraced(function* (repository: Repository, branch:
   if (tip !== undefined && known === undefined && tip !== base) {
     return yield* new WorkspaceUnusable({ message: `the branch ${branch} exists already and has commits that the factory did not make`, mend: `git branch -m ${branch} ${branch}-old` });
   }
+  const place = yield* checkedOutIn(repository, ref);
+  if (place !== undefined) return yield* new WorkspaceUnusable({ message: `the branch ${branch} is checked out in ${place}`, mend: "check out another branch there" });
+});
+
+/** Where a branch is checked out. */
+const checkedOutIn = Effect.fnUntraced(function* (repository: Repository, ref: string): Effect.fn.Return<string | undefined, GitFailed> {
   for (const name of (yield* git(repository.place, ["worktree", "list", "--porcelain", "-z"])).split("\0\0")) {
     const fields = name.split("\0");
-    if (fields.includes(`branch ${ref}`)) return yield* new WorkspaceUnusable({ message: `the branch ${branch} is checked out in ${fields[0]?.replace(/^worktree /, "") ?? "another worktree"}`, mend: "check out another branch there" });
+    if (fields.includes(`branch ${ref}`)) return fields[0]?.replace(/^worktree /, "") ?? "another worktree";
   }
+  return undefined;
+});
+
+/** Takes the branch of a team's member away when its team's branch holds all of it and nobody has it checked out: one name less among the user's branches. */
+export const forgetMerged = Effect.fnUntraced(function* (repository: Repository, branch: string): Effect.fn.Return<void, WorkspaceError | GitFailed> {
+  const team = /^(enact\/.+?)--/.exec(branch)?.[1], ref = `refs/heads/${branch}`;
+  if (team === undefined) return;
+  const [tip, whole] = [yield* commitOf(repository.place, ref), yield* commitOf(repository.place, `refs/heads/${team}`)];
+  if (tip === undefined || whole === undefined || !(yield* gitAsks(repository.place, ["merge-base", "--is-ancestor", tip, whole]))) return;
+  if ((yield* checkedOutIn(repository, ref)) !== undefined) return;
+  yield* pastLocks(git(repository.place, ["update-ref", "-d", ref, tip]), repository.commonDir, undefined);
 });
 
 const createBranch = (repository: Repository, branch: string, base: string): Effect.Effect<void, WorkspaceError | GitFailed> => Effect.gen(function* () {

@@ -20,7 +20,7 @@ const Record = z.object({
   commonDir: z.string(),
   branch: z.string(),
   base: z.string(),
-  /** `making`: no agent has seen it, it may be thrown away. `made`: worktree complete, files and hooks to do. `ready`. `removed`: only the branch is left. */
+  /** `making`: no agent has seen it, it may be thrown away. `made`: worktree complete, files and hooks to do. `ready`. `removed`: at most the branch is left. */
   state: z.enum(["making", "made", "ready", "removed"]),
   /** Paths copied in, which are kept out of every commit. */
   copied: z.array(z.string()),

@@ -21,7 +21,7 @@ import { discard, keepAside, nestedRepositories } from "./discard.ts";
 import { pastLocks } from "./locks.ts";
 import type { WorkspacesOptions } from "./options.ts";
 import { type OpenWorktree, adminOf, checkPath, fromGit, leadsOut, openWorktree } from "./place.ts";
-import { openRepository, prepare, runOwnHook } from "./prepare.ts";
+import { forgetMerged, openRepository, prepare, runOwnHook } from "./prepare.ts";
 import { io, present, readRecord, writeRecord } from "./record.ts";
 import { allows } from "./scope.ts";
 import { type Snapshot, adoptIndex, withSnapshot } from "./snapshot.ts";
@@ -144,6 +144,8 @@ const removeWorktree = Effect.fnUntraced(function* (options: WorkspacesOptions, 
   const admin = yield* adminOf(repository.commonDir, path);
   if (admin !== undefined) yield* io("forgetting the worktree", () => fs.rm(admin, { recursive: true, force: true }));
   if (record !== undefined && record.state !== "removed") yield* writeRecord(path, { ...record, state: "removed" });
+  // A name that stays is no reason to fail.
+  if (record !== undefined) yield* forgetMerged(repository, record.branch).pipe(Effect.ignore);
 });
 
 const restoreCheckpoint = Effect.fnUntraced(function* (item: string, repositoryPath: string, ref: string, to: string): Effect.fn.Return<string, WorkspaceError | GitFailed> {

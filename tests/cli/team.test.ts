@@ -41,11 +41,10 @@ test("VOC-09 CARD-19 a team plans, shares the work, merges it in order, resolves
   expect(team.tasks.map(({ id, kind, state }) => [id, kind, state])).toEqual([[1, "work", "done"], [2, "work", "done"], [3, "work", "done"], [4, "work", "done"], [5, "conflict", "done"], [6, "fix", "done"]]);
   for (const task of team.tasks) expect(task.evidence).toMatchObject({ checks: expect.stringMatching(/^\d\/1 → \d\/1$/), summary: expect.stringMatching(/./) });
   expect(team.members.map(({ name, role, state }) => [name, role, state])).toEqual([["leader", "leader", "gone"], ["worker-1", "worker", "gone"], ["worker-2", "worker", "gone"], ["worker-3", "worker", "gone"]]);
-  // Each has a branch of its own, and its worktree is gone with the work it held.
-  for (const { branch, worktree } of team.members) {
-    expect(room.git("rev-parse", "--verify", String(branch))).toMatch(/^[0-9a-f]{40}$/);
-    expect(existsSync(String(worktree))).toBe(false);
-  }
+  // Each had a branch of its own; it is gone with its worktree, now that the team has what it held.
+  expect(new Set(team.members.map(({ branch }) => branch))).toEqual(new Set(["leader", "worker-1", "worker-2", "worker-3"].map((name) => `enact/RUN-1--${name}`)));
+  expect(room.git("branch", "--list", "--format=%(refname:short)", "enact/*")).toBe("enact/RUN-1");
+  for (const { worktree } of team.members) expect(existsSync(String(worktree))).toBe(false);
   // One death, told to the leader; what a worker said to the leader was read by it.
   expect(team.members.reduce((sum, { restarts }) => sum + restarts, 0)).toBe(1);
   expect(team.messages.find(({ text }) => text.includes("died (1)"))).toMatchObject({ from: "team", to: "leader", state: "acknowledged" });

@@ -105,6 +105,23 @@ test("a conflict is left in the worktree; its resolution becomes a merge with bo
   expect(room.read(room.team, "src/a.txt")).toBe("both\ntwo\nthree\nfour\nfive\n");
 });
 
+test("a member's branch goes with its worktree when the team has all of it, not before, and not while somebody has it checked out", async () => {
+  using room = await open();
+  const [one, two, three] = [await room.worker(1), await room.worker(2), await room.worker(3)];
+  await room.merge(await room.work(one, { "src/one.txt": "1\n" }));
+  await room.work(two, { "src/two.txt": "2\n" });
+  await room.merge(await room.work(three, { "src/three.txt": "3\n" }));
+  await run(room.workspaces.remove(item, one, room.repository));
+  await run(room.workspaces.remove(item, two, room.repository));
+  git(room.repository, "worktree", "unlock", three.path);
+  git(room.repository, "worktree", "remove", "--force", three.path);
+  git(room.repository, "checkout", "-q", three.branch);
+  await run(room.workspaces.remove(item, three, room.repository));
+  expect(git(room.repository, "branch", "--list", "--format=%(refname:short)", "enact/*--*").split("\n")).toEqual([two.branch, three.branch]);
+  // Made again when it is needed again.
+  expect((await room.worker(1)).branch).toBe(one.branch);
+});
+
 test("another worker takes a conflict over from its commit", async () => {
   using room = await open();
   const one = await room.worker(1), two = await room.worker(2);
