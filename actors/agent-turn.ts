@@ -5,6 +5,7 @@ import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, 
 import type { Observation } from "../machines/progress-rules.ts";
 import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
 import type { TurnEffect } from "../src/domain/effects.ts";
+import { fingerprintIn, touchedBetween } from "../src/domain/fingerprint.ts";
 import { progressAddress, RunId } from "../src/domain/ids.ts";
 import { promptFor } from "../src/domain/prompt.ts";
 import { writeScope } from "../src/domain/stage.ts";
@@ -92,12 +93,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   // A run of an earlier owner goes on as it is: its prompt was given, and the repository is its own to change just now.
   const runId = runIdFor(options.factory, context.key);
   const adopted = yield* processes.adopt(runId).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(undefined)), Effect.mapError(asIo));
-  // I2: refuses a worktree that was swapped for a link out of its place.
-  const atStart = adopted ? { before: undefined, diff: "" } : yield* Effect.all({
-    before: workspaces.fingerprint(request.workspace),
-    diff: request.stage === "coder" ? Effect.succeed("") : workspaces.diff(request.workspace, diffBytes),
-  }).pipe(Effect.mapError(workspaceTrouble));
-  const turn = turnRequest(runId, request, atStart.diff);
+  const diff = adopted || request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
+  const turn = turnRequest(runId, request, diff);
   let tally = begin(turn);
 
   const host = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) };
@@ -110,14 +107,21 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     await show.end();
     return ended(withoutRun(turn, failure));
   });
-  if ("kind" in plan) return yield* withoutProcess(yield* Effect.promise(openSeat), plan);
-  if (!adopted) yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.mapError(workspaceTrouble));
+  if ("kind" in plan) {
+    // What cannot be started any more is not left running either (I4).
+    if (adopted) yield* adopted.sweep;
+    return yield* withoutProcess(yield* Effect.promise(openSeat), plan);
+  }
+  // I2: refuses a worktree that was swapped for a link out of its place.
+  const labels: Readonly<Record<string, string>> = adopted ? {} : {
+    item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter,
+    before: JSON.stringify(yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.andThen(workspaces.fingerprint(request.workspace)), Effect.mapError(workspaceTrouble))),
+  };
   // Before the process: a terminal of its own is made in the seat.
   const seat = yield* Effect.acquireRelease(Effect.promise(openSeat), (open) => Effect.promise(() => open.settle("left")));
   const started = adopted ?? (yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
-    stdin: plan.stdin, stdinMode: plan.stdinMode,
-    labels: { item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter, ...(atStart.before === undefined ? {} : { before: atStart.before }) },
+    stdin: plan.stdin, stdinMode: plan.stdinMode, labels,
   }, onScreen?.turn.screen).pipe(
     Effect.catchTag("SpawnFailed", ({ message }): Effect.Effect<AgentFailure> => Effect.succeed({ kind: "spawn", message })),
     Effect.mapError(asIo),
@@ -223,12 +227,13 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail }, ofItsOwn);
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
-  const before = (yield* handle.labels)["before"];
+  const before = fingerprintIn((yield* handle.labels)["before"]);
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
   // Money is counted against turns that should have changed something and did not; reviewing is work too.
-  if (after !== before) observed({ kind: "changed" });
+  if (after?.tree !== before?.tree) observed({ kind: "changed" });
   else if (!turn.readOnly && result.costUsd > 0) observed({ kind: "cost", usd: result.costUsd });
-  return ended(result);
+  const touched = before && after ? touchedBetween(before, after) : [];
+  return ended(touched.length === 0 ? result : { ...result, touched });
 }));
 
 type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;

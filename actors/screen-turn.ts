@@ -12,10 +12,10 @@ import { defaultSize } from "./seats.ts";
  *
  * Owns: how far the conversation with the screen has come. Talks to: the pane of the seat, the turn (events in, a failure out).
  *
- * I1 The prompt is given once: who takes over a run whose prompt may stand in its input line ends it instead. I2 A key is pressed again only while the same question stands there, a few
- * times; a screen that shows none of the known ones gets no keys. I3 A prompt that is not taken is a failure with the phase that did not come about, never silence.
- * I4 A turn that is over is over, however its CLI then ends. I6 An adopted CLI whose terminal is gone is ended.
- * I5 The whole prompt is pasted, however long: an agent may not be allowed to read a file outside of its worktree, and inside it would be part of the work.
+ * I1 The prompt is given once: who takes over a run whose prompt may stand in its input line ends it instead. I2 A key is pressed again only while the
+ * same question stands there, a few times; a screen that shows none of the known ones gets no keys. I3 A prompt that is not taken is a failure with the phase that did not come about, never silence.
+ * I4 A turn that is over is over, however its CLI then ends. I5 The whole prompt is pasted, however long: an agent may not be allowed to read a file
+ * outside of its worktree, and inside it would be part of the work. I6 An adopted CLI whose terminal is gone is ended.
  */
 export interface ScreenSeat { readonly terminals: Terminals; readonly session: string; readonly name: string; /** Its log, and what was typed. */ readonly directory: string }
 
@@ -159,7 +159,7 @@ export const screenTurn = ({ seat, dialogs, files, prompt }: ScreenTurnOptions):
           from = read.from + read.data.length;
         }
         const lines = drawn.text(defaultSize.rows).map((line) => line.trim()).filter((line) => /\p{L}{2}/u.test(line) && !ofShell.test(line));
-        return lines.slice(-wordsLines).join(" ").slice(0, wordsLength);
+        return lines.slice(-wordsLines).join(" ").slice(0, wordsLength).toWellFormed();
       } finally {
         drawn.dispose();
       }

@@ -91,9 +91,11 @@ const commitMessage = (context: PipelineContext): string => {
 };
 
 /** What a stage did or wanted and may not, for people. */
-const strayed = ({ stage, undone, denials }: StageEnded): readonly string[] => [
+const strayed = ({ stage, undone, denials, touched = [] }: StageEnded): readonly string[] => [
   ...(undone.length === 0 ? [] : [`${stage} changed what it may not; undone: ${undone.slice(0, 5).join(", ")}`]),
   ...(denials.length === 0 ? [] : [`${stage} was not let: ${denials.slice(0, 5).join("; ").slice(0, 500)}`]),
+  // Who did it cannot be told: the agent, somebody else, or an agent beside it.
+  ...(touched.length === 0 ? [] : [`git's own files changed while the ${stage} worked: ${touched.slice(0, 5).map((name) => `.git/${name}`).join(", ")}${touched.length > 5 ? ` and ${touched.length - 5} more` : ""}; git may run other programs now, so look at them before you use it there`]),
 ];
 
 /** For people: the rule, and what went wrong each time. */
@@ -136,7 +138,7 @@ export const pipelineMachine = setup({
         question: null,
         messages: deliver(context.messages, event.heard ?? []),
         ...(event.stage === "coder" ? { coderSession: event.session, ...(event.text === "" ? {} : { summary: event.text.slice(0, 4_000) }) } : {}),
-        ...(event.undone.length + event.denials.length === 0 ? {} : { warnings: [...context.warnings, ...strayed(event)].slice(-20) }),
+        ...(event.undone.length + event.denials.length + (event.touched?.length ?? 0) === 0 ? {} : { warnings: [...context.warnings, ...strayed(event)].slice(-20) }),
       };
     }),
     takeCommit: assign(({ event }) => (event.type === "workspace.committed" ? { head: event.head, empty: event.empty, diffHash: event.diffHash, changeSummary: event.summary } : {})),

@@ -52,6 +52,8 @@ export interface StageContext extends StageInput {
   readonly text: string;
   readonly undone: readonly string[];
   readonly denials: readonly string[];
+  /** Git's own files that changed while an agent of this stage worked. */
+  readonly touched?: readonly string[];
   /** Why the stage did not do its work; empty while it may. */
   readonly reason: string;
   readonly failure: StageFailure | null;
@@ -79,6 +81,8 @@ export interface StageEnded {
   readonly undone: readonly string[];
   /** What the agent wanted to do and was not let. */
   readonly denials: readonly string[];
+  /** Git's own files of the repository that changed meanwhile. */
+  readonly touched?: readonly string[];
   readonly session: { readonly id: string | null; readonly costUsd: number };
   readonly costUsd: number;
   /** Ids of the messages that an agent of this stage has. */
@@ -161,7 +165,7 @@ const tellEnded = (outcome: StageEnded["outcome"]) => ({
   params: ({ context: c }: { readonly context: StageContext }) => {
     const event: StageEnded = {
       type: "stage.ended", stage: c.stage, iteration: c.iteration, outcome, failure: c.failure, reason: c.reason,
-      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, denials: c.denials, session: c.session, costUsd: c.costUsd, heard: c.heard,
+      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, denials: c.denials, ...(c.touched === undefined ? {} : { touched: c.touched }), session: c.session, costUsd: c.costUsd, heard: c.heard,
     };
     return { to: c.pipeline, event: { ...event } };
   },
@@ -200,6 +204,7 @@ export const stageMachine = setup({
         verdict: outcome.verdict ?? context.verdict,
         audit: outcome.audit ?? context.audit,
         denials: outcome.permissionDenials,
+        ...(outcome.touched === undefined ? {} : { touched: [...new Set([...context.touched ?? [], ...outcome.touched])].slice(0, 20) }),
         text: outcome.ended.how === "completed" ? outcome.ended.text : context.text,
         question: outcome.ended.how === "question" ? outcome.ended.text : null,
         brief: { ...context.brief, again: "", messages: context.brief.messages.filter(({ id }) => !heardIn(event).includes(id)) },

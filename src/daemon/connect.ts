@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
 import { closeTerminals, PaneKeeper } from "../../actors/pane-keeper.ts";
@@ -88,7 +88,15 @@ const silenceOf = (setting: Setting): string | undefined => {
   return silent && `the factory that has this work (pid ${silent.pid}) holds its state but does not answer: it is frozen or hangs. If it does not come back, stop it, or give the same command again with --take-over`;
 };
 
-const isUntouched = ({ location }: Setting): boolean => location.kind === "sqlite" && !existsSync(join(location.directory, "factory.db"));
+/** No factory has kept its state here yet. What may not be looked at, another user's, is not nothing. */
+const isUntouched = ({ location, stateDirectory }: Setting): boolean => {
+  if (location.kind !== "sqlite") return false;
+  try {
+    return statSync(join(location.directory, "factory.db"), { throwIfNoEntry: false }) === undefined;
+  } catch (cause) {
+    throw new ClientProblem(`the state directory ${stateDirectory} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, "give the command as the user who started this factory, or name another configuration with --config");
+  }
+};
 
 const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, { automation, stop }: OwnOptions): Promise<OwnedConnection> => {
   const { config } = setting;

@@ -116,6 +116,8 @@ export const TurnOutcome = z.object({
   verdict: Verdict.nullable(),
   audit: Audit.nullable(),
   permissionDenials: z.array(z.string()),
+  /** The repository's own git files that changed while the agent worked, by path inside its git directory. */
+  touched: z.array(z.string()).optional(),
   /** Ids of the messages that the agent has: those of its brief once it had opened its session, and those it took while it worked. */
   heard: z.array(z.string()).optional(),
   plan: TeamPlan.nullable().optional(),

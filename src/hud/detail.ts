@@ -85,7 +85,7 @@ const terminal = (model: HudModel, { subject }: Detail): DetailView => {
   const seen = terminalOf(model, subject);
   if (seen === undefined) return of([line(span(model.known.status === null ? "No factory runs here, so nothing live can be watched; the journal tells what was done." : "It has no terminal.", "dim"))]);
   if (pane === null) return of([line(span(`waiting for ${seen.address} …`, "dim"))]);
-  return { length: pane.length + (pane.ended ? 1 : 0), line: (index) => (index < pane.length ? pane.line(index) : line(span("[it has ended]", "dim"))), fromEnd: true };
+  return { length: pane.length + (pane.ended ? 1 : 0), line: (index) => (index < pane.length ? pane.line(index) : line(span(pane.ended && index === pane.length ? "[it has ended]" : "", "dim"))), fromEnd: true };
 };
 
 /** A state's value as XState has it, on one line: `a`, or `a.b, c.d` for parallel states. */

@@ -1,5 +1,6 @@
 import { Context, Data, type Effect } from "effect";
 import type { SyncFrom } from "../domain/effects.ts";
+import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import type { WriteScope } from "../domain/stage.ts";
 
@@ -49,7 +50,7 @@ export interface WorkspacesShape {
   /** The diff base..head as text, cut at `maxBytes` with a marker. */
   readonly diff: (workspace: Workspace, maxBytes: number) => Effect.Effect<string, WorkspaceError>;
   /** Cheap fingerprint of the worktree as it is now, uncommitted and untracked files included. */
-  readonly fingerprint: (workspace: Workspace) => Effect.Effect<string, WorkspaceError>;
+  readonly fingerprint: (workspace: Workspace) => Effect.Effect<Fingerprint, WorkspaceError>;
   /** Changes since `since` (a commit) that `scope` does not allow are checkpointed, then undone. Returns the paths undone. */
   readonly enforce: (item: WorkItemId, workspace: Workspace, since: string, scope: WriteScope) => Effect.Effect<readonly string[], WorkspaceError>;
   /** `refs/enact/checkpoints/<id>/<n>`: everything, untracked files included. No new ref when nothing changed since the last. */

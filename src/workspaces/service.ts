@@ -25,6 +25,7 @@ import { forgetMerged, openRepository, prepare, runOwnHook } from "./prepare.ts"
 import { io, present, readRecord, writeRecord } from "./record.ts";
 import { allows } from "./scope.ts";
 import { type Snapshot, adoptIndex, withSnapshot } from "./snapshot.ts";
+import { surroundings } from "./surroundings.ts";
 
 /** git's failures become the port's. */
 const settled = <A>(effect: Effect.Effect<A, WorkspaceError | GitFailed>): Effect.Effect<A, WorkspaceError> =>
@@ -191,7 +192,7 @@ export const makeWorkspaces = (options: WorkspacesOptions): WorkspacesShape => {
         Effect.map((bytes) => bytes.toString("utf8")),
         Effect.catchTag("GitFailed", (e) => e.fault.kind === "tooMuchOutput" ? Effect.succeed(`${e.stdout.subarray(0, maxBytes).toString("utf8")}\n[the diff is longer; cut after ${maxBytes} bytes]\n`) : Effect.fail(e)));
     })),
-    fingerprint: (workspace) => on(workspace.path, (tree) => withSnapshot(tree, "scratch", (snapshot) => Effect.succeed(snapshot.tree))),
+    fingerprint: (workspace) => on(workspace.path, (tree) => Effect.all({ tree: withSnapshot(tree, "scratch", (snapshot) => Effect.succeed(snapshot.tree)), git: surroundings(tree) })),
     enforce: (item, workspace, since, scope) => on(workspace.path, (tree) => scope === "all" ? Effect.succeed([]) : withSnapshot(tree, "keep", undo(tree, item, since, allows(scope, options.project(tree.record.repository).scopes)))),
     checkpoint: (item, workspace, why) => on(workspace.path, (tree) => withSnapshot(tree, "keep", (snapshot) => settled(storeCheckpoint(tree, item, snapshot, why)))),
     checkpoints: (item, repository) => settled(openRepository(repository).pipe(Effect.flatMap(({ place }) => listCheckpoints(place, item)))),

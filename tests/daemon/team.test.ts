@@ -71,7 +71,7 @@ const agentOf = (room: DaemonRoom, mark: string): readonly number[] => readdirSy
 });
 
 describe.skipIf(process.platform !== "linux")("a team and its terminals", { timeout: 400_000 }, () => {
-  test("CARD-25 CARD-30 SURF-08 SURF-09 three workers in tmux, seen and attached to; the tmux server, the daemon and a worker are killed in turn; each task is done once", async () => {
+  test("CARD-25 CARD-27 CARD-30 SURF-08 SURF-09 three workers in tmux, seen, attached to and followed in the HUD; the tmux server, the daemon and a worker are killed in turn; each task is done once", async () => {
     await using room = makeDaemonRoom(config);
     await begin(room, 3);
     const socket = await serverOf(room);
@@ -99,7 +99,17 @@ describe.skipIf(process.platform !== "linux")("a team and its terminals", { time
     kill(victim);
     await expect.poll(async () => (await workers(room)).find(({ name }) => name === "worker-1")?.restarts, { timeout: guardMs }).toBe(1);
     expect((await statusOf(room)).team.messages.find(({ text }) => text.includes("worker-1 died (1)"))).toMatchObject({ from: "team", to: "leader" });
+    // The HUD has it over the gateway's WebSocket: what was said before, and what comes while it looks.
+    using hud = openPane([process.execPath, bin, "--config", join(room.directory, "config.toml"), "hud"], { columns: 100, rows: 30 }, { ...room.env, TERM: "tmux-256color" });
+    await hud.shows((lines) => lines.some((line) => line.includes("worker-3")), "the HUD shows the team");
+    hud.send("3");
+    for (const row of ["alpha", "leader", "worker-1", "worker-2"]) {
+      await hud.shows((lines) => lines.some((line) => line.startsWith("▸") && line.includes(row)), `the HUD chooses ${row}`);
+      hud.send(row === "worker-2" ? "\r" : "\u001b[B");
+    }
+    await hud.shows((lines) => lines.some((line) => /^\s*I am at task \d\b/.test(line)) && !lines.some((line) => line.includes("it has ended")), "the HUD shows the terminal");
     await finishes(room, 3);
+    await hud.shows((lines) => lines.some((line) => line.includes("── end of turn ──")), "the HUD follows the terminal");
     expect((await room.cli(["stop"])).exitCode).toBe(0);
     expect((await statusOf(room)).terminals).toContain("no factory runs here");
   });

@@ -47,6 +47,14 @@ describe.skipIf(process.platform !== "linux")("agents that misbehave", { timeout
     expect(room.git("status", "--porcelain")).toBe("");
   });
 
+  test("one that changes git's configuration or a hook of the repository: the work goes on, and the item warns of it", async () => {
+    await using room = makeRoom({ config: config() });
+    const end = await run(room, coder(`${shell('git config core.fsmonitor "$HOME/evil"; G=$(git rev-parse --git-common-dir)/hooks; mkdir -p "$G"; echo > "$G/pre-push"')}, ${mend}`));
+    expect(end, end.stderr).toMatchObject({ exitCode: 0, status: "done" });
+    // Once: what changed before a turn is not its doing.
+    expect(end.warnings.filter((warning) => warning.startsWith("git's own files"))).toEqual([expect.stringMatching(/changed while the coder worked: \.git\/config, \.git\/hooks\/pre-push; /)]);
+  });
+
   const mended = "package.json\nsrc/sum.js\ntest/sum.test.js";
   test.for(sampled([
     { what: "removes .git of its worktree", steps: program("rm", ".git"), files: mended },

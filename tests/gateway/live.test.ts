@@ -105,7 +105,7 @@ describe("terminals", () => {
     expect(decodeFrames(Buffer.concat([unknown, records[4] ?? new Uint8Array(0)]))).toEqual([{ terminal: 7, frame: { type: "ended" } }]);
   });
 
-  test("bytes arrive exactly, from any offset, coalesced; a gap shows what is gone; the screen comes first without an offset", async () => {
+  test("CARD-15 bytes arrive exactly, from any offset, coalesced; a gap shows what is gone; the screen comes first without an offset", async () => {
     await using opened = await open();
     const { client, gateway } = opened;
     const log = client.terminal("LOC-1/coder");
