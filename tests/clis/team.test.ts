@@ -1,4 +1,4 @@
-/** A team of the real CLI in its own screen: `team init --interactive` on a daemon, prompts typed into tmux panes, work merged. */
+/** Teams of the real CLI on a daemon: structured turns with panes that show them, and the CLI's own screen in tmux, prompts typed in; work merged. */
 import { execa } from "execa";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +21,8 @@ const verdict: Scenario = [{ say: 'Both are there.\n\n```enact-verdict\n{"decisi
 
 const Status = z.object({ terminals: z.string(), teams: z.array(z.looseObject({ phase: z.string(), tasks: z.array(z.looseObject({ state: z.string() })), members: z.array(z.looseObject({ name: z.string(), restarts: z.number(), terminal: z.string().nullable() })) })) });
 
-test("CARD-26 two workers of the real claude CLI in screens of their own, the daemon killed while they work: both tasks are done and merged", { timeout: 300_000 }, async () => {
+const ways = [{ how: "in the background, by structured protocol", options: [] }, { how: "in screens of their own, prompts typed in", options: ["--interactive"] }] as const;
+test.for(ways)("CARD-26 two workers of the real claude CLI $how, the daemon killed while they work: both tasks are done and merged", { timeout: 300_000 }, async ({ options }) => {
   await using room = await openRoom({ alpha: writes("alpha"), beta: writes("beta"), verdict });
   const { home, env } = room.host;
   const put = async (name: string, text: string): Promise<string> => {
@@ -38,7 +39,7 @@ test("CARD-26 two workers of the real claude CLI in screens of their own, the da
   });
   const status = async () => Status.parse(JSON.parse((await factory("team", "status", "alpha", "--json")).stdout));
   try {
-    const begun = await factory("team", "init", "--name", "alpha", "--workers", "2", "--adapter", "claude", "--interactive", "--plan", plan, "--path", room.repository);
+    const begun = await factory("team", "init", "--name", "alpha", "--workers", "2", "--adapter", "claude", ...options, "--plan", plan, "--path", room.repository);
     expect(begun.exitCode, begun.stderr).toBe(0);
     // Both prompts were taken by the CLI: the model was asked.
     await expect.poll(() => ["alpha", "beta"].map((name) => room.model.requests.some(({ scenario }) => scenario === name)), guard).toEqual([true, true]);
