@@ -58,7 +58,7 @@ export interface WorkspacesShape {
   readonly checkpoints: (item: WorkItemId, repository: string) => Effect.Effect<readonly Checkpoint[], WorkspaceError>;
   /** Puts a checkpoint's tree into a new worktree directory and names it. */
   readonly restore: (item: WorkItemId, repository: string, ref: string, to: string) => Effect.Effect<string, WorkspaceError>;
-  /** Checkpoints, then removes the worktree; the branch stays. Absent already: no error. */
+  /** Checkpoints, then removes the worktree; the branch stays, except that of a team's member all of whose work is in its team's branch. Absent already: no error. */
   readonly remove: (item: WorkItemId, workspace: Workspace, repository: string) => Effect.Effect<void, WorkspaceError>;
 }
 export class Workspaces extends Context.Service<Workspaces, WorkspacesShape>()("enact-factory/ports/Workspaces") {}
