@@ -63,15 +63,23 @@ export const processRow = (pid: number): Pick<ProcessRow, "pid" | "startedAt"> |
   }
 };
 
+/** Lists of one look; where processes are born without end, the next look goes on. */
+const mostLists = 10;
+
 const scanProc = async (): Promise<readonly ProcessRow[]> => {
-  const rows: ProcessRow[] = [];
+  const rows: ProcessRow[] = [], seen = new Set<string>();
   let sinceBreak = 0;
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const row = readRow(Number(name));
-    if (row) rows.push(row);
-    // About a millisecond of reading, then others may run.
-    if (++sinceBreak % 50 === 0) await new Promise<void>((resume) => setImmediate(resume));
+  // Who ended before it was read may have left a child that was born after the list was made: listed again until there is nobody new.
+  for (let list = 0; list < mostLists; list++) {
+    const fresh = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && !seen.has(name));
+    if (fresh.length === 0) break;
+    for (const name of fresh) {
+      seen.add(name);
+      const row = readRow(Number(name));
+      if (row) rows.push(row);
+      // About a millisecond of reading, then others may run.
+      if (++sinceBreak % 50 === 0) await new Promise<void>((resume) => setImmediate(resume));
+    }
   }
   return rows;
 };
