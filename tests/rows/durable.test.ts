@@ -18,7 +18,12 @@ const agentsOf = (room: Room): Disposable => ({
     const runs = join(state(room), "runs");
     for (const run of existsSync(runs) ? readdirSync(runs) : []) {
       const [started, exit] = [join(runs, run, "started"), join(runs, run, "exit")];
-      if (existsSync(started) && !existsSync(exit)) process.kill(-Number(readFileSync(started, "utf8")), "SIGKILL");
+      if (!existsSync(started) || existsSync(exit)) continue;
+      try {
+        process.kill(-Number(readFileSync(started, "utf8")), "SIGKILL");
+      } catch {
+        // Ended between the look and the signal.
+      }
     }
   },
 });
