@@ -18,7 +18,7 @@ export const workspaceTrouble = (error: WorkspaceError): EffectTrouble => {
   }
 };
 
-export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher>, "turn" | "turn.message"> = {
+export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher>, "turn" | "turn.message" | "source.push"> = {
   "workspace.prepare": (request) =>
     Workspaces.use((workspaces) => workspaces.prepare(request)).pipe(
       Effect.map((workspace) => event({ type: "workspace.ready", workspace })),

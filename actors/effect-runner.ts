@@ -149,6 +149,7 @@ export class EffectRunner<R> {
       case "workspace.enforce": return handlers[request.kind](request, context);
       case "verify": return handlers[request.kind](request, context);
       case "turn": return handlers[request.kind](request, context);
+      case "source.push": return handlers[request.kind](request, context);
       case "publish": return handlers[request.kind](request, context);
     }
   }

@@ -1,5 +1,6 @@
 import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
+import type { GateEvidence, Gates } from "../src/domain/gate.ts";
 import type { Address } from "../src/domain/ids.ts";
 import type { Message, Queue } from "../src/domain/message.ts";
 import type { Policy, StagePlan } from "../src/domain/policy.ts";
@@ -42,6 +43,8 @@ export interface PipelineContext extends PipelineInput {
   readonly escalateNow: boolean;
   /** The documenter had its one new try. */
   readonly documenterRetried: boolean;
+  /** Why there is no documentation, once the documenter has given up. */
+  readonly undocumented?: string;
   readonly question: string | null;
   readonly coderSession: { readonly id: string | null; readonly costUsd: number };
   readonly costUsd: number;
@@ -70,6 +73,9 @@ export interface PipelineEnded {
   readonly costUsd: number;
 }
 
+/** What the work has shown so far: told to the owner whenever that changes. */
+export interface PipelineGates { readonly type: "pipeline.gates"; readonly attempt: number; readonly gates: Gates }
+
 export type PipelineEvent = (
   | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
   | { readonly type: "workspace.committed"; readonly head: string; readonly empty: boolean; readonly diffHash: string; readonly changed: readonly string[]; readonly summary: string }
@@ -93,6 +99,19 @@ const afterApproval = ["tester", "documenter", "auditor", "stage-documenter"] as
 export const nextAfter = (context: PipelineContext): Stage | undefined => {
   const from = (afterApproval as readonly Stage[]).indexOf(context.stage);
   return afterApproval.slice(from + 1).find((stage) => context.policy.stages[stage] !== undefined);
+};
+
+/** What work shows whose checks hold: nothing is asked about work that is still being made. */
+export const gatesOf = ({ head, changeSummary, checks, approved, iteration, stage, policy, undocumented }: PipelineContext): Gates => {
+  const met = (evidence: string): GateEvidence => ({ state: "met", evidence });
+  const isPast = (each: (typeof afterApproval)[number]): boolean => policy.stages[each] !== undefined && (afterApproval as readonly Stage[]).indexOf(stage) >= afterApproval.indexOf(each);
+  const changed = changeSummary.trim().split("\n").at(-1)?.trim() ?? "";
+  return {
+    implementationComplete: met(`commit ${head.slice(0, 12)}${changed === "" ? "" : `: ${changed.slice(0, 200)}`}`),
+    ...(policy.stages.tester === undefined || isPast("tester") ? { testsPassed: met(checks ? `before ${checks.base}, now ${checks.head}` : "there are no checks") } : {}),
+    ...(approved ? { reviewPassed: met(`approved by the critic in iteration ${iteration}`) } : {}),
+    ...(isPast("documenter") ? { docsUpdated: undocumented === undefined ? met(`commit ${head.slice(0, 12)}`) : { state: "waived", evidence: undocumented } } : {}),
+  };
 };
 
 /** The coder's plan has something else to offer, and it was not used yet (I4). */

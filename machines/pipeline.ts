@@ -1,11 +1,11 @@
-import { assign, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { passed } from "../src/domain/check.ts";
 import { emptyBrief, type TurnBrief } from "../src/domain/effects.ts";
 import { pipelineAddress, progressAddress, stageAddress } from "../src/domain/ids.ts";
 import { closeQueue, deliver, enqueue, messageCap, unread, waitingFor } from "../src/domain/message.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { escalates, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineInput, required, runnerOf } from "./pipeline-context.ts";
+import { escalates, gatesOf, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineGates, type PipelineInput, required, runnerOf } from "./pipeline-context.ts";
 import { pipelineGuards } from "./pipeline-guards.ts";
 import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
 
@@ -51,6 +51,18 @@ const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
     };
     return { to: c.owner, event: { ...event } };
   },
+});
+const tellGates = (gates: (context: PipelineContext) => PipelineGates["gates"]) => ({
+  type: "tell" as const,
+  params: ({ context: c }: { readonly context: PipelineContext }) => {
+    const event: PipelineGates = { type: "pipeline.gates", attempt: c.attempt, gates: gates(c) };
+    return { to: c.owner, event: { ...event } };
+  },
+});
+/** What was shown before is of the past: the work changes again. */
+const reopenGates = enqueueActions<PipelineContext, PipelineEvent, undefined, PipelineEvent, never, never, never, never, never>(({ context, enqueue }) => {
+  // One of the four host actions; the helper's own type cannot name it.
+  if (context.iteration > 1) enqueue({ type: "tell", params: tellGates(() => ({})).params({ context }) } as never);
 });
 const endWatch = { type: "tell" as const, params: ({ context }: { readonly context: PipelineContext }) => ({ to: watcher(context), event: { type: "end" } }) };
 const cancelStage = { type: "tell" as const, params: ({ context }: { readonly context: PipelineContext }) => ({ to: context.stageAddress, event: { type: "cancel" } }) };
@@ -128,7 +140,7 @@ export const pipelineMachine = setup({
       const escalated = context.escalated || escalates(context), plan = context.policy.stages.coder;
       // A session belongs to the CLI that opened it.
       const changed = plan !== undefined && runnerOf({ ...context, stage: "coder", escalated }, plan).adapter !== runnerOf({ ...context, stage: "coder" }, plan).adapter;
-      return { iteration: context.iteration + 1, approved: false, reason: "", escalated, escalateNow: false, ...(changed ? { coderSession: { id: null, costUsd: 0 } } : {}) };
+      return { iteration: context.iteration + 1, approved: false, undocumented: undefined, reason: "", escalated, escalateNow: false, ...(changed ? { coderSession: { id: null, costUsd: 0 } } : {}) };
     }),
     retryDocumenter: assign({ documenterRetried: true }),
     takeStage: assign(({ context, event }) => {
@@ -160,7 +172,7 @@ export const pipelineMachine = setup({
     }),
     feedbackNoChange: assign({ feedback: "You reported success, but nothing in the repository changed. Make the change.", findings: [] }),
     feedbackChecks: assign({ feedback: "The project's checks have failures that were not there before your change.", findings: [] }),
-    warnStage: assign(({ context, event }) => (event.type === "stage.ended" ? { warnings: [...context.warnings, `${event.stage}: ${event.reason}`].slice(-20) } : {})),
+    warnStage: assign(({ context, event }) => (event.type === "stage.ended" ? { ...(event.stage === "documenter" ? { undocumented: `the documenter gave up: ${event.reason}`.slice(0, 500) } : {}), warnings: [...context.warnings, `${event.stage}: ${event.reason}`].slice(-20) } : {})),
     warnStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, warnings: [...context.warnings, `${context.stage}: stopped by rule ${event.rule}: ${event.says}`].slice(-20) } : {})),
     warnUnsaved: assign(({ context, event }) => (event.type === "effect.failed" ? { warnings: [...context.warnings, `no checkpoint of the cancelled work: ${event.message}`].slice(-20) } : {})),
     noteStage: assign(({ event }) => {
@@ -212,7 +224,7 @@ export const pipelineMachine = setup({
       },
     },
     coding: {
-      entry: [enterStage("coder"), startStage],
+      entry: [enterStage("coder"), startStage, reopenGates],
       on: {
         ...whileStage,
         "stage.ended": [
@@ -254,6 +266,7 @@ export const pipelineMachine = setup({
     },
     /** The work holds; which stage is next? */
     deciding: {
+      entry: tellGates(gatesOf),
       always: [
         { guard: "needsReview", target: "criticising" },
         { guard: { type: "next", params: { stage: "tester" } }, target: "testing" },

@@ -4,7 +4,8 @@ import { passed } from "../src/domain/check.ts";
 import { emptyMailbox } from "../src/domain/mailbox.ts";
 import { defaultTeamPolicy } from "../src/domain/team.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { type PipelineEnded, type PipelineFailure, type PipelineInput, required } from "./pipeline-context.ts";
+import type { Gates } from "../src/domain/gate.ts";
+import { type PipelineEnded, type PipelineFailure, type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
 import { memberOf, specOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
 import { teamGuards } from "./team-guards.ts";
 import * as work from "./team-work.ts";
@@ -41,6 +42,19 @@ const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
   },
 });
 
+/** What the team has shown so far; I3 is what it has to show. */
+const tellGates = (shown: "nothing" | "work" | "review") => ({
+  type: "tell" as const,
+  params: ({ context: c }: Args) => {
+    const met = (evidence: string): { readonly state: "met"; readonly evidence: string } => ({ state: "met", evidence });
+    const gates: Gates = shown === "nothing" ? {} : {
+      implementationComplete: met(`commit ${c.head.slice(0, 12)}: ${c.board.tasks.filter(({ state }) => state === "done").length} tasks done`), testsPassed: met(c.checks ? `before ${c.checks.base}, now ${c.checks.head}` : "there are no checks"),
+      ...(shown === "review" ? { reviewPassed: met("approved by the team's leader") } : {}),
+    };
+    const event: PipelineGates = { type: "pipeline.gates", attempt: c.attempt, gates };
+    return { to: c.owner, event: { ...event } };
+  },
+});
 const askLeader = (kind: "plan" | "criteria" | "verdict") => ({ type: "askLeader" as const, params: { kind } });
 const endAs = (outcome: PipelineEnded["outcome"], failure: PipelineFailure | null = null) => ({ type: "endAs" as const, params: { outcome, failure } });
 const note = (text: string) => ({ type: "note" as const, params: { text } });
@@ -246,11 +260,11 @@ export const teamMachine = setup({
               },
             },
             verdict: {
-              entry: [askLeader("verdict"), "carryOn"],
+              entry: [tellGates("work"), askLeader("verdict"), "carryOn"],
               on: {
                 "member.answered": [
                   { guard: "staleAnswer" },
-                  { guard: "approves", target: "#team.draining", actions: ["takeVerdict", endAs("done")] },
+                  { guard: "approves", target: "#team.draining", actions: ["takeVerdict", tellGates("review"), endAs("done")] },
                   { guard: "rejects", target: "#team.draining", actions: ["takeVerdict", "noteReview", endAs("failed", "rejected")] },
                   { guard: "mayFixReview", target: "#team.alive.fix", actions: ["takeVerdict", "countFix", "putReview"] },
                   { guard: "revises", target: "#team.draining", actions: ["takeVerdict", "noteReview", endAs("exhausted", "cap")] },
@@ -263,7 +277,7 @@ export const teamMachine = setup({
         },
         /** Entered only with something to mend on the board (I2). */
         fix: {
-          entry: "carryOn",
+          entry: [tellGates("nothing"), "carryOn"],
           always: whenSettled,
         },
       },

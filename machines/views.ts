@@ -10,7 +10,7 @@ import type { ProgressContext } from "./progress.ts";
 import type { MemberContext } from "./member-context.ts";
 import type { StageContext } from "./stage.ts";
 import type { TeamContext } from "./team-context.ts";
-import type { WorkItemContext } from "./work-item.ts";
+import { neededGates, type WorkItemContext } from "./work-item-context.ts";
 
 /** What clients see of each durable chart: small, flat, JSON. */
 
@@ -27,6 +27,7 @@ export const viewWorkItem = (snapshot: Snapshot<WorkItemContext>): WorkItemView 
     failures: c.failures, itemFailures: c.policy.itemFailures, infraFailures: c.infraFailures, infraRetries: c.policy.infraRetries, retryAt: c.retryAt, blocked: c.blocked, question: c.question, reason: c.reason,
     branch: c.workspace?.branch ?? null, worktree: c.tidied ? null : (c.workspace?.path ?? null), base: c.workspace?.base ?? null, head: c.head || null,
     checks: c.checks, summary: c.summary, warnings: [...c.warnings], costUsd: c.costUsd, published: c.published,
+    needs: [...neededGates(c)], gates: c.gates, ledger: [...c.ledger],
   };
 };
 

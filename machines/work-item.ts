@@ -1,13 +1,13 @@
-import { assign, setup } from "xstate";
-import type { CheckReport } from "../src/domain/check.ts";
+import { assign, enqueueActions, setup } from "xstate";
 import { passed } from "../src/domain/check.ts";
-import type { WorkspaceRef } from "../src/domain/effects.ts";
-import { type Address, itemAddress, pipelineAddress, teamAddress } from "../src/domain/ids.ts";
-import type { OperatorLane } from "../src/domain/lane.ts";
-import { backoffMs, type Policy } from "../src/domain/policy.ts";
-import type { BlockedReason, WorkItem } from "../src/domain/work-item.ts";
-import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
-import { type PipelineEnded, required } from "./pipeline-context.ts";
+import type { SourceUpdate } from "../src/domain/effects.ts";
+import type { Gates } from "../src/domain/gate.ts";
+import { itemAddress } from "../src/domain/ids.ts";
+import { backoffMs } from "../src/domain/policy.ts";
+import { type BlockedReason, canAutoClose } from "../src/domain/work-item.ts";
+import { chartOptions, hostActions } from "./durable.ts";
+import { required } from "./pipeline-context.ts";
+import { changedGates, openGates, operatorAddress, operatorFor, type WorkItemContext, type WorkItemEvent, type WorkItemInput } from "./work-item-context.ts";
 
 /**
  * One work item from discovery to its end. The lane decides who may claim it; a pipeline, or in lane `team` a team, does the work (both tell
@@ -19,73 +19,45 @@ import { type PipelineEnded, required } from "./pipeline-context.ts";
  * `reconcile`). I5 Finals absorb everything. I6 Publishing is never left without its answer: a cancel comes too late, a reconcile is a warning.
  * I7 An item claimed by a command goes on by itself after a wait: automation might not be allowed to claim it again.
  * I8 Work that is done is not done again: when the last check or the publication could not be carried out, they alone are repeated.
- * I9 What is published is done, whatever becomes of its worktree.
+ * I9 What is published is done, whatever becomes of its worktree. I10 Nothing is published with a gate open that it needs, unless a person says so;
+ * what may not close by itself is published only once a person has said why it may (`review`, with an entry in the ledger). I11 A source is told of each
+ * change of a gate, and of the end, once; what was handed in by a command has no source to tell.
  */
-export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number }
-
-export interface WorkItemContext {
-  readonly item: WorkItem;
-  readonly policy: Policy;
-  readonly lineage: number;
-  readonly operatorLane: OperatorLane;
-  /** Chart of the operator under way or last ended: the lane at the time of the claim decides. */
-  readonly operator?: "pipeline" | "team";
-  /** Number of the pipeline under way or last ended. */
-  readonly attempt: number;
-  /** That pipeline has not told its end yet. */
-  readonly running: boolean;
-  /** The last claim was a command (I7). */
-  readonly byCommand: boolean;
-  readonly failures: number;
-  readonly infraFailures: number;
-  readonly iterations: number;
-  /** The pipeline of this attempt is done; checking and publishing are left (I8). */
-  readonly worked: boolean;
-  readonly retryAt: number | null;
-  readonly blocked: BlockedReason | null;
-  readonly question: string | null;
-  readonly reason: string;
-  readonly workspace: WorkspaceRef | null;
-  readonly head: string;
-  readonly checks: { readonly base: string; readonly head: string } | null;
-  readonly failing: readonly string[];
-  readonly summary: string;
-  readonly warnings: readonly string[];
-  readonly costUsd: number;
-  readonly published: string;
-  /** The worktree was taken away; the branch stays. */
-  readonly tidied: boolean;
-}
-
-export type WorkItemEvent = (
-  | { readonly type: "claim"; readonly explicit: boolean }
-  | { readonly type: "approve" }
-  | { readonly type: "reject"; readonly reason: string }
-  | { readonly type: "answer"; readonly text: string }
-  | { readonly type: "retry" }
-  | { readonly type: "pause" }
-  | { readonly type: "resume" }
-  | { readonly type: "cancel" }
-  | { readonly type: "lane"; readonly lane: OperatorLane }
-  | { readonly type: "reconcile"; readonly reason: string }
-  | PipelineEnded
-  | { readonly type: "pipeline.asks"; readonly question: string }
-  | { readonly type: "verify.done"; readonly report: CheckReport }
-  | { readonly type: "published"; readonly where: string }
-  | { readonly type: "workspace.removed" }
-  | { readonly type: "alarm.retry" }
-  | EffectFailed
-) & Stamp;
-
-/** Who works on it: a pipeline, or the team of lane `team`. What an older version took in has pipelines only. */
-const operator = ({ operator, item, attempt }: WorkItemContext): Address => (operator === "team" ? teamAddress(item.id, attempt) : pipelineAddress(item.id, attempt));
-const tellOperator = (event: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({
+interface Args { readonly context: WorkItemContext; readonly event: WorkItemEvent }
+const tellOperator = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({
   type: "tell" as const,
-  params: (args: { readonly context: WorkItemContext; readonly event: WorkItemEvent }) => ({ to: operator(args.context), event: event(args) }),
+  params: (args: Args) => ({ to: operatorAddress(args.context), event: event(args) }),
 });
 
+/** Gates as they are after this event. */
+const gatesAfter = ({ context: c, event }: Args): Gates => {
+  switch (event.type) {
+    case "pipeline.gates": return event.gates;
+    case "verify.done": return event.report.newFailures.length > 0 ? c.gates : { ...c.gates, testsPassed: { state: "met", evidence: `before ${passed(event.report.base.results)}, at the end ${passed(event.report.head.results)}` } };
+    // A person's word settles what was open.
+    case "approve": return { ...c.gates, ...Object.fromEntries(openGates(c).map((gate) => [gate, { state: "waived", evidence: "a person approved the work without it" }])), reviewPassed: { state: "met", evidence: "approved by a person" } };
+    case "acknowledgeClose": return { ...c.gates, closureEvidence: { state: "met", evidence: `closed by a person: ${event.reason.slice(0, 500)}` } };
+    case "published": return { ...c.gates, closureEvidence: c.gates.closureEvidence ?? { state: "met", evidence: event.where } };
+    default: return c.gates;
+  }
+};
+
+/** I11. */
+const push = (set: (args: Args) => SourceUpdate) => enqueueActions<WorkItemContext, WorkItemEvent, undefined, WorkItemEvent, never, never, never, never, never>(({ context, event, enqueue }) => {
+  const { id, source, sourceId } = context.item, update = set({ context, event });
+  if (source === "command" || (update.status === undefined && Object.keys(update.gates ?? {}).length === 0)) return;
+  // One of the four host actions; the helper's own type cannot name it.
+  enqueue({ type: "effect", params: { kind: "source.push", item: id, source, sourceId, set: update } } as never);
+});
+const pushGates = push((args) => ({ gates: changedGates(args.context.gates, gatesAfter(args)) }));
+const takeGates = [pushGates, "takeGates"] as const;
+/** What an earlier attempt has shown says nothing about the next one. */
+const newAttempt = [push(({ context }) => ({ gates: changedGates(context.gates, {}) })), "nextAttempt"] as const;
+const waitsForClosing = (context: WorkItemContext): boolean => !canAutoClose(context.item) && openGates(context).length === 0;
+const pushEnd = (status: "done" | "failed" | "cancelled" | "exhausted") => push(() => ({ status }));
+
 /** I7, I8. */
-const goOn = [{ guard: "worked", target: "verifying" }, { guard: "byCommand", target: "claimed", actions: "nextAttempt" }, { target: "ready" }] as const;
+const goOn = [{ guard: "worked", target: "verifying" }, { guard: "byCommand", target: "claimed", actions: newAttempt }, { target: "ready" }] as const;
 
 /** What the end of the current pipeline means for the item. */
 const afterPipeline = [
@@ -105,7 +77,7 @@ export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
   actions: {
     ...hostActions,
-    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operator: context.operatorLane === "team" ? "team" as const : "pipeline" as const, running: true, worked: false, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
+    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operator: operatorFor(context.operatorLane), running: true, worked: false, gates: {}, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
     setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane, byCommand: false } : {})),
     takePipeline: assign(({ context, event }) =>
       event.type === "pipeline.ended"
@@ -136,6 +108,11 @@ export const workItemMachine = setup({
     noteRejected: assign(({ event }) => (event.type === "reject" ? { reason: `rejected: ${event.reason}` } : {})),
     noteCancelled: assign({ reason: "cancelled", blocked: null, question: null }),
     notePublished: assign(({ event }) => (event.type === "published" ? { published: event.where, reason: "" } : {})),
+    takeGates: assign((args) => ({ gates: gatesAfter(args) })),
+    noteDeferred: assign(({ context, event }) => ({ reason: "§I4 closure-evidence-missing: it spans several projects, so a person has to close it", ledger: [...context.ledger, { at: event.at, what: "deferred" as const, reason: `it spans ${[...new Set([context.item.project, ...context.item.spans ?? []])].join(", ")}`.slice(0, 500) }].slice(-20) })),
+    noteOpen: assign(({ context }) => ({ reason: `it has no evidence for ${openGates(context).join(", ")}` })),
+    noteAcknowledged: assign(({ context, event }) => (event.type === "acknowledgeClose" ? { reason: "", ledger: [...context.ledger, { at: event.at, what: "acknowledged" as const, reason: event.reason.slice(0, 2_000) }].slice(-20) } : {})),
+    warnRefused: assign(({ context, event }) => (event.type === "source.refused" ? { warnings: [...context.warnings, `${context.item.source} was not told: ${event.message}`].slice(-20) } : {})),
     noteTidied: assign({ tidied: true }),
     warnUntidied: assign(({ context, event }) => (event.type === "effect.failed" ? { warnings: [...context.warnings, `the worktree was not removed: ${event.message}`].slice(-20) } : {})),
   },
@@ -157,6 +134,13 @@ export const workItemMachine = setup({
     newFailures: ({ event }) => event.type === "verify.done" && event.report.newFailures.length > 0,
     effectIo: ({ context, event }) => event.type === "effect.failed" && event.class === "io" && context.infraFailures < context.policy.infraRetries,
     needsHumanReview: ({ context }) => context.policy.review === "human",
+    /** I10. */
+    hasOpenGates: ({ context, event }) => openGates({ ...context, gates: gatesAfter({ context, event }) }).length > 0,
+    mustBeClosed: ({ context }) => !canAutoClose(context.item),
+    /** Somebody has approved what somebody has to approve. */
+    waitsForClosing: ({ context }) => waitsForClosing(context),
+    mayAcknowledge: ({ context, event }) => event.type === "acknowledgeClose" && waitsForClosing(context) && event.reason.trim() !== "",
+    ofThisPipeline: ({ context, event }) => event.type === "pipeline.gates" && context.running && event.attempt === context.attempt,
     pipelineAsks: ({ context }) => context.blocked === "needsHuman",
     pipelineRuns: ({ context }) => context.running,
     /** The pipeline was told to stop because of an earlier poisoned event. */
@@ -173,11 +157,13 @@ export const workItemMachine = setup({
   context: ({ input }) => ({
     item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1, running: false, byCommand: false, worked: false,
     failures: 0, infraFailures: 0, iterations: 0, retryAt: null, blocked: null, question: null, reason: "", workspace: null, head: "", checks: null,
-    failing: [], summary: "", warnings: [], costUsd: 0, published: "", tidied: false,
+    failing: [], summary: "", warnings: [], costUsd: 0, published: "", tidied: false, gates: {}, ledger: [],
   }),
   initial: "discovered",
   on: {
     lane: { actions: "setLane" },
+    "pipeline.gates": { guard: "ofThisPipeline", actions: takeGates },
+    "source.refused": { actions: "warnRefused" },
     // A pipeline that lost an event is not trusted to end by itself: it is told to stop, and its work is kept.
     reconcile: [
       { guard: "pipelineRuns", target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }, tellOperator(() => ({ type: "cancel" }))] },
@@ -197,7 +183,7 @@ export const workItemMachine = setup({
     },
     ready: {
       on: {
-        claim: { guard: "mayClaim", target: "claimed", actions: "nextAttempt" },
+        claim: { guard: "mayClaim", target: "claimed", actions: newAttempt },
         pause: "paused",
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
@@ -205,7 +191,7 @@ export const workItemMachine = setup({
     claimed: {
       entry: {
         type: "spawn",
-        params: ({ context: c }) => ({ address: operator(c), chart: c.operator ?? "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing } }),
+        params: ({ context: c }) => ({ address: operatorAddress(c), chart: c.operator ?? "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing } }),
       },
       always: "operating",
     },
@@ -223,8 +209,10 @@ export const workItemMachine = setup({
         "verify.done": [
           { guard: "newFailuresWithinCap", target: "retryAt", actions: ["takeChecks", "noteRecheck", "countFailure", "setRetry"] },
           { guard: "newFailures", target: "failed", actions: ["takeChecks", "noteRecheck", "countFailure"] },
-          { guard: "needsHumanReview", target: "review", actions: "takeChecks" },
-          { target: "publishing", actions: "takeChecks" },
+          { guard: "mustBeClosed", target: "review", actions: ["takeChecks", ...takeGates, "noteDeferred"] },
+          { guard: "needsHumanReview", target: "review", actions: ["takeChecks", ...takeGates] },
+          { guard: "hasOpenGates", target: "review", actions: ["takeChecks", ...takeGates, "noteOpen"] },
+          { target: "publishing", actions: ["takeChecks", ...takeGates] },
         ],
         "effect.failed": [
           { guard: "effectIo", target: "retryAt", actions: ["noteEffect", "countInfra", "setRetry"] },
@@ -235,7 +223,12 @@ export const workItemMachine = setup({
     },
     review: {
       on: {
-        approve: "publishing",
+        approve: [
+          { guard: "waitsForClosing" },
+          { guard: "mustBeClosed", actions: takeGates },
+          { target: "publishing", actions: takeGates },
+        ],
+        acknowledgeClose: { guard: "mayAcknowledge", target: "publishing", actions: [...takeGates, "noteAcknowledged"] },
         reject: { target: "failed", actions: ["noteRejected", "countFailure"] },
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
@@ -246,7 +239,7 @@ export const workItemMachine = setup({
         params: ({ context: c }) => ({ kind: "publish", item: c.item.id, attempt: c.attempt, repository: c.item.repository, branch: c.workspace?.branch ?? "", base: c.workspace?.base ?? "", head: c.head, summary: c.summary }),
       },
       on: {
-        published: [{ guard: "keepsWorktree", target: "done", actions: "notePublished" }, { target: "tidying", actions: "notePublished" }],
+        published: [{ guard: "keepsWorktree", target: "done", actions: ["notePublished", ...takeGates] }, { target: "tidying", actions: ["notePublished", ...takeGates] }],
         reconcile: { actions: "warnReconcile" },
         "effect.failed": { target: "blocked", actions: ["noteEffect", { type: "block", params: { why: "needsEnvironment" } }] },
       },
@@ -288,7 +281,7 @@ export const workItemMachine = setup({
         retry: [
           { guard: "neverClaimed", target: "discovered", actions: "unblock" },
           { guard: "worked", target: "verifying", actions: "unblock" },
-          { guard: "commandMayRetry", target: "claimed", actions: "nextAttempt" },
+          { guard: "commandMayRetry", target: "claimed", actions: newAttempt },
           { guard: "mayRetry", target: "ready", actions: "unblock" },
         ],
         cancel: [
@@ -313,9 +306,9 @@ export const workItemMachine = setup({
         reconcile: { target: "cancelled", actions: ["noteReconcile", "giveUpPipeline"] },
       },
     },
-    done: { type: "final" },
-    failed: { type: "final" },
-    cancelled: { type: "final" },
-    exhausted: { type: "final" },
+    done: { type: "final", entry: pushEnd("done") },
+    failed: { type: "final", entry: pushEnd("failed") },
+    cancelled: { type: "final", entry: pushEnd("cancelled") },
+    exhausted: { type: "final", entry: pushEnd("exhausted") },
   },
 });

@@ -120,6 +120,18 @@ const stateOfMessage = ({ messages }: PipelineContext): string | undefined => (m
 /** Warnings of the work; those of messages have their own invariant. */
 const warningsOf = ({ warnings }: PipelineContext): readonly string[] => warnings.filter((warning) => !warning.startsWith("a message was not delivered"));
 
+/** What work whose checks hold has to show for itself. */
+const gatesMust = (to: PipelineContext, last: Stage): unknown => {
+  const { stages } = to.policy, met = (evidence: string) => ({ state: "met", evidence }), passed = (stage: (typeof later)[number]): boolean => later.findIndex((each) => each === last) >= later.indexOf(stage);
+  const gaveUp = warningsOf(to).find((warning) => warning.startsWith("documenter: "));
+  return {
+    implementationComplete: met(`commit ${to.head}: ${to.changeSummary}`),
+    ...(stages.tester && !passed("tester") ? {} : { testsPassed: met("before 0/1, now 1/1") }),
+    ...(to.approved ? { reviewPassed: met(`approved by the critic in iteration ${to.iteration}`) } : {}),
+    ...(stages.documenter && passed("documenter") ? { docsUpdated: gaveUp !== undefined && to.undocumented !== undefined ? { state: "waived", evidence: gaveUp.replace("documenter: ", "the documenter gave up: ") } : met(`commit ${to.head}`) } : {}),
+  };
+};
+
 const hears: Readonly<Record<string, readonly PipelineEvent["type"][]>> = {
   preparing: ["workspace.ready", "effect.failed", "cancel"], committing: ["workspace.committed", "effect.failed", "cancel", "stuck"], checking: ["verify.done", "effect.failed", "cancel", "stuck"],
   settling: ["stage.ended", "workspace.committed", "verify.done", "effect.failed", "cancel"], cancelling: ["stage.ended", "workspace.ready", "workspace.committed", "verify.done", "effect.failed"],
@@ -275,6 +287,14 @@ export const exploration: Exploration = {
       const over = e.from.status === "active" && e.to.status !== "active", ends = told(e, "pipeline.ended"), { to } = read(e), watch = told(e, "end");
       return ends.length === (over ? 1 : 0) && watch.length === ends.length && watch.every(({ to: whom }) => whom === watcher) && ends.every(({ to: whom, event }) => whom === owner && event["outcome"] === e.to.value && event["attempt"] === attempt
         && event["failure"] === to.failure && event["reason"] === to.reason && event["head"] === to.head && event["iterations"] === to.iteration && same(event["workspace"], to.workspace) && same(event["checks"], to.checks) && event["costUsd"] === to.costUsd && event["summary"] === to.summary && same(event["warnings"], to.warnings));
+    } },
+    { name: "the owner is told of the gates whenever the work holds, and that none is settled when it changes again", holds: (e) => {
+      const { event, stage, state, from, to } = read(e), tells = told(e, "pipeline.gates");
+      // Through the place where the next stage is chosen: after good checks, an approval, a clean audit, and a documenter that gave up.
+      const holds = (state === "checking" && event?.type === "verify.done" && event.report.newFailures.length === 0) || (state === "criticising" && stage?.verdict?.decision === "approve" && stage.outcome === "done")
+        || (state === "auditing" && stage?.outcome === "done" && !at(e.to, "coding", "exhausted")) || (state === "documenting" && stage !== undefined && stage.outcome !== "done" && !at(e.to, "documenting"));
+      const again = at(e.to, "coding") && started(e) && to.iteration > 1;
+      return tells.length === (holds || again ? 1 : 0) && tells.every(({ to: whom, event: said }) => whom === owner && said["attempt"] === attempt && same(said["gates"], again ? {} : gatesMust(to, from.stage)));
     } },
     { name: "word of another stage or iteration, and misplaced events, change nothing", holds: (e) => {
       const { state, event, stage } = read(e);

@@ -73,6 +73,13 @@ const does = (given: Told, ...list: readonly Do[]): Told => list.reduce((told, n
 }, given);
 const effect = (params: Readonly<Record<string, unknown>>) => (told: Told): Told => ({ ...told, asked: [...told.asked, { type: "effect", params }] });
 
+/** What the owner is told of the gates. */
+const gates = (told: Told, shown: "nothing" | "work" | "review"): Told => {
+  const { context: c } = told, met = (evidence: string) => ({ state: "met", evidence });
+  const all = { implementationComplete: met(`commit ${c.head}: ${c.board.tasks.filter(({ state }) => state === "done").length} tasks done`), testsPassed: met(`before ${c.checks?.base}, now ${c.checks?.head}`), ...(shown === "review" ? { reviewPassed: met("approved by the team's leader") } : {}) };
+  return { ...told, asked: [...told.asked, { type: "tell", params: { to: owner, event: { type: "pipeline.gates", attempt, gates: shown === "nothing" ? {} : all } } }] };
+};
+
 const drain = (given: Told, ending: NonNullable<TeamContext["ending"]>, why: Partial<Pick<TeamContext, "reason" | "failure" | "force">>): Told => {
   const decided: TeamContext = { ...given.context, ...why, ending, ...(ending === "done" ? { reason: "" } : {}), asking: [], duty: null };
   const forced: TeamContext = { ...decided, force: decided.force || ending === "failed" || ending === "exhausted" };
@@ -96,7 +103,7 @@ const mayFix = (c: TeamContext): boolean => c.fixes < c.limits.maxFixes;
 const noted = (when: number, text: string): Do => (c) => work.noted(c, when, text);
 const carryOn = (when: number): Do => (c) => work.carryOn(c, when);
 
-const fix = (given: Told, when: number, put: Do): Told => settled(does({ ...given, path: "alive.fix", context: { ...given.context, fixes: given.context.fixes + 1 } }, put, carryOn(when)), when);
+const fix = (given: Told, when: number, put: Do): Told => settled(does(gates(does({ ...given, path: "alive.fix", context: { ...given.context, fixes: given.context.fixes + 1 } }, put), "nothing"), carryOn(when)), when);
 
 const leaderGone = (told: Told): Told => {
   const known = memberOf(told.context, leader);
@@ -145,7 +152,7 @@ const answeredBy = (given: Told, event: Extract<TeamEvent, { type: "member.answe
     }
     case "alive.verify.verdict":
       switch (event.verdict?.decision) {
-        case "approve": return drain(does(given, taken), "done", {});
+        case "approve": return drain(gates(does(given, taken), "review"), "done", {});
         case "reject": return drain(does(given, taken), "failed", { failure: "rejected", reason: "rejected in review: not wanted" });
         case "revise": return mayFix(c) ? fix(does(given, taken), when, (context) => work.reviewPut(context, event.verdict?.feedback ?? "", event.verdict?.findings ?? [])) : drain(does(given, taken), "exhausted", { failure: "cap", reason: "the review still asks for changes: not yet" });
         case undefined: return duty.asked < 2 ? again("your last answer carried no valid verdict") : drain(given, "failed", { failure: "work", reason: "the leader gave no valid verdict, twice" });
@@ -192,7 +199,7 @@ const alive = (given: Told, event: TeamEvent): Told => {
     case "verify.done": {
       if (path !== "alive.verify.checks") return given;
       const wrong = event.report.newFailures, seen: TeamContext = { ...c, checking: false, checks: { base: "0/1", head: wrong.length > 0 ? "0/1" : "1/1" }, newFailures: wrong, warnings: [...new Set([...c.warnings, ...event.report.warnings])] };
-      if (wrong.length === 0) return leaderGone(does({ ...given, path: "alive.verify.verdict", context: seen }, (context) => work.dutyPut(context, "verdict"), on));
+      if (wrong.length === 0) return leaderGone(does(gates({ ...given, path: "alive.verify.verdict", context: seen }, "work"), (context) => work.dutyPut(context, "verdict"), on));
       return mayFix(c) ? fix({ ...given, context: seen }, when, work.checksPut) : drain({ ...given, context: seen }, "exhausted", { failure: "cap", reason: `${c.fixes} of ${c.limits.maxFixes} fixes used; the checks still fail: ${wrong.join("; ")}` });
     }
     case "workspace.ready": case "workspace.committed": return given;

@@ -1,13 +1,14 @@
 import type { AnyMachineSnapshot } from "xstate";
+import { type Gate, gates as allGates, type Gates } from "../../src/domain/gate.ts";
 import { itemAddress, pipelineAddress, teamAddress } from "../../src/domain/ids.ts";
 import { backoffMs, type Policy } from "../../src/domain/policy.ts";
 import type { Edge, Exploration } from "../catalog.ts";
-import type { PipelineEnded } from "../pipeline-context.ts";
-import type { WorkItemContext, WorkItemEvent, WorkItemInput } from "../work-item.ts";
+import type { PipelineEnded, PipelineGates } from "../pipeline-context.ts";
+import type { WorkItemContext, WorkItemEvent, WorkItemInput } from "../work-item-context.ts";
 import { id, item, policy, report, workspace } from "./fixtures.ts";
 import { alarm, asked, asksNothing, at, ignored, now, same, spawned, stamped, told, when } from "./reading.ts";
 
-const input = (more: Partial<Policy>, operatorLane: WorkItemInput["item"]["operatorLane"] = "none", attempt = 1): WorkItemInput => ({ item: { ...item, operatorLane }, attempt, policy: { ...policy, itemFailures: 0, infraRetries: 0, ...more } });
+const input = (more: Partial<Policy>, operatorLane: WorkItemInput["item"]["operatorLane"] = "none", attempt = 1, about: Partial<WorkItemInput["item"]> = {}): WorkItemInput => ({ item: { ...item, operatorLane, ...about }, attempt, policy: { ...policy, itemFailures: 0, infraRetries: 0, ...more } });
 
 type End = Pick<PipelineEnded, "outcome" | "failure">;
 const ends: readonly End[] = [
@@ -22,7 +23,13 @@ const over = (end: End, attempt: number) => stamped({
   summary: "the summary", warnings: ["a warning"], costUsd: 0.25,
 });
 
+const met = (evidence: string) => ({ state: "met" as const, evidence });
+/** What a pipeline may have shown: nothing yet, its work, and its work with somebody's approval. */
+const shown: readonly Gates[] = [{}, { implementationComplete: met("head1"), testsPassed: met("1/1") }, { implementationComplete: met("head1"), testsPassed: met("1/1"), reviewPassed: met("approved") }];
+const tells = (attempt: number): readonly (PipelineGates & { readonly at: number })[] => shown.map((gates) => stamped({ type: "pipeline.gates" as const, attempt, gates }));
+
 const results = [
+  ...[1, 2, 3, 4].flatMap(tells),
   ...attempts.flatMap((attempt) => ends.map((end) => over(end, attempt))),
   stamped({ type: "claim", explicit: false }),
   stamped({ type: "verify.done", report: report([]) }),
@@ -37,6 +44,7 @@ const alphabet: readonly WorkItemEvent[] = [
   ...results,
   stamped({ type: "claim", explicit: true }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
   stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "team" }),
+  stamped({ type: "acknowledgeClose", reason: "all parts are released" }), stamped({ type: "acknowledgeClose", reason: " " }), stamped({ type: "source.refused", message: "it is gone" }),
   stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
 ];
 
@@ -73,9 +81,29 @@ const counts = (r: Reading): { readonly failures: 0 | 1; readonly infra: 0 | 1 }
   return { failures: state === "review" && event?.type === "reject" ? 1 : 0, infra: 0 };
 };
 
+const spans = ({ item: { spans: names = [], project } }: WorkItemContext): boolean => names.some((name) => name !== project);
+/** Before publishing, and still without evidence. */
+const open = ({ policy: { stages, review }, operator, gates }: WorkItemContext): readonly Gate[] => {
+  const needs: Gate[] = ["implementationComplete", "testsPassed"];
+  if (operator === "team" || stages.critic || review === "human") needs.push("reviewPassed");
+  return needs.filter((gate) => !(gate in gates));
+};
+/** The gates as they must be after this step. */
+const gatesMust = (e: Edge, { state, event, from, to }: Reading): Gates => {
+  if (to.attempt > from.attempt) return {};
+  switch (event?.type) {
+    case "pipeline.gates": return event.attempt === from.attempt && from.running ? event.gates : from.gates;
+    case "verify.done": return state === "verifying" && event.report.newFailures.length === 0 ? { ...from.gates, testsPassed: { state: "met", evidence: "before 0/1, at the end 1/1" } } : from.gates;
+    case "approve": return state === "review" && !ignored(e) ? { ...from.gates, ...Object.fromEntries(open(from).map((gate) => [gate, { state: "waived", evidence: "a person approved the work without it" }])), reviewPassed: { state: "met", evidence: "approved by a person" } } : from.gates;
+    case "acknowledgeClose": return state === "review" && at(e.to, "publishing") ? { ...from.gates, closureEvidence: { state: "met", evidence: `closed by a person: ${event.reason}` } } : from.gates;
+    case "published": return state === "publishing" ? { ...from.gates, closureEvidence: from.gates.closureEvidence ?? { state: "met", evidence: event.where } } : from.gates;
+    default: return from.gates;
+  }
+};
+
 const hears: Readonly<Record<string, readonly WorkItemEvent["type"][]>> = {
   awaitingApproval: ["approve", "reject", "cancel"], ready: ["claim", "pause", "cancel"], operating: ["pipeline.ended", "pipeline.asks", "cancel"], verifying: ["verify.done", "effect.failed", "cancel"],
-  review: ["approve", "reject", "cancel"], publishing: ["published", "effect.failed"], tidying: ["workspace.removed", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "retry", "cancel"],
+  review: ["approve", "acknowledgeClose", "reject", "cancel"], publishing: ["published", "effect.failed"], tidying: ["workspace.removed", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "retry", "cancel"],
   paused: ["resume", "cancel"], cancelling: ["pipeline.ended"],
 };
 
@@ -84,6 +112,8 @@ export const exploration: Exploration = {
     { name: "two chances", input: input({ itemFailures: 2, infraRetries: 2 }) },
     { name: "approval and human review", input: input({ requireApproval: true, review: "human" }) },
     { name: "manual lane", input: input({ infraRetries: 1, keepWorktree: true }, "manual") },
+    { name: "an epic over two projects, reviewed by a person and by nobody else", input: input({ review: "human", stages: { coder: policy.stages.coder } }, "none", 1, { spans: ["demo", "other"] }) },
+    { name: "an epic of a command", input: input({ stages: { coder: policy.stages.coder } }, "none", 1, { source: "command", spans: ["other"] }) },
     { name: "a later lineage, one more chance", input: input({ itemFailures: 1, requireApproval: true }, "none", 3) },
   ],
   events: [...alphabet],
@@ -94,13 +124,14 @@ export const exploration: Exploration = {
     if (snapshot.matches("cancelling")) return {};
     return {
       lane: c.operatorLane, team: c.running && c.operator === "team", begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
-      blocked: c.blocked, asks: c.question !== null,
+      blocked: c.blocked, asks: c.question !== null, gates: c.running || c.worked ? Object.keys(c.gates) : Object.keys(c.gates).length > 0, deferred: c.ledger.length > 0,
     };
   },
   restStates: ["awaitingApproval", "ready", "review", "blocked", "paused", "done", "failed", "cancelled", "exhausted"],
   states: [
     { name: "I1 failures and infraFailures keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).failures <= contextOf(s).policy.itemFailures + (at(s, "failed") ? 1 : 0) },
     { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "tidying", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
+    { name: "I10 nothing is published without the evidence that it needs", holds: (s) => !at(s, "publishing", "tidying", "done") || (open(contextOf(s)).length === 0 && (!spans(contextOf(s)) || contextOf(s).gates.closureEvidence !== undefined) && (at(s, "publishing") || contextOf(s).gates.closureEvidence !== undefined)) },
     { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "blocked") && (contextOf(s).running ? contextOf(s).blocked !== "needsEnvironment" : contextOf(s).blocked !== "needsHuman")) },
     { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "tidying", "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
     { name: "an item waits for approval only where the policy asks for it", holds: (s) => !at(s, "awaitingApproval") || contextOf(s).policy.requireApproval },
@@ -133,7 +164,7 @@ export const exploration: Exploration = {
       const { state, event, from, to } = read(e);
       if (state !== "verifying" || event?.type !== "verify.done") return same(to.failing, from.failing);
       const wrong = event.report.newFailures;
-      const must = wrong.length > 0 ? (from.failures < from.policy.itemFailures ? "retryAt" : "failed") : from.policy.review === "human" ? "review" : "publishing";
+      const must = wrong.length > 0 ? (from.failures < from.policy.itemFailures ? "retryAt" : "failed") : from.policy.review === "human" || spans(from) || open(to).length > 0 ? "review" : "publishing";
       return at(e.to, must) && same(to.failing, wrong) && to.warnings.includes("a flaky check") && to.checks?.head === (wrong.length > 0 ? "0/1" : "1/1") && (wrong.length === 0 || to.reason.includes(wrong.join("; ")));
     } },
     { name: "a check that could not run is tried later within the cap, else a person mends it; so is a failed publication", holds: (e) => {
@@ -191,7 +222,8 @@ export const exploration: Exploration = {
     { name: "people approve, reject, pause and resume", holds: (e) => {
       const { state, event, to } = read(e);
       switch (event?.type) {
-        case "approve": return state === "awaitingApproval" ? at(e.to, "ready") : state === "review" ? at(e.to, "publishing") : ignored(e);
+        case "approve": return state === "awaitingApproval" ? at(e.to, "ready") : state === "review" ? (spans(e.from.context) ? at(e.to, "review") && (open(e.from.context).length > 0 || ignored(e)) : at(e.to, "publishing")) : ignored(e);
+        case "acknowledgeClose": return state === "review" && spans(e.from.context) && open(e.from.context).length === 0 && event.reason.trim() !== "" ? at(e.to, "publishing") && to.reason === "" : ignored(e);
         case "reject": return state === "awaitingApproval" ? at(e.to, "cancelled") : state === "review" ? at(e.to, "failed") && to.reason.includes(event.reason) : ignored(e);
         case "pause": return state === "ready" || state === "retryAt" ? at(e.to, "paused") : ignored(e);
         case "resume": return state === "paused" || ignored(e);
@@ -199,6 +231,19 @@ export const exploration: Exploration = {
       }
     } },
     { name: "approval is never passed by", holds: (e) => { const { event, from } = read(e); return !(at(e.from, "awaitingApproval") || (from.attempt < from.lineage && at(e.from, "blocked") && from.policy.requireApproval)) || !at(e.to, "ready", "operating") || event?.type === "approve"; } },
-    { name: "misplaced events change nothing", holds: (e) => { const { state, event } = read(e); return e.from.status !== "active" || !event || event.type === "lane" || event.type === "reconcile" || (hears[state] ?? []).includes(event.type) || ignored(e); } },
+    { name: "I10 gates change by what the pipeline shows, the last check, a person and the publication, and begin anew with each attempt", holds: (e) => { const r = read(e); return e.from.status !== "active" || same(r.to.gates, gatesMust(e, r)); } },
+    { name: "I11 the source is told of every change of a gate, and of the end, once; a command's item has none", holds: (e) => {
+      const { from, to } = read(e), changed = allGates.filter((gate) => (gate in from.gates) !== (gate in to.gates)), ends = e.from.status === "active" && e.to.status !== "active";
+      const sets = [...(changed.length > 0 ? [{ gates: Object.fromEntries(changed.map((gate) => [gate, gate in to.gates])) }] : []), ...(ends ? [{ status: e.to.value }] : [])];
+      return same(asked(e, "source.push"), from.item.source === "command" ? [] : sets.map((set) => ({ kind: "source.push", item: id, source: "local", sourceId: item.sourceId, set })));
+    } },
+    { name: "what a source refuses is a warning", holds: (e) => { const { event, from, to } = read(e); return event?.type !== "source.refused" || e.from.status !== "active" || (same(e.from.value, e.to.value) && e.actions.length === 0 && to.warnings.at(-1) === "local was not told: it is gone".replace("local", from.item.source)); } },
+    { name: "the ledger says when closing was deferred, and who closed it why", holds: (e) => {
+      const { state, event, from, to } = read(e), defers = state === "verifying" && event?.type === "verify.done" && event.report.newFailures.length === 0 && spans(from), closes = state === "review" && event?.type === "acknowledgeClose" && at(e.to, "publishing");
+      const entry = to.ledger.at(-1);
+      return to.ledger.length === from.ledger.length + (defers || closes ? 1 : 0) && (!defers || (entry?.what === "deferred" && entry.reason.includes("other") && to.reason.includes("closure-evidence-missing"))) && (!closes || (entry?.what === "acknowledged" && entry.reason === event.reason)) && (!(defers || closes) || entry?.at === now);
+    } },
+    { name: "who waits for review without evidence says for which", holds: (e) => { const { state, to } = read(e); return !(state === "verifying" && at(e.to, "review")) || spans(to) || to.policy.review === "human" || open(to).every((gate) => to.reason.includes(gate)); } },
+    { name: "misplaced events change nothing", holds: (e) => { const { state, event } = read(e); return e.from.status !== "active" || !event || event.type === "lane" || event.type === "reconcile" || event.type === "pipeline.gates" || event.type === "source.refused" || (hears[state] ?? []).includes(event.type) || ignored(e); } },
   ],
 };

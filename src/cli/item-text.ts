@@ -1,4 +1,5 @@
 import type { ItemState } from "../client/contract.ts";
+import { gatesText } from "../client/text/gates-text.ts";
 import { iterationsOf } from "../client/text/item-text.ts";
 import { block, indented, oneLine } from "../client/text/safe-text.ts";
 import { isoTime } from "../client/text/time-text.ts";
@@ -22,7 +23,7 @@ export const itemJson = (state: ItemState): Readonly<Record<string, unknown>> =>
     title: item.title, kind: item.kind, priority: item.priority, project: item.project, repository: item.repository, source: item.source, sourceId: item.sourceId,
     operatorLane: item.operatorLane, stage: pipeline !== null && !isTerminal(item.status) ? { name: pipeline.stage, iteration: pipeline.iteration, maxIterations: pipeline.maxIterations, state: stage?.state ?? pipeline.state } : null,
     waitsFor: { on: waiting.on, text: waiting.text, until: waiting.until === null ? null : isoTime(waiting.until) },
-    blocked: item.blocked, question: item.question, reason: item.reason, summary: item.summary, warnings: item.warnings, costUsd: item.costUsd,
+    blocked: item.blocked, question: item.question, reason: item.reason, summary: item.summary, warnings: item.warnings, needs: item.needs, gates: item.gates, ledger: item.ledger.map((entry) => ({ ...entry, at: isoTime(entry.at) })), costUsd: item.costUsd,
     worktree: item.worktree, published: item.published, failures: item.failures, infraFailures: item.infraFailures,
     createdAt: isoTime(item.createdAt), updatedAt: isoTime(state.updatedAt), retryAt: item.retryAt === null ? null : isoTime(item.retryAt),
   };
@@ -35,6 +36,7 @@ export const summaryText = (screen: Screen, state: ItemState): string => {
   if (item.branch !== null) facts.push(["branch", item.branch]);
   if (item.head !== null) facts.push(["commit", item.head.slice(0, 12)]);
   if (item.checks !== null) facts.push(["checks", item.checks.head === "0/0" ? "none found; see verify.checks" : `${item.checks.base} → ${item.checks.head}`]);
+  if (item.needs.length > 0) facts.push(["gates", gatesText(item)]);
   if (item.costUsd > 0) facts.push(["cost", `$${item.costUsd.toFixed(2)}`]);
   if (item.published !== "") facts.push(["published", item.published]);
   if (item.reason !== "") facts.push(["reason", item.reason]);

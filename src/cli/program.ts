@@ -143,8 +143,9 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .action((id: string, text: string, _: object, command: Command) => run(async () => (await tasks()).answer)(command, { id, text }));
   byId("pause", "keep it from being started", async () => (await tasks()).pause);
   byId("resume", "let a paused one be started again", async () => (await tasks()).unpause);
-  add(task, "lane <id> <lane>", "who drives it: manual, none, autopilot, ralph, ultrawork or team", "task lane LOC-2 manual")
-    .action((id: string, lane: string, _: object, command: Command) => run(async () => (await tasks()).lane)(command, { id, lane }));
+  add(task, "close <id>", "close an epic that spans several projects, which never closes by itself", 'task close LOC-2 --reason "All three parts are released."')
+    .requiredOption("--reason <text>", "why it may be closed; it is recorded with the item")
+    .action((id: string, options: { readonly reason: string }, command: Command) => run(async () => (await tasks()).close)(command, { ...options, id }));
   add(task, "restore <id>", "put the files of a checkpoint into a new directory", "task restore RUN-3 --list", "task restore RUN-3 --to ../rescued")
     .option("--ref <ref>", "which checkpoint (default: the newest)")
     .option("--to <dir>", "a directory that does not exist yet (default: ./ID-restored)")
@@ -157,6 +158,12 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
     .option("-f, --follow", "go on until the item has ended")
     .option("--verbose", "each event whole")
     .action((id: string, options: object, command: Command) => run(async () => (await import("./commands/log.ts")).log)(command, { ...options, id }));
+  const lane = add(program, "lane", "who drives a work item", "lane set LOC-2 ralph");
+  add(lane, "set <id> <lane>", "manual, none, autopilot, ralph, ultrawork or team; the next claim goes by it", "lane set LOC-2 ralph", "lane set LOC-2 manual")
+    .action((id: string, given: string, _: object, command: Command) => run(async () => (await tasks()).lane)(command, { id, lane: given }));
+  const push = add(program, "push", "what the sources are still to be told of their items", "push drain");
+  add(push, "drain", "tell them now, one try each; exits 1 when something could not be told", "push drain", "push drain --json")
+    .action((_: object, command: Command) => run(async () => (await import("./commands/push.ts")).drain)(command, {}));
   inspectGroup({ program, add, run });
   const surroundings = () => import("./commands/surroundings.ts");
   add(program, "tree", "the supervisor tree of the running factory", "tree")

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import type { FactoryClient } from "./contract.ts";
 import {
-  ActorDetail, ActorSummary, AnyAddress, Attachment, Checkpoint, CommandReceipt, FactoryDescription, FactoryStatus, ItemCommand, ItemEvidence, ItemState, JournalLine, MessageReceipt, ProcessNode,
+  ActorDetail, ActorSummary, AnyAddress, Attachment, Checkpoint, CommandReceipt, FactoryDescription, FactoryStatus, ItemCommand, ItemEvidence, ItemState, JournalLine, MessageReceipt, ProcessNode, PushReport,
   Submission, TeamCommand, TeamState, TerminalState,
 } from "./wire.ts";
 import { WorkItemId } from "../domain/ids.ts";
@@ -48,6 +48,7 @@ export const routes = {
   describe: { ...read, path: "/api/factory", result: FactoryDescription, says: "Which state directory, configuration and store this is." },
   status: { ...read, path: "/api/status", owner: true, result: FactoryStatus, says: "The owner: pid, slots, terminals, and why nothing more is started just now." },
   stop: { ...write, path: "/api/stop", owner: true, body: z.strictObject({ keepAgents: z.boolean() }), result: none, says: "Ends the factory; its agents end politely, or are left running for the next one. Answers when it has begun to stop." },
+  drain: { ...write, path: "/api/pushes/drain", owner: true, body: none, result: PushReport, says: "Tells the sources at once what they are still to be told of their items, one try each; what could not be told is tried again by itself." },
   tree: { ...read, path: "/api/tree", owner: true, result: z.array(ProcessNode), says: "The supervisor tree." },
 
   items: { ...read, path: "/api/items", result: z.array(ItemState), says: "All work items, newest lineage each, in order of their ids." },

@@ -47,6 +47,8 @@ export interface LiveFactory {
   readonly status: () => Promise<FactoryStatus>;
   /** Ends the owner: agents are ended politely and their work kept, or left running for the next owner. Resolves when the owner has begun to stop. */
   readonly stop: (options: { readonly keepAgents: boolean }) => Promise<void>;
+  /** Tells the sources at once what they are still to be told of their items; one try each. */
+  readonly drain: () => Promise<PushReport>;
   /** Where agents can be watched, also those that have ended: read from the state directory, so it needs no owner. */
   readonly terminals: () => Promise<readonly TerminalState[]>;
   /**
@@ -85,6 +87,9 @@ export interface FactoryStatus {
   readonly terminals: { readonly backend: "tmux" | "pty" | "none"; /** Name of the private tmux server, or why there is none. */ readonly detail: string; readonly panes: number };
   readonly description: FactoryDescription;
 }
+
+/** `errors`: what could not be told, by item; it is tried again by itself. */
+export interface PushReport { readonly drained: number; readonly errors: readonly string[] }
 
 export interface TeamState { readonly team: TeamView; readonly item: WorkItemView | null; readonly updatedAt: number }
 
@@ -177,6 +182,8 @@ export type ItemCommand =
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   | { readonly type: "claim" }
+  /** Closes what may not close by itself (an epic that spans several projects). */
+  | { readonly type: "acknowledgeClose"; readonly reason: string }
   | { readonly type: "lane"; readonly lane: OperatorLane };
 
 /** `now`: the owner has processed it. `queued`: it waits in the store for an owner. */

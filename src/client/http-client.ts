@@ -94,6 +94,7 @@ export const httpClient = ({ address, locate, onState }: HttpClientOptions): Con
     team: (name, command) => must(routes.team, { params: { name }, body: command }),
     status: () => must(routes.status),
     stop: async (options) => { await must(routes.stop, { body: options }); },
+    drain: () => must(routes.drain),
     terminals: () => must(routes.terminals),
     attachment: (terminal, { write }) => must(routes.attachment, { body: { address: terminal, write } }),
     message: (terminal, text, { interrupt }) => must(routes.message, { body: { address: terminal, text, interrupt } }),

@@ -17,9 +17,9 @@ import { compareIds } from "./item-state.ts";
 import { spentUsd } from "./spent.ts";
 import { isRunning } from "./team-state.ts";
 import { shellWord } from "./text/safe-text.ts";
-import { waitingFor } from "./waiting.ts";
+import { isDeferred, waitingFor } from "./waiting.ts";
 
-export const inboxKinds = ["question", "approval", "review", "conflict", "down", "reconcile", "blocked", "undelivered", "cap"] as const;
+export const inboxKinds = ["question", "approval", "review", "closing", "conflict", "down", "reconcile", "blocked", "undelivered", "cap"] as const;
 export type InboxKind = (typeof inboxKinds)[number];
 
 /** `a` approve, `r` reject, `e` answer, `t` try again, `c` cancel, `o` open. */
@@ -107,14 +107,15 @@ export const checksText = (checks: WorkItemView["checks"]): string => (checks ==
 /** What is asked of a person, in words; of one that does not ask, nothing. */
 export const askedText = ({ item, pipeline }: ItemState): string => {
   if (item.status === "awaitingApproval") return `May work on this begin?\n${item.title}`;
-  if (item.status === "review") return `The work is verified. Publish it?\n${item.summary}`;
+  if (isDeferred(item)) return `The work is verified and spans several projects (§I4 closure-evidence-missing). May it be closed, and why?\n${item.summary}`;
+  if (item.status === "review") return `${item.reason === "" ? "" : `${item.reason}\n`}The work is verified. Publish it?\n${item.summary}`;
   return item.question ?? pipeline?.question ?? "";
 };
 
 const kindOf = ({ item }: ItemState): InboxKind | null => {
   switch (item.status) {
     case "awaitingApproval": return "approval";
-    case "review": return "review";
+    case "review": return isDeferred(item) ? "closing" : "review";
     case "blocked": return item.blocked === "needsHuman" ? "question" : item.blocked === "needsReconcile" ? "reconcile" : "blocked";
     case "failed":
     case "exhausted": return "cap";
@@ -123,7 +124,7 @@ const kindOf = ({ item }: ItemState): InboxKind | null => {
 };
 
 const keysOf: Readonly<Record<Exclude<InboxKind, "down" | "conflict" | "undelivered">, InboxEntry["keys"]>> = {
-  question: keys("e", "c", "o"), approval: keys("a", "r", "c", "o"), review: keys("a", "r", "c", "o"), reconcile: keys("t", "c", "o"), blocked: keys("t", "c", "o"), cap: keys("t", "o"),
+  question: keys("e", "c", "o"), approval: keys("a", "r", "c", "o"), review: keys("a", "r", "c", "o"), closing: [{ key: "e", label: "close, with a reason" }, ...keys("r", "c", "o")], reconcile: keys("t", "c", "o"), blocked: keys("t", "c", "o"), cap: keys("t", "o"),
 };
 
 const ofItem = (state: ItemState, now: number): readonly Draft[] => {
@@ -192,7 +193,7 @@ export type InboxRequest =
 export const requestOf = (entry: InboxEntry, key: InboxKey, given: { readonly text: string; readonly messageId: string }, teams: readonly TeamState[]): InboxRequest | undefined => {
   if (key === "o" || !entry.keys.some((each) => each.key === key)) return undefined;
   const { text, messageId } = given;
-  if (entry.team === null) return { to: "item", id: entry.item, command: itemCommand(key, text) };
+  if (entry.team === null) return { to: "item", id: entry.item, command: entry.kind === "closing" && key === "e" ? { type: "acknowledgeClose", reason: text } : itemCommand(key, text) };
   const name = entry.team;
   const team = teams.find((state) => state.team.name === name)?.team;
   const say = (to: string, said: string): InboxRequest => ({ to: "team", name, command: { type: "message", to, text: said, id: messageId } });

@@ -9,6 +9,7 @@ const refused = (what: string) => async (): Promise<never> => refuse(what);
 export const offlineLive: LiveFactory = {
   status: refused("tell its status"),
   stop: refused("be stopped"),
+  drain: refused("tell the sources anything"),
   terminals: async () => [],
   watchTerminal: (_address, _options, onFrame) => {
     onFrame({ type: "ended" });

@@ -1,10 +1,12 @@
 import { Effect } from "effect";
 import type { EventJson, StoreReaderShape } from "../ports/store.ts";
+import { pendingGates } from "../domain/gate.ts";
 import { type Address, itemAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import type { Policy } from "../domain/policy.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
 import { itemStates } from "./item-state.ts";
+import { isDeferred } from "./waiting.ts";
 import { sayTo } from "./messages.ts";
 import { isRunning, refuseForTeam, teamStates } from "./team-state.ts";
 
@@ -143,7 +145,14 @@ const refuseSenseless = (state: ItemState, command: ItemCommand): void => {
   switch (command.type) {
     case "answer": if (blocked !== "needsHuman") refuse("asks nothing", `see what it waits for with: enact-factory why ${id}`); break;
     case "approve":
-    case "reject": if (status !== "awaitingApproval" && status !== "review") refuse(`does not wait for approval; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
+    case "reject":
+      if (command.type === "approve" && isDeferred(state.item)) refuse("is approved already; it spans several projects, so a person has to close it", `close it with: enact-factory task close ${id} --reason TEXT`);
+      if (status !== "awaitingApproval" && status !== "review") refuse(`does not wait for approval; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
+    case "acknowledgeClose":
+      if (status !== "review" || !state.item.needs.includes("closureEvidence")) refuse(`does not wait to be closed by hand; it is ${status}`, `see what it waits for with: enact-factory why ${id}`);
+      if (command.reason.trim() === "") refuse("is closed by hand only with a reason", `give one: enact-factory task close ${id} --reason TEXT`);
+      if (pendingGates(state.item.needs, state.item.gates).some((gate) => gate !== "closureEvidence")) refuse("needs your approval first", `approve it with: enact-factory task approve ${id}`);
+      break;
     case "resume": if (status !== "paused") refuse(`is not paused; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
     case "pause": if (status !== "ready" && status !== "retryAt") refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
     case "retry":

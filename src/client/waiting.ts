@@ -1,3 +1,5 @@
+import { pendingGates } from "../domain/gate.ts";
+import type { WorkItemView } from "../domain/view.ts";
 import type { ItemState } from "./contract.ts";
 
 /** What an item waits for, from its views alone: one truth for the progress line, `task list` and `why`. Pure. */
@@ -10,6 +12,9 @@ export interface Waiting {
   /** Commands with which a person moves it on; arguments of `enact-factory`. */
   readonly commands: readonly (readonly string[])[];
 }
+
+/** Everything is settled but its closing, which is a person's alone. */
+export const isDeferred = (item: Pick<WorkItemView, "status" | "needs" | "gates">): boolean => item.status === "review" && pendingGates(item.needs, item.gates).join() === "closureEvidence";
 
 const waiting = (on: Waiting["on"], text: string, more: { readonly until?: number | null; readonly commands?: readonly (readonly string[])[] } = {}): Waiting => ({ on, text, until: more.until ?? null, commands: more.commands ?? [] });
 
@@ -38,6 +43,7 @@ export const waitingFor = (state: ItemState): Waiting => {
     case "verifying":
       return waiting("checks", "the last checks of the finished work");
     case "review":
+      if (isDeferred(item)) return waiting("person", "a person to close it: it spans several projects (§I4 closure-evidence-missing)", { commands: [["task", "close", id, "--reason", "…"], ["task", "reject", id, "--reason", "…"]] });
       return waiting("person", "your review", { commands: [["task", "approve", id], ["task", "reject", id, "--reason", "…"]] });
     case "publishing":
       return waiting("git", "its result to be published");

@@ -38,6 +38,7 @@ export const ItemCommand: z.ZodType<contract.ItemCommand> = z.discriminatedUnion
   z.strictObject({ type: z.literal(["cancel", "retry", "approve", "pause", "resume", "claim"]) }),
   z.strictObject({ type: z.literal("answer"), text: text(100_000).min(1) }),
   z.strictObject({ type: z.literal("reject"), reason: text(100_000) }),
+  z.strictObject({ type: z.literal("acknowledgeClose"), reason: text(10_000).min(1) }),
   z.strictObject({ type: z.literal("lane"), lane: OperatorLane }),
 ]);
 
@@ -48,6 +49,7 @@ export const TeamCommand: z.ZodType<contract.TeamCommand> = z.discriminatedUnion
   z.strictObject({ type: z.literal("shutdown"), force: z.boolean() }),
 ]);
 
+export const PushReport: z.ZodType<contract.PushReport> = z.object({ drained: z.number(), errors: z.array(z.string()) });
 export const CommandReceipt: z.ZodType<contract.CommandReceipt> = z.object({ delivered: z.enum(["now", "queued"]) });
 export const MessageReceipt: z.ZodType<contract.MessageReceipt> = z.object({ id: z.string(), state: z.enum(["delivered", "queued", "undelivered"]), detail: z.string() });
 

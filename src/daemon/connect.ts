@@ -155,6 +155,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const { slots, slotsPerProject } = config.scheduler;
   const live = makeLive({
     inspector: inspecting(owner.inspection),
+    drain: () => owner.pushes.drain(),
     ...(stop === undefined ? {} : { stop }),
     terminals: makeTerminals({ root, clock: systemClock, items: () => client.items(), without: "this factory is a command; the daemon shows panes, start it with: enact-factory start", ...(keeper ? { keeper } : {}) }),
     status: async () => ({

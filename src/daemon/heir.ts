@@ -185,6 +185,7 @@ export const heir = async (options: HeirOptions): Promise<Connection> => {
     team: (name, command) => ask((by) => by.team(name, command), command.type === "message" || command.type === "shutdown"),
     status: () => read((by) => by.status()),
     stop: (how) => act((by) => by.stop(how)),
+    drain: () => act((by) => by.drain()),
     terminals: () => read((by) => by.terminals()),
     watchTerminal: (address, { from, ready }, onFrame) => {
       let place = from;

@@ -9,6 +9,7 @@ import { EffectRunner } from "../../actors/effect-runner.ts";
 import type { Inspection } from "../../actors/inspection.ts";
 import type { PaneKeeper } from "../../actors/pane-keeper.ts";
 import { poller } from "../../actors/poller.ts";
+import { PushQueue } from "../../actors/push-queue.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
 import { Seats } from "../../actors/seats.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
@@ -22,17 +23,13 @@ import { type Config, settingsOfRepository } from "../domain/config.ts";
 import { type Address, parseAddress } from "../domain/ids.ts";
 import { WorkItemView } from "../domain/view.ts";
 import { isTerminal } from "../domain/work-item.ts";
-import { Adapters } from "../ports/adapter.ts";
-import { AgentProcess } from "../ports/agent-process.ts";
 import { Clock } from "../ports/clock.ts";
-import { Publisher } from "../ports/publisher.ts";
 import type { SourceShape } from "../ports/source.ts";
 import type { StoreShape } from "../ports/store.ts";
-import { Verifier } from "../ports/verifier.ts";
-import { Workspaces } from "../ports/workspaces.ts";
 import { ownerInspection } from "./inspection.ts";
 import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
+import type { OwnPorts } from "./ports.ts";
 import { redactedText } from "./secrets.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -51,7 +48,7 @@ export interface OwnerOptions {
   /** Unique among the factories of this machine. */
   readonly factory: string;
   readonly runsDirectory: string;
-  readonly ports: Layer.Layer<AgentProcess | Adapters | Workspaces | Verifier | Publisher>;
+  readonly ports: Layer.Layer<OwnPorts>;
   readonly sources: readonly { readonly source: SourceShape; readonly everyMs: number }[];
   /** Sources and scheduler run; false: only what is claimed explicitly. */
   readonly automation: boolean;
@@ -70,6 +67,7 @@ export interface Owner {
   readonly host: DurableHost;
   readonly scheduler: Scheduler;
   readonly inspection: Inspection;
+  readonly pushes: PushQueue;
   readonly tree: Supervisor["tree"];
   readonly stop: (how: "suspend" | "abandon") => Promise<void>;
 }
@@ -101,10 +99,11 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const runtime = ManagedRuntime.make(Layer.merge(options.ports, Layer.succeed(Clock, clock)));
   const seats = new Seats({ root: join(dirname(options.runsDirectory), "terminals"), clock, onTrouble: (text) => notice("warning", text) });
   const mouths = new Mouths();
+  const pushes = new PushQueue();
   const keeper = options.panes?.(seats, (text) => notice("warning", text));
   const handlers = {
     ...workHandlers,
-    "turn.message": messageHandler(mouths),
+    "turn.message": messageHandler(mouths), "source.push": pushes.handler,
     turn: turnHandler({
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
@@ -139,7 +138,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       },
     },
   });
-  const runner: EffectRunner<AgentProcess | Adapters | Workspaces | Verifier | Publisher | Clock> = new EffectRunner({
+  const runner: EffectRunner<OwnPorts | Clock> = new EffectRunner({
     store, runtime, handlers,
     send: (to, event, cause) => host.send(to, event, cause),
     onDefect: (row, defect) => crashed(`effect ${row.kind} of ${row.actor}`, defect instanceof Error ? (defect.stack ?? defect.message) : String(defect)),
@@ -184,7 +183,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   if (options.automation) scheduler.start();
 
   return {
-    host, scheduler, seats, inspection,
+    host, scheduler, seats, inspection, pushes,
     tree: () => root.tree(),
     stop: async (how) => {
       inspection.stop();

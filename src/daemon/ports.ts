@@ -7,12 +7,13 @@ import { type Config, projectSettings, type SandboxSetting, settingsOfRepository
 import type { Adapter, Adapters } from "../ports/adapter.ts";
 import type { AgentProcess } from "../ports/agent-process.ts";
 import type { Publisher } from "../ports/publisher.ts";
-import type { SourceShape } from "../ports/source.ts";
+import { PushRefused, SourcePushes, type SourcePushesShape, type SourceShape } from "../ports/source.ts";
 import type { Verifier } from "../ports/verifier.ts";
 import { Workspaces, type WorkspacesShape } from "../ports/workspaces.ts";
 import { agentProcessLayer } from "../process/agent-process.ts";
 import { localPublisherLayer } from "../publish/local.ts";
 import { localDirectory } from "../sources/local-directory.ts";
+import { localStatus } from "../sources/local-status.ts";
 import { probeSandbox } from "../verify/sandbox/probe.ts";
 import { verifierLayer } from "../verify/service.ts";
 import { defaultScopes } from "../workspaces/scope.ts";
@@ -43,7 +44,13 @@ export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | 
     },
   });
 
-export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher;
+export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher | SourcePushes;
+
+/** Who tells which source. */
+const pushesTo = (reports: string): SourcePushesShape => {
+  const local = localStatus(reports);
+  return { push: (push) => (push.source === "local" ? local(push) : Effect.fail(new PushRefused({ message: `this version cannot tell ${push.source} anything` }))) };
+};
 
 export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string }> => {
   const { config, stateDirectory } = place;
@@ -60,6 +67,7 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
         return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
       },
     }),
+    Layer.succeed(SourcePushes, pushesTo(join(stateDirectory, "reports"))),
     localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
   );
   return { layer, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };

@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
+import { Gate } from "./gate.ts";
 import { Stage } from "./stage.ts";
 import { WorkItemId } from "./ids.ts";
 import { Said } from "./message.ts";
 import { TeamBrief } from "./team-brief.ts";
 import { TeamDuty } from "./team-answers.ts";
 import { Finding } from "./verdict.ts";
+import { WorkItemSource, WorkItemStatus } from "./work-item.ts";
 
 export const WorkspaceRef = z.object({ path: z.string(), branch: z.string(), base: z.string() });
 export type WorkspaceRef = z.infer<typeof WorkspaceRef>;
@@ -31,6 +33,10 @@ export const emptyBrief: TurnBrief = { feedback: "", findings: [], failingChecks
 /** Where a synchronised worktree begins: as it stands, at the team's head, or at a commit that could not be merged. */
 export const SyncFrom = z.union([z.enum(["here", "team"]), z.object({ commit: z.string() })]);
 export type SyncFrom = z.infer<typeof SyncFrom>;
+
+/** What a source is told: only what has changed. */
+export const SourceUpdate = z.object({ gates: z.partialRecord(Gate, z.boolean()).optional(), status: WorkItemStatus.optional() });
+export type SourceUpdate = z.infer<typeof SourceUpdate>;
 
 /** Outward effects that durable charts ask for. Each is a row of the outbox; its result comes back as a journaled event. */
 export const EffectRequest = z.discriminatedUnion("kind", [
@@ -68,6 +74,8 @@ export const EffectRequest = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("turn.cancel"), tryNumber: z.number().optional() }),
   /** Says something to the turn of this try. Answered when the agent has it, or it is certain that this turn never will. */
   z.object({ kind: z.literal("turn.message"), id: z.string(), text: z.string(), tryNumber: z.number() }),
+  /** Tells the item's source what has become of it. Waits in the outbox until the source takes it; of one item in order. */
+  z.object({ kind: z.literal("source.push"), item: WorkItemId, source: WorkItemSource, sourceId: z.string(), set: SourceUpdate }),
   z.object({ kind: z.literal("publish"), item: WorkItemId, attempt: z.number(), repository: z.string(), branch: z.string(), base: z.string(), head: z.string(), summary: z.string() }),
 ]);
 export type EffectRequest = z.infer<typeof EffectRequest>;

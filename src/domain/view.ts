@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Gate, Gates } from "./gate.ts";
 import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
 import { MessageState } from "./message.ts";
@@ -6,6 +7,10 @@ import { ProgressLimits } from "./policy.ts";
 import { Stage } from "./stage.ts";
 import { memberStates } from "./team.ts";
 import { BlockedReason, WorkItemKind, WorkItemStatus } from "./work-item.ts";
+
+/** `deferred`: it may not close by itself. `acknowledged`: a person closed it, and said why. */
+export const LedgerEntry = z.object({ at: z.number(), what: z.enum(["deferred", "acknowledged"]), reason: z.string() });
+export type LedgerEntry = z.infer<typeof LedgerEntry>;
 
 /** What clients see of a work item actor; the store keeps it beside the journal. Titles are cut for display here, whole in the journal. */
 export const WorkItemView = z.object({
@@ -41,6 +46,11 @@ export const WorkItemView = z.object({
   warnings: z.array(z.string()),
   costUsd: z.number(),
   published: z.string(),
+  /** Gates it needs before it may close, and those that are settled. */
+  needs: z.array(Gate).default([]),
+  gates: Gates.default({}),
+  /** What was decided about its closing, oldest first. */
+  ledger: z.array(LedgerEntry).default([]),
 });
 export type WorkItemView = z.infer<typeof WorkItemView>;
 

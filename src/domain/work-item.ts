@@ -6,10 +6,13 @@ import { TeamSpec } from "./team.ts";
 export const WorkItemKind = z.enum(["bug", "feature", "docs", "chore"]);
 export type WorkItemKind = z.infer<typeof WorkItemKind>;
 
+export const WorkItemSource = z.enum(["local", "github", "azdo", "command"]);
+export type WorkItemSource = z.infer<typeof WorkItemSource>;
+
 /** One unit of work as its source gave it. Title and body are hostile text: never in argv, a shell, a format or a path. */
 export const WorkItem = z.object({
   id: WorkItemId,
-  source: z.enum(["local", "github", "azdo", "command"]),
+  source: WorkItemSource,
   /** The source's own id, e.g. a file name. */
   sourceId: z.string(),
   title: z.string().max(4_000),
@@ -28,10 +31,15 @@ export const WorkItem = z.object({
   playbook: z.string().optional(),
   /** The item asks for a person's approval; absent or false never takes away what the configuration asks for. */
   requireApproval: z.boolean().optional(),
+  /** An epic: names of the projects that its children are in. */
+  spans: z.array(z.string()).max(100).optional(),
   /** Lane `team`: how its team is made up; the configuration decides when absent. */
   team: TeamSpec.optional(),
 });
 export type WorkItem = z.infer<typeof WorkItem>;
+
+/** What goes beyond one repository is closed by a person alone (seed row E2E-11). */
+export const canAutoClose = ({ project, spans = [] }: Pick<WorkItem, "project" | "spans">): boolean => spans.every((name) => name === project);
 
 /** Where a work item stands; the work item chart's states. */
 export const WorkItemStatus = z.enum([

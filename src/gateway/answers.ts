@@ -16,6 +16,7 @@ export const answers: { readonly [Name in RouteName]: (client: FactoryClient, in
     await client.stop(body);
     return {};
   },
+  drain: (client) => client.drain(),
   tree: (client) => client.tree(),
   items: (client) => client.items(),
   item: (client, { params }) => client.item(params.id),

@@ -3,6 +3,7 @@ import { explain, type RuleState, stuckThen } from "../client/explain.ts";
 import { checksText, diffCommand } from "../client/inbox.ts";
 import { spentUsd } from "../client/spent.ts";
 import type { ItemState } from "../client/contract.ts";
+import { gateLines } from "../client/text/gates-text.ts";
 import { stageText, waitText } from "../client/text/item-text.ts";
 import { journalLine } from "../client/text/journal-text.ts";
 import { block, oneLine } from "../client/text/safe-text.ts";
@@ -61,6 +62,8 @@ const itemLines = (model: HudModel, state: ItemState, columns: number): readonly
     ...fact("because", item.reason === item.question ? "" : oneLine(item.reason), columns),
     ...fact("lane", `${item.operatorLane}; ${item.kind}, priority ${item.priority}, attempt ${item.attempt}`, columns),
     ...fact("project", `${item.project} (${item.repository})`, columns), ...fact("from", `${item.source} ${item.sourceId}, ${localTime(item.createdAt)}`, columns),
+    ...gateLines(item).flatMap(({ name, state: settled, evidence }, index) => fact(index === 0 ? "gates" : "", `${name} ${settled}${evidence === "" ? "" : `: ${oneLine(evidence)}`}`, columns, settled === "open" ? "warn" : "good")),
+    ...item.ledger.flatMap(({ at, what, reason }) => fact("closing", `${localTime(at)} ${what}: ${oneLine(reason)}`, columns)),
     ...fact("checks", checksText(item.checks ?? pipeline?.checks ?? null), columns), ...fact("cost", spentUsd(state) > 0 ? money(spentUsd(state)) : "", columns),
     ...fact("branch", item.branch ?? "", columns), ...fact("published", item.published, columns), ...fact("warnings", item.warnings.join("\n"), columns, "warn"),
     ...(item.summary === "" ? [] : [gap, ...wrap(block(item.summary), columns).map((text) => line(text))]),

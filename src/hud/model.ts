@@ -165,6 +165,7 @@ const submit = (model: HudModel): Step => {
     const request = entry && requestOf(entry, mode.what === "answer" ? "e" : "r", { text, messageId: messageId(model) }, model.known.teams);
     if (request?.to === "team") return { model: sent(done), effects: [{ type: "team", name: request.name, command: request.command, restore: mode }] };
     if (mode.subject.item === null) return still(done);
+    if (request?.to === "item") return { model: done, effects: [{ type: "command", id: request.id, command: request.command, restore: mode }] };
     // What was asked may be settled by now; the factory says so, and the text comes back (I3).
     return { model: done, effects: [{ type: "command", id: mode.subject.item, command: mode.what === "answer" ? { type: "answer", text } : { type: "reject", reason: text }, restore: mode }] };
   }

@@ -7,6 +7,7 @@ import { iterationsOf, stageText, waitText } from "../client/text/item-text.ts";
 import { journalLine } from "../client/text/journal-text.ts";
 import { oneLine } from "../client/text/safe-text.ts";
 import { isRunning } from "../client/team-state.ts";
+import { pendingGates } from "../domain/gate.ts";
 import { parseAddress } from "../domain/ids.ts";
 import { isTerminal, type WorkItemStatus } from "../domain/work-item.ts";
 import { column, type Line, line, type Span, span, type Tone } from "./line.ts";
@@ -30,7 +31,7 @@ export const ageText = (ms: number): string => {
 export const money = (usd: number): string => `$${usd.toFixed(2)}`;
 const sizeText = (bytes: number): string => (bytes < 1_000 ? `${bytes}B` : bytes < 1_000_000 ? `${Math.round(bytes / 1_000)}kB` : `${(bytes / 1_000_000).toFixed(1)}MB`);
 
-export const kindTones: Readonly<Record<InboxKind, Tone>> = { question: "warn", approval: "warn", review: "warn", conflict: "bad", down: "bad", reconcile: "bad", blocked: "bad", undelivered: "bad", cap: "bad" };
+export const kindTones: Readonly<Record<InboxKind, Tone>> = { question: "warn", approval: "warn", review: "warn", closing: "warn", conflict: "bad", down: "bad", reconcile: "bad", blocked: "bad", undelivered: "bad", cap: "bad" };
 const statusTones: Partial<Readonly<Record<WorkItemStatus, Tone>>> = { done: "good", failed: "bad", exhausted: "bad", cancelled: "dim", blocked: "warn", awaitingApproval: "warn", review: "warn", paused: "dim", retryAt: "warn", operating: "accent", verifying: "accent", publishing: "accent", tidying: "accent" };
 export const statusTone = (status: WorkItemStatus): Tone => statusTones[status] ?? "plain";
 
@@ -63,6 +64,9 @@ const inboxRows = (model: HudModel): readonly PanelRow[] => inboxOf(model).map((
   },
 }));
 
+/** `2/4` gates settled. */
+const gatesOf = (item: ItemState["item"]): string => (item.needs.length === 0 ? "" : `${item.needs.length - pendingGates(item.needs, item.gates).length}/${item.needs.length}`);
+
 const workRows = ({ known, now }: HudModel): readonly PanelRow[] => known.items.toSorted((a, b) => phases.indexOf(a.item.status) - phases.indexOf(b.item.status)).map((state) => {
   const { item } = state;
   const spent = spentUsd(state);
@@ -72,7 +76,7 @@ const workRows = ({ known, now }: HudModel): readonly PanelRow[] => known.items.
     words: () => `${item.id} ${item.status} ${stageText(state)} ${item.operatorLane} ${item.project} ${item.title} ${waitText(state, now)}`,
     line: (columns) => line(
       column(item.id, 8, "bold"), column(item.status, columns >= 90 ? 17 : 11, statusTone(item.status)), column(stageText(state), 14, "accent"), column(item.operatorLane, 9, "dim"), " ",
-      column(String(iterationsOf(state)), 2), " ", column(spent > 0 ? money(spent) : "", 7, "dim"), column(ageText(now - state.updatedAt), 5),
+      column(String(iterationsOf(state)), 2), " ", column(gatesOf(item), 4, "dim"), column(spent > 0 ? money(spent) : "", 7, "dim"), column(ageText(now - state.updatedAt), 5),
       ...(columns >= 150 ? [column(oneLine(item.title), 40), " "] : []), oneLine(waitText(state, now)), ...(columns >= 150 ? [] : [span(`  ${oneLine(item.title)}`, "dim")]),
     ),
   };

@@ -1,5 +1,7 @@
 import { Context, Data, type Effect } from "effect";
-import type { WorkItem } from "../domain/work-item.ts";
+import type { SourceUpdate } from "../domain/effects.ts";
+import type { WorkItemId } from "../domain/ids.ts";
+import type { WorkItem, WorkItemSource } from "../domain/work-item.ts";
 
 export class SourceUnavailable extends Data.TaggedError("SourceUnavailable")<{ readonly source: string; readonly message: string }> {}
 
@@ -12,4 +14,13 @@ export interface SourceShape {
   readonly name: string;
   readonly poll: Effect.Effect<{ readonly items: readonly Offered[]; readonly malformed: readonly Malformed[] }, SourceUnavailable>;
 }
-export class Sources extends Context.Service<Sources, { readonly all: readonly SourceShape[] }>()("enact-factory/ports/Sources") {}
+
+/** What is told, of which item; `sourceId` is the source's own id. */
+export interface SourcePush { readonly item: WorkItemId; readonly source: WorkItemSource; readonly sourceId: string; readonly set: SourceUpdate }
+
+/** The source will never take this. */
+export class PushRefused extends Data.TaggedError("PushRefused")<{ readonly message: string }> {}
+
+/** Tells sources what has become of their items. The same push again changes nothing. */
+export interface SourcePushesShape { readonly push: (push: SourcePush) => Effect.Effect<void, SourceUnavailable | PushRefused> }
+export class SourcePushes extends Context.Service<SourcePushes, SourcePushesShape>()("enact-factory/ports/SourcePushes") {}

@@ -19,6 +19,7 @@ const Front = z.strictObject({
   id: z.string().min(1).max(200).optional(),
   playbook: z.string().min(1).optional(),
   approval: z.boolean().optional(),
+  spans: z.array(z.string().min(1).max(64)).max(100).optional(),
   created: created.optional(),
 });
 const Whole = Front.extend({ body: z.string().optional() });
@@ -34,6 +35,8 @@ export interface ItemText {
   /** As written: relative to the file. */
   readonly playbook: string | undefined;
   readonly approval: boolean;
+  /** Of an epic: the projects its children are in. */
+  readonly spans: readonly string[] | undefined;
   readonly createdAt: number | undefined;
 }
 export type ItemFile = { readonly ok: true; readonly item: ItemText } | { readonly ok: false; readonly problem: string };
@@ -96,7 +99,7 @@ const finish = (front: z.infer<typeof Front>, text: string, source: ItemSource):
     ok: true,
     item: {
       title: short, body, kind: front.kind, priority: front.priority, lane: front.lane, project: front.project, id: front.id,
-      playbook: front.playbook, approval: front.approval === true, createdAt: front.created?.getTime(),
+      playbook: front.playbook, approval: front.approval === true, spans: front.spans, createdAt: front.created?.getTime(),
     },
   };
 };

@@ -106,6 +106,7 @@ const readFile = async (root: string, name: string, options: LocalDirectoryOptio
       repository: project.repository,
       operatorLane: item.lane ?? project.lane,
       ...(playbook === undefined ? {} : { playbook: playbook.path }),
+      ...(item.spans === undefined ? {} : { spans: [...item.spans] }),
       ...(item.approval ? { requireApproval: true } : {}),
     },
   };

@@ -6,7 +6,7 @@ import type { PipelineContext } from "../../machines/pipeline-context.ts";
 import type { MemberContext } from "../../machines/member-context.ts";
 import type { StageContext } from "../../machines/stage.ts";
 import type { TeamContext } from "../../machines/team-context.ts";
-import type { WorkItemContext } from "../../machines/work-item.ts";
+import type { WorkItemContext } from "../../machines/work-item-context.ts";
 import { type Address, memberAddress, parseAddress } from "../../src/domain/ids.ts";
 import type { MemoryState } from "../../src/store/memory.ts";
 

@@ -75,6 +75,7 @@ export const resultOf = (request: EffectRequest, key: string, drawn: number, ser
     case "workspace.remove": return drawn >= 90 ? trouble(request.kind, "io") : { type: "workspace.removed" };
     case "workspace.enforce": return drawn >= 94 ? trouble(request.kind, "environment") : { type: "workspace.enforced", undone: drawn >= 70 ? ["src/a.ts"] : [] };
     case "verify": return drawn >= 94 ? trouble(request.kind, drawn >= 97 ? "environment" : "io") : { type: "verify.done", report: report(drawn >= 65 ? [`test: ${drawn % 4}`] : [], request.head) };
+    case "source.push": return drawn >= 95 ? { type: "source.refused", message: "it does not want that" } : { type: "source.pushed" };
     case "publish": return drawn >= 85 ? trouble(request.kind, "environment") : { type: "published", where: `branch ${request.branch}` };
     case "turn": return turn(request, key, drawn, now, live);
     case "turn.cancel": return { type: "turn.cancel.sent", ...(request.tryNumber === undefined ? {} : { tryNumber: request.tryNumber }) };

@@ -189,7 +189,7 @@ describe("run, exec and resume, for real", { timeout: 240_000 }, () => {
     const done = await room.cli(["resume", "RUN-1", "--json"]);
     expect(done.exitCode, done.stderr).toBe(0);
     expect(itemsIn(done.stdout)).toMatchObject([{ id: "RUN-1", status: "done" }]);
-    const lane = await room.cli(["task", "lane", "RUN-1", "none"]);
+    const lane = await room.cli(["lane", "set", "RUN-1", "none"]);
     expect(lane.exitCode).toBe(1);
     expect(lane.stderr).toContain("done already");
   });

@@ -21,7 +21,10 @@ const documented: readonly (readonly [string, readonly string[]])[] = [
   ["inbox retry", ["<id>"]],
   ["inbox open", ["--print"]],
   ["hud", ["--once", "--watch"]],
-  ["task", ["list", "show", "cancel", "retry", "restore", "answer", "approve", "reject", "pause", "resume", "lane"]],
+  ["task", ["list", "show", "cancel", "retry", "restore", "answer", "approve", "reject", "pause", "resume", "close"]],
+  ["lane", ["set"]],
+  ["push", ["drain"]],
+  ["push drain", ["--json"]],
   ["task list", ["--open"]],
   ["task show", ["<id>"]],
   ["task cancel", ["<id>"]],
@@ -30,9 +33,10 @@ const documented: readonly (readonly [string, readonly string[]])[] = [
   ["task answer", ["<id> <text>"]],
   ["task approve", ["<id>"]],
   ["task reject", ["--reason"]],
+  ["task close", ["--reason"]],
   ["task pause", ["<id>"]],
   ["task resume", ["<id>"]],
-  ["task lane", ["manual, none, autopilot, ralph, ultrawork or team"]],
+  ["lane set", ["manual, none, autopilot, ralph, ultrawork or team"]],
   ["why", ["<id>"]],
   ["log", ["--follow", "--verbose"]],
   ["tree", []],
@@ -84,7 +88,7 @@ describe("the command line", { timeout: 240_000 }, () => {
     for (const [argv, says] of [
       [["rnu"], "run"], [["task", "lst"], "list"], [["run", "x", "--pth", "."], "--path"], [["run"], "task"], [["why"], "id"], [["exec", "x", "--local", "--executor-only", "--pipeline"], "opposite"],
       [["run", "x", "-p", "nowhere"], "no directory"], [["run", "x", "-p", "repo", "--timeout", "soon"], "seconds"], [["run", "x", "-p", "repo", "--adapter", "cluade"], "claude"], [["run", " ", "-p", "repo"], "empty"],
-      [["task", "show", "nonsense"], "LOC-12"], [["task", "lane", "RUN-1", "swarm"], "ultrawork"],
+      [["task", "show", "nonsense"], "LOC-12"], [["lane", "set", "RUN-1", "swarm"], "ultrawork"],
     ] as const) {
       const done = await room.cli(argv);
       expect([done.exitCode, done.stdout], argv.join(" ")).toEqual([1, ""]);

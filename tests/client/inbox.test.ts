@@ -15,12 +15,12 @@ const hour = 3_600_000;
 const now = recordedNow;
 
 const anItem = fc.record({
-  status: fc.constantFrom(...WorkItemStatus.options), blocked: fc.constantFrom(...BlockedReason.options), lane: fc.constantFrom("manual" as const, "none" as const),
+  status: fc.constantFrom(...WorkItemStatus.options), blocked: fc.constantFrom(...BlockedReason.options), lane: fc.constantFrom("manual" as const, "none" as const), deferred: fc.boolean(),
   cost: fc.integer({ min: 0, max: 400 }).map((cents) => cents / 100), age: fc.integer({ min: 0, max: 40 * hour }), question: fc.option(fc.string({ unit: "binary" }), { nil: null }),
 });
-const stateOf = (n: number, { status, blocked, lane, cost, age, question }: typeof anItem extends fc.Arbitrary<infer T> ? T : never): ItemState => ({
+const stateOf = (n: number, { status, blocked, lane, deferred, cost, age, question }: typeof anItem extends fc.Arbitrary<infer T> ? T : never): ItemState => ({
   ...first, updatedAt: now - age, stage: null, pipeline: null,
-  item: { ...first.item, id: WorkItemId.parse(`LOC-${n + 1}`), status, blocked: status === "blocked" ? blocked : null, operatorLane: lane, costUsd: cost, question: status === "blocked" && blocked === "needsHuman" ? question : null },
+  item: { ...first.item, id: WorkItemId.parse(`LOC-${n + 1}`), status, blocked: status === "blocked" ? blocked : null, operatorLane: lane, needs: deferred ? ["closureEvidence"] : [], gates: {}, costUsd: cost, question: status === "blocked" && blocked === "needsHuman" ? question : null },
 });
 const items = fc.array(anItem, { maxLength: 12 }).map((all) => all.map((each, n) => stateOf(n, each)));
 

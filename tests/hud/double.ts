@@ -117,7 +117,7 @@ export const doubleOf = (options: DoubleOptions = {}): Double => {
       return { delivered: "now" };
     },
     status: offline ? refused : async () => status,
-    stop: refused,
+    stop: refused, drain: refused,
     terminals: async () => terminals,
     watchTerminal: (address, _, onFrame) => {
       asked({ watch: address });

@@ -36,7 +36,7 @@ describe("what outlives its process", { timeout: guardMs }, () => {
     const owner = room.cli(["run", "wait", "-p", "repo", "--playbook", room.playbook("wait", coder('{ touch = "here" }, { wait-for-file = "go" }'))]);
     await expect.poll(() => existsSync(join(room.directory, "playbooks", "here")), { timeout: guardMs }).toBe(true);
     expect((await shown(room)).operatorLane).toBe("manual");
-    expect((await room.cli(["task", "lane", "RUN-1", "ralph"])).exitCode).toBe(0);
+    expect((await room.cli(["lane", "set", "RUN-1", "ralph"])).exitCode).toBe(0);
     await expect.poll(async () => (await shown(room)).operatorLane, { timeout: guardMs }).toBe("ralph");
     owner.kill("SIGKILL");
     await owner;

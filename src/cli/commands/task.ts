@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import type { FactoryDescription, ItemCommand } from "../../client/contract.ts";
 import { relativeTime } from "../../client/explain.ts";
+import { gateLines } from "../../client/text/gates-text.ts";
 import { iterationsOf, stageText, waitText } from "../../client/text/item-text.ts";
 import { block, indented, oneLine } from "../../client/text/safe-text.ts";
 import { localTime } from "../../client/text/time-text.ts";
@@ -63,6 +64,8 @@ export const show: Command<IdOptions> = (context, { id: given }) => {
       ["from", `${item.source} ${item.sourceId}`],
       ["created", localTime(item.createdAt)],
       ["changed", localTime(state.updatedAt)],
+      ...gateLines(item).map(({ name, state: settled, evidence }, n) => [n === 0 ? "gates" : "", `${name} ${settled}${evidence === "" ? "" : `: ${evidence}`}`] as const),
+      ...item.ledger.map(({ at, what, reason }) => ["closing", `${localTime(at)} ${what}: ${reason}`] as const),
       ...(item.worktree === null ? [] : [["worktree", item.worktree] as const]),
       ...checkpoints.slice(-5).map(({ ref, commit }) => ["checkpoint", `${ref} ${commit.slice(0, 12)}`] as const),
     ];
@@ -100,10 +103,12 @@ export const answer: Command<AnswerOptions> = (context, { id, text }) => {
 export interface RejectOptions extends IdOptions { readonly reason: string }
 export const reject: Command<RejectOptions> = (context, { id, reason }) => send(context, id, { type: "reject", reason }, "rejected");
 
+export const close: Command<RejectOptions> = (context, { id, reason }) => send(context, id, { type: "acknowledgeClose", reason }, "closed by you");
+
 export interface LaneOptions extends IdOptions { readonly lane: string }
 export const lane: Command<LaneOptions> = (context, { id, lane: given }) => {
   const parsed = OperatorLane.safeParse(given);
-  if (!parsed.success) throw new CliProblem(parsed.error.issues[0]?.message ?? "no operator lane", `For example: enact-factory task lane ${itemId(id)} manual`);
+  if (!parsed.success) throw new CliProblem(parsed.error.issues[0]?.message ?? "no operator lane", `For example: enact-factory lane set ${itemId(id)} manual`);
   return send(context, id, { type: "lane", lane: parsed.data }, `in lane ${parsed.data}`);
 };
 

@@ -1,4 +1,5 @@
 import { explain, relativeTime, type RuleState, stuckThen } from "../../client/explain.ts";
+import { gateLines } from "../../client/text/gates-text.ts";
 import { journalLine } from "../../client/text/journal-text.ts";
 import { block, indented, oneLine } from "../../client/text/safe-text.ts";
 import { clockTime, isoTime, localTime } from "../../client/text/time-text.ts";
@@ -18,6 +19,7 @@ export const why: Command<{ readonly id: string }> = (context, { id: given }) =>
     if (context.json) {
       printJson(context, {
         ...found,
+        needs: state.item.needs, gates: state.item.gates, ledger: state.item.ledger.map((entry) => ({ ...entry, at: isoTime(entry.at) })),
         waiting: { ...found.waiting, until: iso(found.waiting.until) },
         pending: found.pending.map((effect) => ({ ...effect, since: isoTime(effect.since) })),
         alarms: found.alarms.map((alarm) => ({ ...alarm, at: isoTime(alarm.at) })),
@@ -36,6 +38,7 @@ export const why: Command<{ readonly id: string }> = (context, { id: given }) =>
     if (found.question !== null) out.write(`  question:\n${indented(block(found.question), "    ")}\n`);
     if (found.reason !== "" && found.reason !== found.question) out.write(`  because: ${oneLine(found.reason)}\n`);
     section("Move it on", await Promise.all(waiting.commands.map((words) => again(context.place, context.terminal, context.tools, words))));
+    section("Gates", gateLines(state.item).map(({ name, state: settled, evidence }) => paint(out, settled === "open" ? "yellow" : "green", `${name} ${settled}`) + (evidence === "" ? "" : `: ${oneLine(evidence)}`)));
     section("Which rule fires when", found.rules.filter(({ scope }) => scope !== "progress").map((rule) => ruleText(out, rule)));
     section(`No progress means ${stuckThen}`, found.rules.filter(({ scope }) => scope === "progress").map((rule) => ruleText(out, rule)));
     section("Asked for and not yet answered", found.pending.map(({ kind, attempts, since }) => `${oneLine(kind)} since ${clockTime(since)} (${relativeTime(since, now)})${attempts > 1 ? `, attempt ${attempts}` : ""}`));

@@ -1,0 +1,103 @@
+import type { CheckReport } from "../src/domain/check.ts";
+import type { WorkspaceRef } from "../src/domain/effects.ts";
+import { type Gate, type Gates, gates, pendingGates } from "../src/domain/gate.ts";
+import { type Address, pipelineAddress, teamAddress } from "../src/domain/ids.ts";
+import type { OperatorLane } from "../src/domain/lane.ts";
+import type { Policy } from "../src/domain/policy.ts";
+import type { LedgerEntry } from "../src/domain/view.ts";
+import { type BlockedReason, canAutoClose, type WorkItem } from "../src/domain/work-item.ts";
+import type { EffectFailed, Stamp } from "./durable.ts";
+import type { PipelineEnded, PipelineGates } from "./pipeline-context.ts";
+
+/** What a work item knows, hears and asks for; its chart is in work-item.ts. */
+export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number }
+
+export interface WorkItemContext {
+  readonly item: WorkItem;
+  readonly policy: Policy;
+  readonly lineage: number;
+  readonly operatorLane: OperatorLane;
+  /** Chart of the operator under way or last ended: the lane at the time of the claim decides. */
+  readonly operator?: Operator;
+  /** Number of the pipeline under way or last ended. */
+  readonly attempt: number;
+  /** That pipeline has not told its end yet. */
+  readonly running: boolean;
+  /** The last claim was a command (I7). */
+  readonly byCommand: boolean;
+  readonly failures: number;
+  readonly infraFailures: number;
+  readonly iterations: number;
+  /** The pipeline of this attempt is done; checking and publishing are left (I8). */
+  readonly worked: boolean;
+  readonly retryAt: number | null;
+  readonly blocked: BlockedReason | null;
+  readonly question: string | null;
+  readonly reason: string;
+  readonly workspace: WorkspaceRef | null;
+  readonly head: string;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly failing: readonly string[];
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly costUsd: number;
+  readonly published: string;
+  /** The worktree was taken away; the branch stays. */
+  readonly tidied: boolean;
+  readonly gates: Gates;
+  readonly ledger: readonly LedgerEntry[];
+}
+
+export type WorkItemEvent = (
+  | { readonly type: "claim"; readonly explicit: boolean }
+  | { readonly type: "approve" }
+  | { readonly type: "reject"; readonly reason: string }
+  | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "retry" }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "cancel" }
+  | { readonly type: "lane"; readonly lane: OperatorLane }
+  /** A person closes what may not close by itself, and says why. */
+  | { readonly type: "acknowledgeClose"; readonly reason: string }
+  | { readonly type: "reconcile"; readonly reason: string }
+  | PipelineEnded
+  | PipelineGates
+  | { readonly type: "pipeline.asks"; readonly question: string }
+  | { readonly type: "verify.done"; readonly report: CheckReport }
+  | { readonly type: "published"; readonly where: string }
+  | { readonly type: "workspace.removed" }
+  | { readonly type: "alarm.retry" }
+  | { readonly type: "source.refused"; readonly message: string }
+  | EffectFailed
+) & Stamp;
+
+/** Who works on an item, by its lane at the time of the claim. */
+export type Operator = "pipeline" | "team";
+export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" ? "team" : "pipeline");
+
+/** What an older version took in has pipelines only. */
+export const operatorAddress = ({ operator, item, attempt }: WorkItemContext): Address => (operator === "team" ? teamAddress(item.id, attempt) : pipelineAddress(item.id, attempt));
+
+/**
+ * What it needs before it may close. Somebody judges the work when the policy says so, and in a team its leader always does. A lane that is
+ * changed while work is under way, or done, asks nothing more of that work.
+ */
+export const neededGates = ({ policy, operator, operatorLane, item, running, worked }: WorkItemContext): readonly Gate[] => {
+  const team = (operator !== undefined && (running || worked) ? operator : operatorFor(operatorLane)) === "team";
+  const needs: Readonly<Record<Gate, boolean>> = {
+    implementationComplete: true, testsPassed: true,
+    reviewPassed: team || policy.stages.critic !== undefined || policy.review === "human",
+    docsUpdated: !team && policy.stages.documenter !== undefined,
+    // What may close by itself is closed by its publication.
+    closureEvidence: !canAutoClose(item),
+  };
+  return gates.filter((gate) => needs[gate]);
+};
+
+/** Open before the work may be published; what closes it comes with or after that. */
+export const openGates = (context: WorkItemContext): readonly Gate[] => pendingGates(neededGates(context), context.gates).filter((gate) => gate !== "closureEvidence");
+
+/** What a source has to be told after these gates have changed. */
+export const changedGates = (before: Gates, after: Gates): Partial<Record<Gate, boolean>> =>
+  Object.fromEntries(gates.filter((gate) => (before[gate] === undefined) !== (after[gate] === undefined)).map((gate) => [gate, after[gate] !== undefined]));

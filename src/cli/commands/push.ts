@@ -1,0 +1,14 @@
+import { oneLine } from "../../client/text/safe-text.ts";
+import { type Command, printJson, reading } from "../context.ts";
+import { exitCode } from "../problem.ts";
+
+/** Tells the sources at once what they are still to be told. */
+export const drain: Command<object> = (context) => reading(context, async (client) => {
+  const report = await client.drain();
+  if (context.json) printJson(context, report);
+  else {
+    context.terminal.out.write(report.drained + report.errors.length === 0 ? "Nothing waits to be told.\n" : `${report.drained} told, ${report.errors.length} not.\n`);
+    for (const error of report.errors) context.terminal.err.write(`  ${oneLine(error)}\n`);
+  }
+  return report.errors.length === 0 ? exitCode.ok : exitCode.failed;
+});
