@@ -29,7 +29,7 @@ const shown: readonly Gates[] = [{}, { implementationComplete: met("head1"), tes
 const tells = (attempt: number): readonly (PipelineGates & { readonly at: number })[] => shown.map((gates) => stamped({ type: "pipeline.gates" as const, attempt, gates }));
 
 const results = [
-  ...[1, 2, 3, 4].flatMap(tells),
+  ...[1, 2].flatMap(tells),
   ...attempts.flatMap((attempt) => ends.map((end) => over(end, attempt))),
   stamped({ type: "claim", explicit: false }),
   stamped({ type: "verify.done", report: report([]) }),
@@ -124,7 +124,7 @@ export const exploration: Exploration = {
     if (snapshot.matches("cancelling")) return {};
     return {
       lane: c.operatorLane, team: c.running && c.operator === "team", begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
-      blocked: c.blocked, asks: c.question !== null, gates: c.running || c.worked ? Object.keys(c.gates) : Object.keys(c.gates).length > 0, deferred: c.ledger.length > 0,
+      blocked: c.blocked, asks: c.question !== null, gates: Object.keys(c.gates).length === 0 ? "none" : !(c.running || c.worked) ? "some" : open(c).length > 0 ? "some" : "enough",
     };
   },
   restStates: ["awaitingApproval", "ready", "review", "blocked", "paused", "done", "failed", "cancelled", "exhausted"],
