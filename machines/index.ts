@@ -6,6 +6,7 @@ import { exploration as exploreIntake } from "./exploration/intake.ts";
 import { exploration as exploreMember } from "./exploration/member.ts";
 import { exploration as explorePipeline } from "./exploration/pipeline.ts";
 import { exploration as exploreProgress } from "./exploration/progress.ts";
+import { exploration as exploreRalph } from "./exploration/ralph.ts";
 import { exploration as exploreStage } from "./exploration/stage.ts";
 import { exploration as exploreTeam } from "./exploration/team.ts";
 import { exploration as exploreWorkItem } from "./exploration/work-item.ts";
@@ -15,9 +16,10 @@ import { noOlderVersion, olderPipeline, olderStage } from "./older-versions.ts";
 import { memberMachine } from "./member.ts";
 import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
+import { ralphMachine } from "./ralph.ts";
 import { stageMachine } from "./stage.ts";
 import { teamMachine } from "./team.ts";
-import { viewMember, viewPipeline, viewProgress, viewStage, viewTeam, viewWorkItem } from "./views.ts";
+import { viewMember, viewPipeline, viewProgress, viewRalph, viewStage, viewTeam, viewWorkItem } from "./views.ts";
 import { workItemMachine } from "./work-item.ts";
 
 const unseen = (): null => null;
@@ -26,6 +28,7 @@ const unseen = (): null => null;
 export const catalog: readonly CatalogEntry[] = [
   { id: "work-item", version: 1, machine: workItemMachine, durable: true, migrate: noOlderVersion("work-item"), view: viewWorkItem, exploration: exploreWorkItem },
   { id: "pipeline", version: 2, machine: pipelineMachine, durable: true, migrate: olderPipeline, view: viewPipeline, exploration: explorePipeline },
+  { id: "ralph", version: 1, machine: ralphMachine, durable: true, migrate: noOlderVersion("ralph"), view: viewRalph, exploration: exploreRalph },
   { id: "stage", version: 2, machine: stageMachine, durable: true, migrate: olderStage, view: viewStage, exploration: exploreStage },
   { id: "team", version: 1, machine: teamMachine, durable: true, migrate: noOlderVersion("team"), view: viewTeam, exploration: exploreTeam },
   { id: "member", version: 1, machine: memberMachine, durable: true, migrate: noOlderVersion("member"), view: viewMember, exploration: exploreMember },

@@ -21,7 +21,25 @@ export interface PipelineInput {
   readonly policy: Policy;
   /** Failing checks found after an earlier run of this pipeline's work. */
   readonly failing: readonly string[];
+  /** It is a step of a lane: its owner is the lane's actor. */
+  readonly leg?: Leg;
 }
+
+/** What a lane gives a pipeline that is one of its steps, and what comes of it. */
+export interface Leg {
+  readonly n: number;
+  /** The lane's round: its only iteration. */
+  readonly round: number;
+  /** With the coder's turn, or with what is there already: committed, checked, and judged. */
+  readonly begin: "work" | "review";
+  /** For its first stage. */
+  readonly feedback: string;
+  readonly findings: readonly Finding[];
+  readonly session: CoderSession;
+  readonly escalated: boolean;
+}
+export interface LegEnd { readonly n: number; readonly feedback: string; readonly findings: readonly Finding[]; readonly failing: readonly string[]; readonly session: CoderSession; readonly diffHash: string }
+export interface CoderSession { readonly id: string | null; readonly costUsd: number }
 
 export interface PipelineContext extends PipelineInput {
   readonly workspace: WorkspaceRef | null;
@@ -46,7 +64,7 @@ export interface PipelineContext extends PipelineInput {
   /** Why there is no documentation, once the documenter has given up. */
   readonly undocumented?: string;
   readonly question: string | null;
-  readonly coderSession: { readonly id: string | null; readonly costUsd: number };
+  readonly coderSession: CoderSession;
   readonly costUsd: number;
   readonly summary: string;
   readonly warnings: readonly string[];
@@ -71,10 +89,12 @@ export interface PipelineEnded {
   readonly summary: string;
   readonly warnings: readonly string[];
   readonly costUsd: number;
+  /** Of a leg. */
+  readonly leg?: LegEnd;
 }
 
 /** What the work has shown so far: told to the owner whenever that changes. */
-export interface PipelineGates { readonly type: "pipeline.gates"; readonly attempt: number; readonly gates: Gates }
+export interface PipelineGates { readonly type: "pipeline.gates"; readonly attempt: number; readonly gates: Gates; /** Number of the leg that tells it. */ readonly leg?: number }
 
 export type PipelineEvent = (
   | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
@@ -115,7 +135,7 @@ export const gatesOf = ({ head, changeSummary, checks, approved, iteration, stag
 };
 
 /** The coder's plan has something else to offer, and it was not used yet (I4). */
-export const mayEscalate = ({ escalated, policy: { stages: { coder } } }: PipelineContext): boolean => !escalated && (coder?.escalateModel ?? coder?.escalateAdapter ?? null) !== null;
+export const mayEscalate = ({ escalated, policy: { stages: { coder } } }: Pick<PipelineContext, "escalated" | "policy">): boolean => !escalated && (coder?.escalateModel ?? coder?.escalateAdapter ?? null) !== null;
 
 /** CONF-17: iterations 1..n run as planned, later ones escalated; evidence may bring it forward, once (I4). */
 export const escalates = (context: PipelineContext): boolean =>

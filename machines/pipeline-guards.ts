@@ -12,6 +12,7 @@ const isWorkTrouble = ({ event }: Asked): boolean => event.type === "stage.ended
 export const pipelineGuards = {
   /** Late word of a stage that was replaced; it changes nothing. */
   notCurrent: ({ context, event }: Asked) => event.type === "stage.ended" && (event.stage !== context.stage || event.iteration !== context.iteration),
+  beginsWithReview: ({ context }: Asked) => context.leg?.begin === "review",
   hasWorkspace: ({ context }: Asked) => context.workspace !== null,
   hasQuestion: ({ context }: Asked) => context.question !== null,
   stageDone: ({ event }: Asked) => event.type === "stage.ended" && event.outcome === "done",

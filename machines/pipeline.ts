@@ -11,8 +11,8 @@ import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
 
 const words = (text: string): readonly string[] => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? [])].slice(0, 400);
 
-const itself = (context: PipelineContext) => pipelineAddress(context.item.id, context.attempt);
-const watcher = (context: PipelineContext) => progressAddress(context.item.id, context.attempt);
+const itself = (context: PipelineContext) => pipelineAddress(context.item.id, context.attempt, context.leg?.n);
+const watcher = (context: PipelineContext) => progressAddress(context.item.id, context.attempt, context.leg?.n);
 
 const brief = (context: PipelineContext): TurnBrief => ({
   ...emptyBrief,
@@ -48,6 +48,7 @@ const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
     const event: PipelineEnded = {
       type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.iteration,
       checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
+      ...(c.leg ? { leg: { n: c.leg.n, feedback: c.feedback, findings: c.findings, failing: c.newFailures, session: c.coderSession, diffHash: c.diffHash } } : {}),
     };
     return { to: c.owner, event: { ...event } };
   },
@@ -55,7 +56,7 @@ const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
 const tellGates = (gates: (context: PipelineContext) => PipelineGates["gates"]) => ({
   type: "tell" as const,
   params: ({ context: c }: { readonly context: PipelineContext }) => {
-    const event: PipelineGates = { type: "pipeline.gates", attempt: c.attempt, gates: gates(c) };
+    const event: PipelineGates = { type: "pipeline.gates", attempt: c.attempt, gates: gates(c), ...(c.leg ? { leg: c.leg.n } : {}) };
     return { to: c.owner, event: { ...event } };
   },
 });
@@ -76,7 +77,7 @@ const rearm = { type: "tell" as const, params: ({ context }: { readonly context:
 
 /** What may happen while any stage is under way. */
 const whileStage = {
-  "stage.asks": { actions: ["noteQuestion", { type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: context.owner, event: { type: "pipeline.asks", question: event.type === "stage.asks" ? event.question : "" } }) }] },
+  "stage.asks": { actions: ["noteQuestion", { type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: context.owner, event: { type: "pipeline.asks", question: event.type === "stage.asks" ? event.question : "", ...(context.leg ? { leg: context.leg.n } : {}) } }) }] },
   answer: { actions: [{ type: "tell", params: ({ context, event }: { readonly context: PipelineContext; readonly event: PipelineEvent }) => ({ to: context.stageAddress, event: { type: "answer", text: event.type === "answer" ? event.text : "" } }) }, "clearQuestion"] },
   stuck: [
     // Who waits for a person's answer is not going round in circles: the watch starts anew, so the rule is not lost.
@@ -134,7 +135,7 @@ export const pipelineMachine = setup({
     prepareStage: assign(({ context }, params: { readonly stage: Stage }) => ({
       stage: params.stage,
       started: context.started + 1,
-      stageAddress: stageAddress(context.item.id, context.attempt, params.stage, context.started + 1),
+      stageAddress: stageAddress(context.item.id, context.attempt, params.stage, context.started + 1, context.leg?.n),
     })),
     nextIteration: assign(({ context }) => {
       const escalated = context.escalated || escalates(context), plan = context.policy.stages.coder;
@@ -204,9 +205,9 @@ export const pipelineMachine = setup({
   id: "pipeline",
   options: chartOptions,
   context: ({ input }) => ({
-    ...input, workspace: null, iteration: 1, started: 0, stage: "coder" as const, stageAddress: "stage/none", head: "", changeSummary: "", diffHash: "", empty: true,
-    checks: null, newFailures: input.failing, feedback: input.failing.length > 0 ? "The final check of your work found new failures." : "", findings: [], approved: false,
-    escalated: false, escalateNow: false, documenterRetried: false, question: null, coderSession: { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null, messages: [],
+    ...input, workspace: null, iteration: input.leg?.round ?? 1, started: 0, stage: "coder" as const, stageAddress: "stage/none", head: "", changeSummary: "", diffHash: "", empty: true,
+    checks: null, newFailures: input.failing, feedback: input.leg?.feedback ?? (input.failing.length > 0 ? "The final check of your work found new failures." : ""), findings: input.leg?.findings ?? [], approved: false,
+    escalated: input.leg?.escalated ?? false, escalateNow: false, documenterRetried: false, question: null, coderSession: input.leg?.session ?? { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null, messages: [],
   }),
   initial: "preparing",
   on: {
@@ -218,7 +219,7 @@ export const pipelineMachine = setup({
     preparing: {
       entry: { type: "effect", params: ({ context }) => ({ kind: "workspace.prepare", item: context.item.id, attempt: context.lineage, repository: context.item.repository, baseRef: context.policy.baseRef }) },
       on: {
-        "workspace.ready": { target: "coding", actions: "takeWorkspace" },
+        "workspace.ready": [{ guard: "beginsWithReview", target: "committing", actions: "takeWorkspace" }, { target: "coding", actions: "takeWorkspace" }],
         "effect.failed": { target: "failed", actions: "noteEffect" },
         cancel: "cancelling",
       },

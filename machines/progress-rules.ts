@@ -49,6 +49,8 @@ export const jaccard = (a: readonly string[], b: readonly string[]): number => {
 export const observe = (facts: ProgressFacts, seen: Observation, limits: ProgressLimits): ProgressFacts => {
   switch (seen.kind) {
     case "diff": {
+      // A round that did not come as far as a commit says nothing about the diff.
+      if (seen.hash === "") return facts;
       const isNew = !facts.diffs.includes(seen.hash);
       return { ...facts, diffs: [...facts.diffs, seen.hash].slice(-remembered), ...(isNew ? { costSinceChange: 0 } : {}) };
     }

@@ -1,13 +1,14 @@
 import type { AnyMachineSnapshot } from "xstate";
 import type { QueuedMessage } from "../src/domain/message.ts";
 import { stages } from "../src/domain/stage.ts";
-import { memberAddress } from "../src/domain/ids.ts";
+import { laneAddress, memberAddress, pipelineAddress } from "../src/domain/ids.ts";
 import type { TeamView } from "../src/domain/team.ts";
-import type { MemberView, PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
+import type { LaneRunView, MemberView, PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
 import { WorkItemStatus } from "../src/domain/work-item.ts";
 import type { PipelineContext } from "./pipeline-context.ts";
 import type { ProgressContext } from "./progress.ts";
 import type { MemberContext } from "./member-context.ts";
+import type { RalphContext } from "./ralph-context.ts";
 import type { StageContext } from "./stage.ts";
 import type { TeamContext } from "./team-context.ts";
 import { neededGates, type WorkItemContext } from "./work-item-context.ts";
@@ -28,6 +29,14 @@ export const viewWorkItem = (snapshot: Snapshot<WorkItemContext>): WorkItemView 
     branch: c.workspace?.branch ?? null, worktree: c.tidied ? null : (c.workspace?.path ?? null), base: c.workspace?.base ?? null, head: c.head || null,
     checks: c.checks, summary: c.summary, warnings: [...c.warnings], costUsd: c.costUsd, published: c.published,
     needs: [...neededGates(c)], gates: c.gates, ledger: [...c.ledger],
+  };
+};
+
+export const viewRalph = (snapshot: Snapshot<RalphContext>): LaneRunView => {
+  const c: RalphContext = snapshot.context;
+  return {
+    lane: "ralph", address: laneAddress("ralph", c.item.id, c.attempt), state: stateName(snapshot), phase: c.phase, generation: c.generation, iteration: c.iteration, maxIterations: c.maxIterations, stories: [...c.stories], request: c.request,
+    leg: c.legs === 0 ? "" : pipelineAddress(c.item.id, c.attempt, c.legs), running: c.running, feedback: c.feedback.slice(0, 2_000), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
   };
 };
 

@@ -1,7 +1,7 @@
 import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
 import { type Gate, type Gates, gates, pendingGates } from "../src/domain/gate.ts";
-import { type Address, pipelineAddress, teamAddress } from "../src/domain/ids.ts";
+import { type Address, laneAddress, pipelineAddress, teamAddress } from "../src/domain/ids.ts";
 import type { OperatorLane } from "../src/domain/lane.ts";
 import type { Policy } from "../src/domain/policy.ts";
 import type { LedgerEntry } from "../src/domain/view.ts";
@@ -64,6 +64,8 @@ export type WorkItemEvent = (
   | PipelineEnded
   | PipelineGates
   | { readonly type: "pipeline.asks"; readonly question: string }
+  /** The lane keeps its phase, and nothing of it runs. */
+  | { readonly type: "pipeline.paused"; readonly attempt: number }
   | { readonly type: "verify.done"; readonly report: CheckReport }
   | { readonly type: "published"; readonly where: string }
   | { readonly type: "workspace.removed" }
@@ -73,21 +75,30 @@ export type WorkItemEvent = (
 ) & Stamp;
 
 /** Who works on an item, by its lane at the time of the claim. */
-export type Operator = "pipeline" | "team";
-export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" ? "team" : "pipeline");
+export type Operator = "pipeline" | "team" | "ralph";
+export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" || lane === "ralph" ? lane : "pipeline");
+/** It keeps its phase over a pause; the others are paused only while they have not begun. */
+export const canPause = (operator: Operator | undefined): boolean => operator === "ralph";
 
 /** What an older version took in has pipelines only. */
-export const operatorAddress = ({ operator, item, attempt }: WorkItemContext): Address => (operator === "team" ? teamAddress(item.id, attempt) : pipelineAddress(item.id, attempt));
+export const operatorAddress = ({ operator, item, attempt }: WorkItemContext): Address => {
+  switch (operator) {
+    case "team": return teamAddress(item.id, attempt);
+    case "ralph": return laneAddress(operator, item.id, attempt);
+    case "pipeline":
+    case undefined: return pipelineAddress(item.id, attempt);
+  }
+};
 
 /**
- * What it needs before it may close. Somebody judges the work when the policy says so, and in a team its leader always does. A lane that is
+ * What it needs before it may close. Somebody judges the work when the policy says so, and in the lanes always. A lane that is
  * changed while work is under way, or done, asks nothing more of that work.
  */
 export const neededGates = ({ policy, operator, operatorLane, item, running, worked }: WorkItemContext): readonly Gate[] => {
-  const team = (operator !== undefined && (running || worked) ? operator : operatorFor(operatorLane)) === "team";
+  const chosen = operator !== undefined && (running || worked) ? operator : operatorFor(operatorLane), team = chosen === "team";
   const needs: Readonly<Record<Gate, boolean>> = {
     implementationComplete: true, testsPassed: true,
-    reviewPassed: team || policy.stages.critic !== undefined || policy.review === "human",
+    reviewPassed: chosen !== "pipeline" || policy.stages.critic !== undefined || policy.review === "human",
     docsUpdated: !team && policy.stages.documenter !== undefined,
     // What may close by itself is closed by its publication.
     closureEvidence: !canAutoClose(item),

@@ -7,10 +7,10 @@ import { backoffMs } from "../src/domain/policy.ts";
 import { type BlockedReason, canAutoClose } from "../src/domain/work-item.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import { required } from "./pipeline-context.ts";
-import { changedGates, openGates, operatorAddress, operatorFor, type WorkItemContext, type WorkItemEvent, type WorkItemInput } from "./work-item-context.ts";
+import { canPause, changedGates, openGates, operatorAddress, operatorFor, type WorkItemContext, type WorkItemEvent, type WorkItemInput } from "./work-item-context.ts";
 
 /**
- * One work item from discovery to its end. The lane decides who may claim it; a pipeline, or in lane `team` a team, does the work (both tell
+ * One work item from discovery to its end. The lane decides who may claim it; a pipeline, or in lane `team` or `ralph` that lane's own chart, does the work (all tell
  * their end alike, and are called the pipeline below); this chart keeps the promises around it: the final head is checked again, results are published once, nothing ends without its reason.
  *
  * I1 `failures` (the work was wrong) and `infraFailures` (provider, network, disk) are counted apart and have caps of their own.
@@ -53,6 +53,7 @@ const pushGates = push((args) => ({ gates: changedGates(args.context.gates, gate
 const takeGates = [pushGates, "takeGates"] as const;
 /** What an earlier attempt has shown says nothing about the next one. */
 const newAttempt = [push(({ context }) => ({ gates: changedGates(context.gates, {}) })), "nextAttempt"] as const;
+const isOfThisRun = ({ context, event }: Args): boolean => event.type === "pipeline.paused" && context.running && canPause(context.operator) && event.attempt === context.attempt;
 const waitsForClosing = (context: WorkItemContext): boolean => !canAutoClose(context.item) && openGates(context).length === 0;
 const pushEnd = (status: "done" | "failed" | "cancelled" | "exhausted") => push(() => ({ status }));
 
@@ -143,6 +144,9 @@ export const workItemMachine = setup({
     ofThisPipeline: ({ context, event }) => event.type === "pipeline.gates" && context.running && event.attempt === context.attempt,
     pipelineAsks: ({ context }) => context.blocked === "needsHuman",
     pipelineRuns: ({ context }) => context.running,
+    operatorPauses: ({ context }) => canPause(context.operator),
+    ofThisRun: (asked) => isOfThisRun(asked),
+    asksInThisRun: (asked) => isOfThisRun(asked) && asked.context.blocked === "needsHuman",
     /** The pipeline was told to stop because of an earlier poisoned event. */
     pipelineWindsDown: ({ context }) => context.running && context.blocked === "needsReconcile",
     neverClaimed: ({ context }) => context.attempt < context.lineage,
@@ -199,6 +203,8 @@ export const workItemMachine = setup({
       on: {
         "pipeline.ended": [{ guard: "stalePipeline" }, ...afterPipeline],
         "pipeline.asks": { target: "blocked", actions: ["takeQuestion", { type: "block", params: { why: "needsHuman" } }] },
+        pause: { guard: "operatorPauses", actions: tellOperator(() => ({ type: "pause" })) },
+        "pipeline.paused": { guard: "ofThisRun", target: "paused" },
         cancel: { target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },
       },
     },
@@ -277,6 +283,8 @@ export const workItemMachine = setup({
           ...afterPipeline,
         ],
         "pipeline.asks": { guard: "pipelineAsks", actions: "takeQuestion" },
+        // The question came just before the pause that took it back.
+        "pipeline.paused": { guard: "asksInThisRun", target: "paused", actions: "unblock" },
         reconcile: { guard: "pipelineWindsDown", actions: ["noteReconcile", "giveUpPipeline"] },
         retry: [
           { guard: "neverClaimed", target: "discovered", actions: "unblock" },
@@ -292,8 +300,11 @@ export const workItemMachine = setup({
     },
     paused: {
       on: {
-        resume: goOn,
-        cancel: { target: "cancelled", actions: "noteCancelled" },
+        resume: [{ guard: "pipelineRuns", target: "operating", actions: tellOperator(() => ({ type: "resume" })) }, ...goOn],
+        cancel: [
+          { guard: "pipelineRuns", target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },
+          { target: "cancelled", actions: "noteCancelled" },
+        ],
       },
     },
     /** I4. */

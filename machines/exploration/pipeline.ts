@@ -10,9 +10,11 @@ import { id, item, plan, policy, report, workspace } from "./fixtures.ts";
 import { asked, at, ignored, implies, same, spawned, stamped, told } from "./reading.ts";
 
 const attempt = 3, lineage = 1;
-const owner = itemAddress(id, lineage), watcher = progressAddress(id, attempt);
+const owner = itemAddress(id, lineage);
+const watcherOf = ({ leg }: Pick<PipelineInput, "leg">) => progressAddress(id, attempt, leg?.n);
 
-const input = (stages: Policy["stages"], failing: readonly string[] = []): PipelineInput => ({ owner, item, attempt, lineage, failing, policy: { ...policy, maxIterations: 2, stages } });
+const input = (stages: Policy["stages"], failing: readonly string[] = [], leg?: PipelineInput["leg"]): PipelineInput => ({ owner, item, attempt, lineage, failing, policy: { ...policy, maxIterations: 2, stages }, ...(leg ? { leg } : {}) });
+const leg = { n: 4, round: 2, feedback: "This is about part 2", findings: [{ severity: "minor" as const, message: "a nit" }], session: { id: "session-0", costUsd: 1 } };
 const large = { ...plan, escalateModel: "large" }, other = { ...plan, escalateAdapter: "claude" as const };
 
 const approve: Verdict = { decision: "approve", feedback: "", findings: [] };
@@ -146,6 +148,8 @@ export const exploration: Exploration = {
     { name: "escalating to another adapter", input: input({ coder: other }) },
     { name: "escalating after the first iteration", input: input({ coder: { ...large, escalateAfterIteration: 1 } }) },
     { name: "all stages", input: input({ coder: plan, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan }) },
+    { name: "a leg of a lane that works", input: input({ coder: large }, ["test: a"], { ...leg, begin: "work", escalated: true }) },
+    { name: "a leg of a lane that judges", input: input({ coder: plan, critic: plan, documenter: plan }, [], { ...leg, begin: "review", escalated: false }) },
     { name: "tester without critic, taken up again", input: input({ coder: plan, tester: plan, auditor: plan }, ["test: a"]) },
   ],
   events: [...alphabet],
@@ -173,9 +177,10 @@ export const exploration: Exploration = {
     { name: "the stage is the one that the state names", holds: (s) => (stageIn[String(s.value)] ?? contextOf(s).stage) === contextOf(s).stage },
   ],
   first: [
+    { name: "a leg goes on with what its lane gives it", holds: (first) => { const c = contextOf(first.to), given = c.leg; return c.iteration === (given ? 2 : 1) && c.escalated === (given?.escalated ?? false) && same(c.coderSession, given?.session ?? { id: null, costUsd: 0 }) && same(c.findings, given?.findings ?? []) && (given === undefined || c.feedback === given.feedback); } },
     { name: "the first step starts the watch and asks for the workspace, once each", holds: (first) => {
       const watch = spawned(first, "progress"), prepare = asked(first, "workspace.prepare");
-      return at(first.to, "preparing") && first.actions.length === 2 && same(watch, [{ address: watcher, input: { pipeline: pipelineAddress(id, attempt), limits: policy.progress } }])
+      return at(first.to, "preparing") && first.actions.length === 2 && same(watch, [{ address: watcherOf(contextOf(first.to)), input: { pipeline: pipelineAddress(id, attempt, contextOf(first.to).leg?.n), limits: policy.progress } }])
         && same(prepare, [{ kind: "workspace.prepare", item: id, attempt: lineage, repository: item.repository, baseRef: policy.baseRef }]);
     } },
   ],
@@ -183,7 +188,7 @@ export const exploration: Exploration = {
     { name: "each end of the current stage leads where it must", holds: (e) => { const r = read(e), must = afterStage(r); return must === undefined || (at(e.to, must) && started(e) === must in stageIn); } },
     { name: "what a failing stage was, the pipeline names by kind", holds: (e) => { const r = read(e), { stage, to } = r; return !stage || !(r.state in stageIn) || !at(e.to, "failed", "exhausted") || to.failure === "cap" || (stage.verdict?.decision === "reject" ? to.failure === "rejected" && to.reason.includes(stage.verdict.feedback) : to.failure === stageFailure(stage.failure) && to.reason === `${stage.stage}: ${stage.reason}`); } },
     { name: "I7 trouble with infrastructure, accounts or the environment ends the pipeline as such; work trouble at the cap is the cap", holds: (e) => { const { stage, to } = read(e); return !stage || !at(e.from, "coding", "testing") || !at(e.to, "exhausted") || (to.failure === "cap") === (stage.failure === "timeout" || stage.failure === "stalled"); } },
-    { name: "a workspace, then the first coder turn", holds: (e) => implies(at(e.from, "preparing") && e.event.type === "workspace.ready", () => at(e.to, "coding") && contextOf(e.to).iteration === 1 && same(contextOf(e.to).workspace, workspace) && contextOf(e.to).head === workspace.base) },
+    { name: "a workspace, then the first turn", holds: (e) => implies(at(e.from, "preparing") && e.event.type === "workspace.ready", () => at(e.to, "coding", "committing") && contextOf(e.to).iteration === contextOf(e.from).iteration && same(contextOf(e.to).workspace, workspace) && contextOf(e.to).head === workspace.base) },
     { name: "work is committed, then checked; no change at all goes back to the coder", holds: (e) => { const { state, event, from, to } = read(e); return state !== "committing" || event?.type !== "workspace.committed" || (at(e.to, event.empty ? again(from) : "checking") && same([to.head, to.diffHash, to.empty, to.changeSummary], [event.head, event.diffHash, event.empty, event.summary])); } },
     { name: "checks: new failures go back to the coder, otherwise onward", holds: (e) => { const { state, event, from, to } = read(e); return state !== "checking" || event?.type !== "verify.done" || (at(e.to, event.report.newFailures.length > 0 ? again(from) : onward(from, from.approved)) && same(to.newFailures, event.report.newFailures) && same(to.checks, { base: "0/1", head: event.report.newFailures.length > 0 ? "0/1" : "1/1" }) && event.report.warnings.every((w) => to.warnings.includes(w))); } },
     { name: "an effect that cannot be done fails the pipeline with its kind and how to mend it", holds: (e) => { const { state, event, to } = read(e); return !["preparing", "committing", "checking", "settling"].includes(state) || event?.type !== "effect.failed" || (at(e.to, "failed") && to.failure === (event.class === "environment" || event.class === "refused" ? "environment" : "infra") && to.reason === "it broke (mend it)"); } },
@@ -195,7 +200,7 @@ export const exploration: Exploration = {
     { name: "I5 entering a stage starts exactly one, under a new address, as the plan says; nothing else starts one", holds: (e) => {
       const { to, from } = read(e), stages = spawned(e, "stage"), entered = String(e.to.value) in stageIn && (!same(e.from.value, e.to.value) || to.started !== from.started);
       return stages.length === (entered ? 1 : 0) && to.started === from.started + stages.length && stages.every(({ address, input: i }) =>
-        address === to.stageAddress && address === stageAddress(id, attempt, to.stage, to.started) && i["pipeline"] === pipelineAddress(id, attempt) && i["stage"] === stageIn[String(e.to.value)] && i["iteration"] === to.iteration
+        address === to.stageAddress && address === stageAddress(id, attempt, to.stage, to.started, to.leg?.n) && i["pipeline"] === pipelineAddress(id, attempt, to.leg?.n) && i["stage"] === stageIn[String(e.to.value)] && i["iteration"] === to.iteration
         && same(i["workspace"], to.workspace) && i["since"] === to.head && same(i["session"], to.stage === "coder" ? to.coderSession : { id: null, costUsd: 0 }));
     } },
     { name: "I3 the last feedback and the failing checks are in the next brief", holds: (e) => spawned(e, "stage").every(({ input: i }) => { const { to } = read(e); return same(i["brief"], { feedback: to.feedback, findings: to.findings, failingChecks: to.newFailures, checks: to.checks ? `before ${to.checks.base}, now ${to.checks.head}` : "", answer: null, again: "", messages: waiting(to.messages, to.stage) }); }) },
@@ -260,7 +265,7 @@ export const exploration: Exploration = {
     { name: "a question goes up to the item, an answer down to the stage; it is open in between", holds: (e) => {
       const { state, event, to, from } = read(e), up = told(e, "pipeline.asks"), down = told(e, "answer"), inStage = state in stageIn;
       const asks = inStage && event?.type === "stage.asks", answers = inStage && event?.type === "answer";
-      return up.length === (asks ? 1 : 0) && up.every(({ to: whom, event: ask }) => whom === owner && ask["question"] === "which one?") && down.length === (answers ? 1 : 0) && down.every(({ to: whom, event: say }) => whom === from.stageAddress && say["text"] === "the first")
+      return up.length === (asks ? 1 : 0) && up.every(({ to: whom, event: ask }) => whom === owner && ask["question"] === "which one?" && ask["leg"] === from.leg?.n) && down.length === (answers ? 1 : 0) && down.every(({ to: whom, event: say }) => whom === from.stageAddress && say["text"] === "the first")
         && (!asks || (to.question === "which one?" && at(e.to, state))) && (!answers || (to.question === null && at(e.to, state)));
     } },
     { name: "a stage's cost, session, summary and forbidden writes and wishes are taken once, and its question is closed", holds: (e) => {
@@ -281,12 +286,13 @@ export const exploration: Exploration = {
         : state === "committing" && event?.type === "workspace.committed" ? (back ? ["error"] : !event.empty && from.stage === "coder" ? ["diff"] : [])
         : state === "checking" && event?.type === "verify.done" ? (back ? ["error"] : event.report.newFailures.length === 0 ? ["fixed"] : [])
         : state === "criticising" && stage && back ? ["feedback"] : [];
-      return same(kinds(e), must) && told(e, "observe").every(({ to }) => to === watcher) && observed(e).every((seen) => !/"fingerprint":""|"hash":""|"words":\[\]/.test(JSON.stringify(seen)));
+      return same(kinds(e), must) && told(e, "observe").every(({ to }) => to === watcherOf(contextOf(e.to))) && observed(e).every((seen) => !/"fingerprint":""|"hash":""|"words":\[\]/.test(JSON.stringify(seen)));
     } },
     { name: "the owner hears the end once, as it was, and the watch is ended with it", holds: (e) => {
       const over = e.from.status === "active" && e.to.status !== "active", ends = told(e, "pipeline.ended"), { to } = read(e), watch = told(e, "end");
-      return ends.length === (over ? 1 : 0) && watch.length === ends.length && watch.every(({ to: whom }) => whom === watcher) && ends.every(({ to: whom, event }) => whom === owner && event["outcome"] === e.to.value && event["attempt"] === attempt
-        && event["failure"] === to.failure && event["reason"] === to.reason && event["head"] === to.head && event["iterations"] === to.iteration && same(event["workspace"], to.workspace) && same(event["checks"], to.checks) && event["costUsd"] === to.costUsd && event["summary"] === to.summary && same(event["warnings"], to.warnings));
+      return ends.length === (over ? 1 : 0) && watch.length === ends.length && watch.every(({ to: whom }) => whom === watcherOf(to)) && ends.every(({ to: whom, event }) => whom === owner && event["outcome"] === e.to.value && event["attempt"] === attempt
+        && event["failure"] === to.failure && event["reason"] === to.reason && event["head"] === to.head && event["iterations"] === to.iteration && same(event["workspace"], to.workspace) && same(event["checks"], to.checks) && event["costUsd"] === to.costUsd && event["summary"] === to.summary && same(event["warnings"], to.warnings)
+        && same(event["leg"], to.leg && { n: to.leg.n, feedback: to.feedback, findings: to.findings, failing: to.newFailures, session: to.coderSession, diffHash: to.diffHash }));
     } },
     { name: "the owner is told of the gates whenever the work holds, and that none is settled when it changes again", holds: (e) => {
       const { event, stage, state, from, to } = read(e), tells = told(e, "pipeline.gates");
@@ -294,8 +300,9 @@ export const exploration: Exploration = {
       const holds = (state === "checking" && event?.type === "verify.done" && event.report.newFailures.length === 0) || (state === "criticising" && stage?.verdict?.decision === "approve" && stage.outcome === "done")
         || (state === "auditing" && stage?.outcome === "done" && !at(e.to, "coding", "exhausted")) || (state === "documenting" && stage !== undefined && stage.outcome !== "done" && !at(e.to, "documenting"));
       const again = at(e.to, "coding") && started(e) && to.iteration > 1;
-      return tells.length === (holds || again ? 1 : 0) && tells.every(({ to: whom, event: said }) => whom === owner && said["attempt"] === attempt && same(said["gates"], again ? {} : gatesMust(to, from.stage)));
+      return tells.length === (holds || again ? 1 : 0) && tells.every(({ to: whom, event: said }) => whom === owner && said["attempt"] === attempt && said["leg"] === to.leg?.n && same(said["gates"], again ? {} : gatesMust(to, from.stage)));
     } },
+    { name: "a leg that judges begins with what is there; the others with the coder", holds: (e) => { const { state, event, from } = read(e); return state !== "preparing" || event?.type !== "workspace.ready" || at(e.to, from.leg?.begin === "review" ? "committing" : "coding"); } },
     { name: "word of another stage or iteration, and misplaced events, change nothing", holds: (e) => {
       const { state, event, stage } = read(e);
       return e.from.status !== "active" || !event || event.type === "message" || event.type === "stage.heard" ? same(e.from.value, e.to.value) || e.from.status !== "active" : ((hears[state] ?? []).includes(event.type) && (event.type !== "stage.ended" || stage !== undefined)) || ignored(e);

@@ -17,7 +17,7 @@ const ends: readonly End[] = [
   { outcome: "exhausted", failure: "cap" }, { outcome: "exhausted", failure: "infra" }, { outcome: "exhausted", failure: "stuck" },
 ];
 /** Enough pipelines for every path within the caps; each is stale for all items that are at another. */
-const attempts = [1, 2, 3, 4, 5, 6];
+const attempts = [1, 2, 3, 4, 5];
 const over = (end: End, attempt: number) => stamped({
   type: "pipeline.ended" as const, attempt, ...end, reason: end.outcome === "done" ? "" : `it ended ${end.outcome}, ${end.failure}`, workspace, head: "head1", iterations: 1, checks: { base: "0/1", head: "1/1" },
   summary: "the summary", warnings: ["a warning"], costUsd: 0.25,
@@ -26,10 +26,10 @@ const over = (end: End, attempt: number) => stamped({
 const met = (evidence: string) => ({ state: "met" as const, evidence });
 /** What a pipeline may have shown: nothing yet, its work, and its work with somebody's approval. */
 const shown: readonly Gates[] = [{}, { implementationComplete: met("head1"), testsPassed: met("1/1") }, { implementationComplete: met("head1"), testsPassed: met("1/1"), reviewPassed: met("approved") }];
-const tells = (attempt: number): readonly (PipelineGates & { readonly at: number })[] => shown.map((gates) => stamped({ type: "pipeline.gates" as const, attempt, gates }));
+const gatesTold = (attempt: number): readonly (PipelineGates & { readonly at: number })[] => shown.map((gates) => stamped({ type: "pipeline.gates" as const, attempt, gates }));
 
 const results = [
-  ...[1, 2].flatMap(tells),
+  ...[1, 2].flatMap(gatesTold), ...[1, 2].map((attempt) => stamped({ type: "pipeline.paused" as const, attempt })),
   ...attempts.flatMap((attempt) => ends.map((end) => over(end, attempt))),
   stamped({ type: "claim", explicit: false }),
   stamped({ type: "verify.done", report: report([]) }),
@@ -43,13 +43,13 @@ const results = [
 const alphabet: readonly WorkItemEvent[] = [
   ...results,
   stamped({ type: "claim", explicit: true }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
-  stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "team" }),
+  stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "ralph" }),
   stamped({ type: "acknowledgeClose", reason: "all parts are released" }), stamped({ type: "acknowledgeClose", reason: " " }), stamped({ type: "source.refused", message: "it is gone" }),
   stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
-const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : pipelineAddress(id, attempt));
+const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" ? `ralph/${id}/${attempt}` : pipelineAddress(id, attempt));
 const isEvent = (event: { readonly type: string }): event is WorkItemEvent => alphabet.some((each) => each === event);
 
 interface Reading { readonly state: string; readonly from: WorkItemContext; readonly to: WorkItemContext; readonly event: WorkItemEvent | undefined; /** The end of the current pipeline. */ readonly end: PipelineEnded | undefined }
@@ -85,7 +85,7 @@ const spans = ({ item: { spans: names = [], project } }: WorkItemContext): boole
 /** Before publishing, and still without evidence. */
 const open = ({ policy: { stages, review }, operator, gates }: WorkItemContext): readonly Gate[] => {
   const needs: Gate[] = ["implementationComplete", "testsPassed"];
-  if (operator === "team" || stages.critic || review === "human") needs.push("reviewPassed");
+  if (operator !== "pipeline" || stages.critic || review === "human") needs.push("reviewPassed");
   return needs.filter((gate) => !(gate in gates));
 };
 /** The gates as they must be after this step. */
@@ -101,15 +101,19 @@ const gatesMust = (e: Edge, { state, event, from, to }: Reading): Gates => {
   }
 };
 
+/** It is told that, once, and nothing else is asked. */
+const tells = (e: Edge, what: string, from: WorkItemContext): boolean => e.actions.length === 1 && told(e, what).every(({ to }) => to === operatorOf(from)) && told(e, what).length === 1;
+
 const hears: Readonly<Record<string, readonly WorkItemEvent["type"][]>> = {
-  awaitingApproval: ["approve", "reject", "cancel"], ready: ["claim", "pause", "cancel"], operating: ["pipeline.ended", "pipeline.asks", "cancel"], verifying: ["verify.done", "effect.failed", "cancel"],
-  review: ["approve", "acknowledgeClose", "reject", "cancel"], publishing: ["published", "effect.failed"], tidying: ["workspace.removed", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "retry", "cancel"],
+  awaitingApproval: ["approve", "reject", "cancel"], ready: ["claim", "pause", "cancel"], operating: ["pipeline.ended", "pipeline.asks", "pipeline.paused", "pause", "cancel"], verifying: ["verify.done", "effect.failed", "cancel"],
+  review: ["approve", "acknowledgeClose", "reject", "cancel"], publishing: ["published", "effect.failed"], tidying: ["workspace.removed", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "pipeline.paused", "retry", "cancel"],
   paused: ["resume", "cancel"], cancelling: ["pipeline.ended"],
 };
 
 export const exploration: Exploration = {
   inputs: [
-    { name: "two chances", input: input({ itemFailures: 2, infraRetries: 2 }) },
+    { name: "two more chances after wrong work", input: input({ itemFailures: 2, infraRetries: 1 }) },
+    { name: "two waits for the surroundings, in lane team", input: input({ infraRetries: 2 }, "team") },
     { name: "approval and human review", input: input({ requireApproval: true, review: "human" }) },
     { name: "manual lane", input: input({ infraRetries: 1, keepWorktree: true }, "manual") },
     { name: "an epic over two projects, reviewed by a person and by nobody else", input: input({ review: "human", stages: { coder: policy.stages.coder } }, "none", 1, { spans: ["demo", "other"] }) },
@@ -123,7 +127,7 @@ export const exploration: Exploration = {
     if (snapshot.status !== "active") return { trouble: c.reason !== "" };
     if (snapshot.matches("cancelling")) return {};
     return {
-      lane: c.operatorLane, team: c.running && c.operator === "team", begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
+      lane: c.operatorLane, operator: c.running ? c.operator : null, begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
       blocked: c.blocked, asks: c.question !== null, gates: Object.keys(c.gates).length === 0 ? "none" : !(c.running || c.worked) ? "some" : open(c).length > 0 ? "some" : "enough",
     };
   },
@@ -132,7 +136,7 @@ export const exploration: Exploration = {
     { name: "I1 failures and infraFailures keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).failures <= contextOf(s).policy.itemFailures + (at(s, "failed") ? 1 : 0) },
     { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "tidying", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
     { name: "I10 nothing is published without the evidence that it needs", holds: (s) => !at(s, "publishing", "tidying", "done") || (open(contextOf(s)).length === 0 && (!spans(contextOf(s)) || contextOf(s).gates.closureEvidence !== undefined) && (at(s, "publishing") || contextOf(s).gates.closureEvidence !== undefined)) },
-    { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "blocked") && (contextOf(s).running ? contextOf(s).blocked !== "needsEnvironment" : contextOf(s).blocked !== "needsHuman")) },
+    { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "paused") && contextOf(s).operator === "ralph") || (at(s, "blocked") && (contextOf(s).running ? contextOf(s).blocked !== "needsEnvironment" : contextOf(s).blocked !== "needsHuman")) },
     { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "tidying", "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
     { name: "an item waits for approval only where the policy asks for it", holds: (s) => !at(s, "awaitingApproval") || contextOf(s).policy.requireApproval },
     { name: "a time to retry is set exactly in retryAt", holds: (s) => at(s, "retryAt") === (contextOf(s).retryAt !== null) },
@@ -141,13 +145,13 @@ export const exploration: Exploration = {
   first: [asksNothing],
   edges: [
     { name: "I3 automation never claims a manual item; any other claim of a ready one counts", holds: (e) => { const { event, state, from } = read(e); return event?.type !== "claim" || state !== "ready" || (event.explicit || from.operatorLane !== "manual" ? at(e.to, "operating") : ignored(e)); } },
-    { name: "I7 I8 done work goes on to its check, an item claimed by a command by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.worked ? "verifying" : from.byCommand ? "operating" : "ready"); } },
+    { name: "I7 I8 done work goes on to its check, an item claimed by a command by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.running ? "operating" : from.worked ? "verifying" : from.byCommand ? "operating" : "ready"); } },
     { name: "I8 done work is repeated only when the last check found it wrong", holds: (e) => { const { event, from, to, state, end } = read(e); return e.from.status !== "active" || to.worked === (end && to.iterations > from.iterations ? end.outcome === "done" : event?.type === "verify.done" && state === "verifying" && event.report.newFailures.length > 0 ? false : at(e.to, "operating") && to.attempt > from.attempt ? false : from.worked); } },
     { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
     { name: "the lane is set by its event alone", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; return to.operatorLane === (lane ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
-    { name: "I4 a new pipeline (in lane team a team) is the next attempt of this lineage, and only when none runs", holds: (e) => {
-      const { from, to } = read(e), team = from.operatorLane === "team", started = [...spawned(e, "pipeline"), ...spawned(e, "team")], rises = at(e.to, "operating") && !from.running;
-      return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && to.operator === (team ? "team" : "pipeline") && spawned(e, to.operator).length === 1 && address === operatorOf(to) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
+    { name: "I4 a new pipeline (in a lane with a chart of its own, that) is the next attempt of this lineage, and only when none runs", holds: (e) => {
+      const { from, to } = read(e), lane = from.operatorLane, must = lane === "team" || lane === "ralph" ? lane : "pipeline", started = [...spawned(e, "pipeline"), ...spawned(e, "team"), ...spawned(e, "ralph")], rises = at(e.to, "operating") && !from.running;
+      return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && to.operator === must && spawned(e, to.operator).length === 1 && address === operatorOf(to) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
         && i["lineage"] === to.lineage && same(i["failing"], to.failing) && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
     } },
     { name: "each end of the current pipeline leads where it must", holds: (e) => { const r = read(e); return !decides(r) || !r.end || (at(e.to, afterPipeline(r.from, r.end)) && (!at(e.to, "blocked") || r.to.blocked === "needsEnvironment")); } },
@@ -220,13 +224,14 @@ export const exploration: Exploration = {
       return at(e.to, from.attempt < from.lineage ? (from.policy.requireApproval ? "awaitingApproval" : "ready") : from.worked ? "verifying" : from.byCommand ? "operating" : "ready") && to.blocked === null && to.reason === "";
     } },
     { name: "people approve, reject, pause and resume", holds: (e) => {
-      const { state, event, to } = read(e);
+      const { state, event, from, to } = read(e);
       switch (event?.type) {
         case "approve": return state === "awaitingApproval" ? at(e.to, "ready") : state === "review" ? (spans(e.from.context) ? at(e.to, "review") && (open(e.from.context).length > 0 || ignored(e)) : at(e.to, "publishing")) : ignored(e);
         case "acknowledgeClose": return state === "review" && spans(e.from.context) && open(e.from.context).length === 0 && event.reason.trim() !== "" ? at(e.to, "publishing") && to.reason === "" : ignored(e);
         case "reject": return state === "awaitingApproval" ? at(e.to, "cancelled") : state === "review" ? at(e.to, "failed") && to.reason.includes(event.reason) : ignored(e);
-        case "pause": return state === "ready" || state === "retryAt" ? at(e.to, "paused") : ignored(e);
-        case "resume": return state === "paused" || ignored(e);
+        case "pause": return state === "ready" || state === "retryAt" ? at(e.to, "paused") : state === "operating" && from.operator === "ralph" ? at(e.to, "operating") && tells(e, "pause", from) : ignored(e);
+        case "pipeline.paused": return from.running && from.operator === "ralph" && event.attempt === from.attempt && (state === "operating" || (state === "blocked" && from.blocked === "needsHuman")) ? at(e.to, "paused") && to.running && to.question === null && to.blocked === null && e.actions.length === 0 : ignored(e);
+        case "resume": return state !== "paused" ? ignored(e) : !from.running || (at(e.to, "operating") && tells(e, "resume", from));
         default: return true;
       }
     } },

@@ -3,7 +3,7 @@ import type { WorkItemId } from "../domain/ids.ts";
 import type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 import type { OperatorLane } from "../domain/lane.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
-import type { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
+import type { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
 import type { TerminalFrame } from "../domain/terminal-frame.ts";
 
@@ -147,6 +147,8 @@ export interface ItemState {
   readonly progress: ProgressView | null;
   /** Lane `team`: how far its team is. */
   readonly team: { readonly phase: TeamView["phase"]; readonly done: number; readonly tasks: number } | null;
+  /** A lane with phases of its own: its run. The pipeline and the stage are then those of the run's present step. */
+  readonly lane: LaneRunView | null;
   readonly updatedAt: number;
 }
 

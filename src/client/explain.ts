@@ -27,7 +27,7 @@ export interface Explanation {
 /** One rule over one counter. */
 export interface RuleState {
   readonly id: string;
-  readonly scope: "item" | "pipeline" | "stage" | "progress";
+  readonly scope: "item" | "lane" | "pipeline" | "stage" | "progress";
   readonly now: number;
   readonly limit: number;
   /** "iteration 2 of 5", in words. */
@@ -61,8 +61,9 @@ const itemRules = ({ item }: ItemState): readonly RuleState[] => [
   budget({ id: "infraRetries", scope: "item", now: item.infraFailures, limit: item.infraRetries, says: `${item.infraFailures} of ${item.infraRetries} waits for provider, network or disk used by the item`, then: "exhausted" }),
 ];
 
-const pipelineRules = ({ pipeline }: ItemState): readonly RuleState[] =>
-  pipeline === null ? [] : [budget({ id: "maxIterations", scope: "pipeline", now: pipeline.iteration, limit: pipeline.maxIterations, says: `iteration ${pipeline.iteration} of ${pipeline.maxIterations}`, then: "exhausted" })];
+const pipelineRules = ({ pipeline, lane }: ItemState): readonly RuleState[] =>
+  lane !== null ? [budget({ id: `${lane.lane}.maxIterations`, scope: "lane", now: lane.iteration, limit: lane.maxIterations, says: `round ${lane.iteration} of ${lane.maxIterations}`, then: "exhausted" })]
+  : pipeline === null ? [] : [budget({ id: "maxIterations", scope: "pipeline", now: pipeline.iteration, limit: pipeline.maxIterations, says: `iteration ${pipeline.iteration} of ${pipeline.maxIterations}`, then: "exhausted" })];
 
 const stageRules = ({ stage, pipeline }: ItemState): readonly RuleState[] => {
   if (stage === null || pipeline === null) return [];

@@ -1,6 +1,6 @@
-import { parseAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
+import { laneAddress, parseAddress, pipelineAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import { TeamView } from "../domain/team.ts";
-import { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
+import { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { ViewRow } from "../ports/store.ts";
 import type { ItemState } from "./contract.ts";
 
@@ -25,10 +25,12 @@ export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
       const item = read(WorkItemView, row.actor);
       if (!item) return [];
       const own = `${item.id}/${item.attempt}`;
-      const pipeline = read(PipelineView, `pipeline/${own}`);
+      const lane = read(LaneRunView, laneAddress("ralph", item.id, item.attempt));
+      const at = lane === null ? pipelineAddress(item.id, item.attempt) : lane.leg;
+      const pipeline = at === "" ? null : read(PipelineView, at);
       const team = item.operatorLane === "team" ? read(TeamView, teamAddress(item.id, item.attempt)) : null;
-      const updatedAt = Math.max(row.updatedAt, (team && byAddress.get(teamAddress(item.id, item.attempt))?.updatedAt) ?? 0, byAddress.get(`pipeline/${own}`)?.updatedAt ?? 0, pipeline ? (byAddress.get(pipeline.stageAddress)?.updatedAt ?? 0) : 0);
-      return [{ item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), team: team && { phase: team.phase, done: team.tasks.filter(({ state }) => state === "done").length, tasks: team.tasks.length }, updatedAt }];
+      const updatedAt = Math.max(row.updatedAt, (team && byAddress.get(teamAddress(item.id, item.attempt))?.updatedAt) ?? 0, byAddress.get(at)?.updatedAt ?? 0, lane ? (byAddress.get(lane.address)?.updatedAt ?? 0) : 0, pipeline ? (byAddress.get(pipeline.stageAddress)?.updatedAt ?? 0) : 0);
+      return [{ item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), team: team && { phase: team.phase, done: team.tasks.filter(({ state }) => state === "done").length, tasks: team.tasks.length }, lane, updatedAt }];
     })
     .sort((a, b) => compareIds(a.item.id, b.item.id));
 };

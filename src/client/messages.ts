@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Address, pipelineAddress } from "../domain/ids.ts";
+import { type Address, isAddress, pipelineAddress } from "../domain/ids.ts";
 import { hasRoom, messageCap, queueCap } from "../domain/message.ts";
 import { addresseeOf } from "./address.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type ItemState, type MessageReceipt } from "./contract.ts";
@@ -26,16 +26,18 @@ export const sayTo = async (options: MessageOptions, address: string, text: stri
     const { delivered } = await options.team(whom.team, { type: "message", to: whom.member, text: said, id });
     return { id, state: "queued", detail: delivered === "now" ? `${whom.team}/${whom.member} gets it with the next turn` : offline };
   }
-  const queue = items.find(({ item }) => item.id === whom.item)?.pipeline?.messages ?? [];
+  const state = items.find(({ item }) => item.id === whom.item), queue = state?.pipeline?.messages ?? [];
+  // In a lane with steps: to the one at work. A message does not outlive its step.
+  const leg = state?.lane?.leg, to = leg !== undefined && isAddress(leg) ? leg : pipelineAddress(whom.item, whom.attempt);
   if (!hasRoom(queue)) throw new ClientProblem(`${queueCap} messages wait for ${whom.item} already`, "wait until its agent has read some");
-  const { delivered } = await options.deliver(pipelineAddress(whom.item, whom.attempt), { type: "message", id, text: said, to: whom.to, interrupt });
+  const { delivered } = await options.deliver(to, { type: "message", id, text: said, to: whom.to, interrupt });
   const until = options.now() + liveMs;
   for (;;) {
-    const state = (await options.items()).find(({ item }) => item.id === whom.item);
-    const known = state?.pipeline?.messages?.find((message) => message.id === id);
-    if (known?.state === "delivered") return { id, state: "delivered", detail: `${who(state, whom.to)} has it` };
+    const now = (await options.items()).find(({ item }) => item.id === whom.item);
+    const known = now?.pipeline?.messages?.find((message) => message.id === id);
+    if (known?.state === "delivered") return { id, state: "delivered", detail: `${who(now, whom.to)} has it` };
     if (known?.state === "undelivered" || (delivered === "now" && !known)) return { id, state: "undelivered", detail: `the work on ${whom.item} ended before anybody could read it` };
-    if (options.now() >= until) return { id, state: "queued", detail: known ? waitsFor(state, whom.to) : offline };
+    if (options.now() >= until) return { id, state: "queued", detail: known ? waitsFor(now, whom.to) : offline };
     await options.nextChange();
   }
 };

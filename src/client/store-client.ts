@@ -127,7 +127,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
   return client;
 };
 
-const chartsOfItem = ["item", "pipeline", "team", "member", "stage", "progress"] as const;
+const chartsOfItem = ["item", "ralph", "pipeline", "team", "member", "stage", "progress"] as const;
 
 const field = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null && name in value ? Reflect.get(value, name) : undefined);
 
@@ -154,7 +154,7 @@ const refuseSenseless = (state: ItemState, command: ItemCommand): void => {
       if (pendingGates(state.item.needs, state.item.gates).some((gate) => gate !== "closureEvidence")) refuse("needs your approval first", `approve it with: enact-factory task approve ${id}`);
       break;
     case "resume": if (status !== "paused") refuse(`is not paused; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
-    case "pause": if (status !== "ready" && status !== "retryAt") refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
+    case "pause": if (status !== "ready" && status !== "retryAt" && !(status === "operating" && state.lane?.running === true && state.lane.state !== "pausing" && state.lane.state !== "settling")) refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
     case "retry":
       if (!isTerminal(status) && status !== "retryAt" && (status !== "blocked" || blocked === "needsHuman")) refuse(`is under way (${status})`, `see what it waits for with: enact-factory why ${id}`);
       break;

@@ -39,6 +39,7 @@ export const waitingFor = (state: ItemState): Waiting => {
         ? waiting("person", "a command: automation leaves manual items alone", { commands: [["resume", id]] })
         : waiting("slot", "a free slot", { commands: [["resume", id]] });
     case "operating":
+      if (state.lane?.state === "pausing") return waiting("agent", "its agent to end: it is being paused");
       return item.operatorLane === "team" && state.pipeline === null ? waiting("agent", teamText(state.team), { commands: [["team", "status"]] }) : inPipeline(state);
     case "verifying":
       return waiting("checks", "the last checks of the finished work");
@@ -52,7 +53,7 @@ export const waitingFor = (state: ItemState): Waiting => {
     case "retryAt":
       return waiting("time", "its next try", { until: item.retryAt, commands: [["task", "retry", id], ["task", "cancel", id]] });
     case "paused":
-      return waiting("person", "you: it is paused", { commands: [["task", "resume", id]] });
+      return waiting("person", state.lane?.state === "paused" ? `you: it is paused in ${state.lane.phase}` : "you: it is paused", { commands: [["task", "resume", id]] });
     case "cancelling":
       return waiting("agent", "its agents to end");
     case "blocked":

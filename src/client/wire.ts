@@ -4,7 +4,7 @@ import { AdapterName } from "../domain/agent.ts";
 import { WorkItemId } from "../domain/ids.ts";
 import { OperatorLane } from "../domain/lane.ts";
 import { TeamSpec, TeamView } from "../domain/team.ts";
-import { PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
+import { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import { WorkItemKind } from "../domain/work-item.ts";
 import type * as contract from "./contract.ts";
 
@@ -15,7 +15,7 @@ const path = text(4_096).regex(/^\//, "an absolute path");
 /** `LOC-3/coder`, `alpha/worker-1`, `stage/LOC-1/1/coder.2`: data for a lookup, never part of a path or a command. */
 export const AnyAddress = text(300).min(1);
 
-export const ItemState: z.ZodType<contract.ItemState> = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(), updatedAt: at });
+export const ItemState: z.ZodType<contract.ItemState> = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(), lane: LaneRunView.nullable(), updatedAt: at });
 export const TeamState: z.ZodType<contract.TeamState> = z.object({ team: TeamView, item: WorkItemView.nullable(), updatedAt: at });
 
 export const FactoryDescription: z.ZodType<contract.FactoryDescription> = z.object({

@@ -11,6 +11,7 @@ import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { OperatorLane } from "./lane.ts";
 import type { Stage } from "./stage.ts";
+import { defaultLanePolicy } from "./policy.ts";
 import { defaultTeamPolicy, mostWorkers } from "./team.ts";
 
 const count = z.int().nonnegative();
@@ -141,6 +142,12 @@ export const Config = z.strictObject({
     monologue: z.int().min(2).default(12).describe("Messages in a row without a tool call within one turn: stuck."),
     costWithoutChangeUsd: z.number().positive().default(2).describe("US dollars spent since the diff last changed: stuck."),
   }).prefault({}).describe("When an agent that is busy is called stuck. A diff that goes A, B, A is stuck at once."),
+
+  lanes: z.strictObject({
+    ralph: z.strictObject({
+      maxIterations: positive.default(defaultLanePolicy.ralph.maxIterations).describe("Rounds of work of one item, over all its parts; then it is exhausted."),
+    }).prefault({}).describe("Lane ralph: one part after the other, until each has passed its review."),
+  }).prefault({}).describe("Caps of the operator lanes."),
 
   team: z.strictObject({
     workers: z.int().min(1).max(mostWorkers).default(defaultTeamPolicy.workers).describe("Workers of a team that names no number."),

@@ -15,11 +15,15 @@ export type RunId = z.infer<typeof RunId>;
 export type Address = `${string}/${string}`;
 
 export const itemAddress = (id: WorkItemId, attempt: number): Address => `item/${id}/${attempt}`;
-export const pipelineAddress = (id: WorkItemId, attempt: number): Address => `pipeline/${id}/${attempt}`;
-export const progressAddress = (id: WorkItemId, attempt: number): Address => `progress/${id}/${attempt}`;
-export const stageAddress = (id: WorkItemId, attempt: number, stage: string, n: number): Address => `stage/${id}/${attempt}/${stage}.${n}`;
+/** `leg`: a pipeline that is a step of a lane, e.g. `pipeline/LOC-1/1/leg2`; so of what belongs to it. */
+export const pipelineAddress = (id: WorkItemId, attempt: number, leg?: number): Address => `pipeline/${id}/${attempt}${leg === undefined ? "" : `/leg${leg}`}`;
+export const progressAddress = (id: WorkItemId, attempt: number, leg?: number): Address => `progress/${id}/${attempt}${leg === undefined ? "" : `/leg${leg}`}`;
+export const stageAddress = (id: WorkItemId, attempt: number, stage: string, n: number, leg?: number): Address => `stage/${id}/${attempt}/${leg === undefined ? "" : `leg${leg}.`}${stage}.${n}`;
+export const laneAddress = (lane: string, id: WorkItemId, attempt: number): Address => `${lane}/${id}/${attempt}`;
 export const teamAddress = (id: WorkItemId, attempt: number): Address => `team/${id}/${attempt}`;
 export const memberAddress = (id: WorkItemId, attempt: number, member: string): Address => `member/${id}/${attempt}/${member}`;
+
+export const isAddress = (text: string): text is Address => text.includes("/");
 
 /** The parts of an address; `undefined` when the text is no address of ours. */
 export const parseAddress = (address: string): { readonly chart: string; readonly item: WorkItemId; readonly attempt: number; readonly part?: string } | undefined => {

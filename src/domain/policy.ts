@@ -32,6 +32,14 @@ export const ProgressLimits = z.object({
 });
 export type ProgressLimits = z.infer<typeof ProgressLimits>;
 
+/** Caps of the lanes, fixed when the item is taken in. */
+export const LanePolicy = z.object({
+  /** Rounds of work before the run is exhausted. */
+  ralph: z.object({ maxIterations: z.number().int().positive() }),
+});
+export type LanePolicy = z.infer<typeof LanePolicy>;
+export const defaultLanePolicy: LanePolicy = { ralph: { maxIterations: 10 } };
+
 /** Everything the charts of one work item need from the configuration, fixed when the item is taken in. */
 export const Policy = z.object({
   /** Enabled stages only; coder is always there. */
@@ -55,6 +63,7 @@ export const Policy = z.object({
   progress: ProgressLimits,
   /** Absent in what an older version took in. */
   team: TeamPolicy.optional(),
+  lanes: LanePolicy.optional(),
 });
 export type Policy = z.infer<typeof Policy>;
 

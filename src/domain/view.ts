@@ -5,6 +5,7 @@ import { OperatorLane } from "./lane.ts";
 import { MessageState } from "./message.ts";
 import { ProgressLimits } from "./policy.ts";
 import { Stage } from "./stage.ts";
+import { Story } from "./story.ts";
 import { memberStates } from "./team.ts";
 import { BlockedReason, WorkItemKind, WorkItemStatus } from "./work-item.ts";
 
@@ -53,6 +54,31 @@ export const WorkItemView = z.object({
   ledger: z.array(LedgerEntry).default([]),
 });
 export type WorkItemView = z.infer<typeof WorkItemView>;
+
+/** A run of a lane that has phases of its own. */
+export const LaneRunView = z.object({
+  lane: z.enum(["ralph"]),
+  address: z.string(),
+  /** `starting`, a phase of the lane, `pausing`, `paused`, or how it ended. */
+  state: z.string(),
+  /** Where it is, or goes on after a pause. */
+  phase: z.string(),
+  generation: z.number(),
+  iteration: z.number(),
+  maxIterations: z.number(),
+  stories: z.array(Story),
+  /** The open request for approval. */
+  request: z.object({ id: z.number(), head: z.string() }).nullable(),
+  /** Address of the pipeline at work, or the last one; empty before the first. */
+  leg: z.string(),
+  running: z.boolean(),
+  feedback: z.string(),
+  question: z.string().nullable(),
+  rule: z.string(),
+  reason: z.string(),
+  costUsd: z.number(),
+});
+export type LaneRunView = z.infer<typeof LaneRunView>;
 
 export const PipelineView = z.object({
   state: z.string(),

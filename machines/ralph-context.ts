@@ -1,0 +1,86 @@
+import type { WorkspaceRef } from "../src/domain/effects.ts";
+import type { Gates } from "../src/domain/gate.ts";
+import type { Policy } from "../src/domain/policy.ts";
+import type { Story } from "../src/domain/story.ts";
+import type { Finding } from "../src/domain/verdict.ts";
+import type { EffectFailed, Stamp } from "./durable.ts";
+import type { CoderSession, Leg, PipelineEnded, PipelineFailure, PipelineGates, PipelineInput } from "./pipeline-context.ts";
+
+/** What a ralph run knows, hears and asks for; its chart is in ralph.ts, its guards in ralph-guards.ts. */
+export interface RalphContext extends PipelineInput {
+  readonly maxIterations: number;
+  readonly workspace: WorkspaceRef | null;
+  readonly stories: readonly Story[];
+  /** Rounds of work begun: a story's first one, and each that mends. */
+  readonly iteration: number;
+  /** Pipelines begun; part of their addresses. */
+  readonly legs: number;
+  /** The last one has not told its end yet. */
+  readonly running: boolean;
+  /** Where it is, or goes on after a pause. */
+  readonly phase: "executing" | "verifying" | "fixing";
+  /** Rises with every pause, resume and cancel: what was meant for an earlier one is of the past. */
+  readonly generation: number;
+  /** The open request for approval: the leg that judges, and the commit it is about. */
+  readonly request: { readonly id: number; readonly head: string } | null;
+  readonly head: string;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly feedback: string;
+  readonly findings: readonly Finding[];
+  readonly failing: readonly string[];
+  readonly session: CoderSession;
+  readonly escalated: boolean;
+  readonly escalateNow: boolean;
+  readonly question: string | null;
+  readonly costUsd: number;
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly rule: string;
+  readonly reason: string;
+  readonly failure: PipelineFailure | null;
+}
+
+export type RalphEvent = (
+  | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
+  | PipelineEnded
+  | PipelineGates
+  | { readonly type: "pipeline.asks"; readonly question: string; readonly leg?: number }
+  | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "stuck"; readonly rule: string; readonly says: string }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "cancel" }
+  | EffectFailed
+) & Stamp;
+
+/** The story in hand: the first that has not passed. */
+export const storyOf = ({ stories }: Pick<RalphContext, "stories">): Story | undefined => stories.find(({ passes }) => !passes);
+/** Nothing but the story in hand is left: what is judged now is the whole. */
+export const isLast = ({ stories }: Pick<RalphContext, "stories">): boolean => stories.filter(({ passes }) => !passes).length <= 1;
+
+/** What the agent of a leg is told of where the whole stands. */
+const focus = (context: RalphContext): string => {
+  const story = storyOf(context), count = context.stories.length;
+  if (!story || count === 1) return "";
+  const done = context.stories.filter(({ passes }) => passes).map(({ id }) => id);
+  return context.phase === "verifying" && isLast(context)
+    ? `All ${count} parts of the work item are claimed to be done. Judge the whole.`
+    : `This is about part ${story.id} of ${count} alone: ${story.title}${done.length === 0 ? "" : `\nParts ${done.join(", ")} are done; do not undo them.`}`;
+};
+
+/** The next pipeline: one turn of the coder with its checks, or a judgement of what is there. */
+export const legInput = (context: RalphContext, owner: PipelineInput["owner"]): PipelineInput => {
+  const { item, attempt, lineage, policy, phase, session, escalated } = context, { coder, critic } = policy.stages;
+  const reviews = phase === "verifying";
+  const leg: Leg = {
+    n: context.legs, round: context.iteration, begin: reviews ? "review" : "work", session, escalated,
+    feedback: [focus(context), reviews ? "" : context.feedback].filter((text) => text !== "").join("\n\n"), findings: reviews ? [] : context.findings,
+  };
+  // Somebody always judges; without a critic in the configuration it is the coder's adapter in a session of its own. The later stages have their turn
+  // when the whole is judged.
+  const stages: Policy["stages"] = reviews ? { ...(isLast(context) ? policy.stages : { coder }), critic: critic ?? coder } : { coder };
+  return { owner, item, attempt, lineage, policy: { ...policy, stages, maxIterations: context.iteration }, failing: reviews ? [] : context.failing, leg };
+};
+
+/** What an implementation shows that is claimed to be complete. */
+export const claimedGates = ({ head }: RalphContext): Gates => ({ implementationComplete: { state: "met", evidence: `commit ${head.slice(0, 12)}` } });

@@ -1,0 +1,39 @@
+import { mayEscalate } from "./pipeline-context.ts";
+import { isLast, type RalphContext, type RalphEvent } from "./ralph-context.ts";
+
+/** The guards of the ralph chart. Those `…WithinCap` stand before their namesakes in the chart and ask for an iteration that is left (I1). */
+interface Asked { readonly context: RalphContext; readonly event: RalphEvent }
+
+const legOf = ({ event }: Asked): number | undefined => (event.type === "pipeline.ended" ? event.leg?.n : event.type === "pipeline.asks" || event.type === "pipeline.gates" ? event.leg : undefined);
+const isCurrent = (asked: Asked): boolean => asked.context.running && legOf(asked) === asked.context.legs;
+const isDone = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "done";
+/** The work was wrong, and the leg said what of it. */
+const isWrong = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "cap";
+const isStuck = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "stuck";
+const hasMore = ({ context }: Asked): boolean => context.iteration < context.maxIterations;
+
+export const ralphGuards = {
+  /** Late word of a leg that was replaced; it changes nothing. */
+  notCurrent: (asked: Asked) => !isCurrent(asked),
+  isCurrent,
+  nothingRuns: ({ context }: Asked) => !context.running,
+  legDone: isDone,
+  /** I3. */
+  wholePasses: (asked: Asked) => isDone(asked) && isLast(asked.context),
+  storyPassesWithinCap: (asked: Asked) => isDone(asked) && hasMore(asked),
+  wrongWithinCap: (asked: Asked) => isWrong(asked) && hasMore(asked),
+  wrong: isWrong,
+  /** A rule stopped the leg, and the coder's plan has something else to offer. */
+  stuckMayEscalate: (asked: Asked) => isStuck(asked) && hasMore(asked) && mayEscalate(asked.context),
+  exhaustedLeg: ({ event }: Asked) => event.type === "pipeline.ended" && event.outcome === "exhausted",
+  cancelledLeg: ({ event }: Asked) => event.type === "pipeline.ended" && event.outcome === "cancelled",
+  verifies: ({ context }: Asked) => context.phase === "verifying",
+  mends: ({ context }: Asked) => context.phase === "fixing",
+  hasQuestion: ({ context }: Asked) => context.question !== null,
+  mayGoOn: (asked: Asked) => asked.context.escalateNow && hasMore(asked),
+  verifiedWhole: (asked: Asked) => asked.context.phase === "verifying" && isDone(asked) && isLast(asked.context),
+  verifiedStory: (asked: Asked) => asked.context.phase === "verifying" && isDone(asked),
+  claimed: (asked: Asked) => asked.context.phase !== "verifying" && isDone(asked),
+  /** The whole is judged: the leg's evidence is the item's. */
+  judgesWhole: (asked: Asked) => isCurrent(asked) && asked.context.phase === "verifying" && isLast(asked.context),
+};

@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "smol-toml";
+import { describe, expect, test } from "vitest";
+import { WorkItemId } from "../../src/domain/ids.ts";
+import { storiesOf } from "../../src/domain/story.ts";
+import { type Factory, guardMs, makeFactory, makePlace, quick, turn } from "./fixture.ts";
+
+const id = (n: number): WorkItemId => WorkItemId.parse(`LOC-${n}`);
+const local = `${quick}[sources.local]\ndirectory = "items"\nproject = "repo"\npollMs = 50\n[[projects]]\nname = "repo"\nprojectPath = "repo"\n`;
+const write = (text: string, more = ""): string => turn("coder", `{ write = "a.txt", text = ${JSON.stringify(text)} }, { result = "Wrote ${text}." }`, more);
+const comesTo = (factory: Factory, item: WorkItemId, status: string): Promise<void> => expect.poll(async () => (await factory.client.item(item))?.item.status, { timeout: guardMs }).toBe(status);
+/** States that a run went through, in order, each once in a row. */
+const phases = async (factory: Factory, item: WorkItemId): Promise<readonly string[]> => {
+  const lines = await factory.journal(item);
+  return lines.filter(({ actor, type }) => actor.startsWith("pipeline/") && type === "actor.start").map(({ event }) => JSON.stringify(event).includes('"begin":"review"') ? "judge" : "work");
+};
+
+describe("lane ralph", { timeout: guardMs }, () => {
+  test("VOC-07 CARD-19 ralph works, claims, is judged and mends until the approval, and each claim is told to the source once", async () => {
+    const place = makePlace(local);
+    place.repository("repo");
+    place.put("items/playbooks/loop.toml", [
+      write("one", "iteration = 1"), write("two", "iteration = 2"), write("three", "iteration = 3"),
+      turn("critic", '{ verdict = "revise", feedback = "Say two instead of that." }', "iteration = 1"), turn("critic", '{ verdict = "revise", feedback = "Now three, which is more." }', "iteration = 2"), turn("critic", '{ verdict = "approve" }', "iteration = 3"),
+    ].join(""));
+    place.put("items/one.md", '+++\nplaybook = "playbooks/loop.toml"\nlane = "ralph"\n+++\n# Count\n');
+    await using factory = await makeFactory(place, { automation: true });
+    await comesTo(factory, id(1), "done");
+    expect(await phases(factory, id(1))).toEqual(["work", "judge", "work", "judge", "work", "judge"]);
+    const state = await factory.client.item(id(1));
+    expect(state?.lane).toMatchObject({ lane: "ralph", state: "done", iteration: 3, maxIterations: 10, stories: [{ id: 1, passes: true, evidence: expect.stringMatching(/^request 6, commit [0-9a-f]{12}$/) }] });
+    expect(state?.item).toMatchObject({ operatorLane: "ralph", iterations: 3, gates: { implementationComplete: { state: "met" }, reviewPassed: { state: "met" }, testsPassed: { state: "met" } } });
+    expect(place.git(state?.item.repository ?? "", "show", "enact/LOC-1:a.txt")).toBe("three");
+    // The coder of a later round reads what the judge said, in its own session.
+    const coders = factory.runs("LOC-1").filter(({ stage }) => stage === "coder");
+    expect(coders.map(({ stdin }) => /Say two|Now three/.exec(stdin)?.[0] ?? "")).toEqual(["", "Say two", "Now three"]);
+    // Three claims, two of them taken back; then tests and review, and the end.
+    await expect.poll(() => parse(readFileSync(join(factory.stateDirectory, "reports", "LOC-1.status.toml"), "utf8")), { timeout: guardMs }).toMatchObject({ status: "done", gates: { implementationComplete: true, testsPassed: true, reviewPassed: true, closureEvidence: true } });
+  });
+
+  test("ralph takes one open box after the other, each with a judgement of its own, and the last one of the whole", async () => {
+    const place = makePlace(local);
+    place.repository("repo");
+    place.put("items/playbooks/boxes.toml", [
+      turn("coder", '{ write = "parser.txt", text = "p" }, { result = "The parser." }', "iteration = 1"), turn("coder", '{ write = "printer.txt", text = "p" }, { result = "The printer." }', "iteration = 2"), turn("critic", '{ verdict = "approve" }'),
+    ].join(""));
+    place.put("items/one.md", '+++\nplaybook = "playbooks/boxes.toml"\nlane = "ralph"\n+++\n# A compiler\n\n- [ ] the parser\n- [x] the lexer\n- [ ] the printer\n');
+    await using factory = await makeFactory(place, { automation: true });
+    await comesTo(factory, id(1), "done");
+    expect((await factory.client.item(id(1)))?.lane?.stories).toMatchObject([{ title: "the parser", passes: true }, { title: "the printer", passes: true }]);
+    const told = factory.runs("LOC-1").map(({ stage, stdin }) => `${stage}: ${/part 1 of 2 alone: the parser|part 2 of 2 alone: the printer|All 2 parts/.exec(stdin)?.[0] ?? "?"}`);
+    expect(told.toSorted()).toEqual(["coder: part 1 of 2 alone: the parser", "coder: part 2 of 2 alone: the printer", "critic: All 2 parts", "critic: part 1 of 2 alone: the parser"]);
+  });
+
+  test("a ralph run is paused in its phase, gives its slot back, and goes on from there; its cap ends it as exhausted", async () => {
+    const place = makePlace(`${local}[lanes.ralph]\nmaxIterations = 2\n`);
+    place.repository("repo");
+    place.put("items/playbooks/slow.toml", [
+      turn("coder", '{ touch = "at-work" }, { wait-for-file = "go" }, { write = "a.txt", text = "a" }, { result = "a" }', "iteration = 1"), write("b", "iteration = 2"),
+      turn("critic", '{ verdict = "revise", feedback = "Make it better somehow." }', "iteration = 1"), turn("critic", '{ verdict = "revise", feedback = "Entirely different words this time." }', "iteration = 2"),
+    ].join(""));
+    place.put("items/one.md", '+++\nplaybook = "playbooks/slow.toml"\nlane = "ralph"\n+++\n# Slowly\n');
+    await using factory = await makeFactory(place, { automation: true });
+    await expect.poll(() => { try { return readFileSync(join(place.directory, "items/playbooks/at-work"), "utf8"); } catch { return undefined; } }, { timeout: guardMs }).toBeDefined();
+    await factory.client.command(id(1), { type: "pause" });
+    await comesTo(factory, id(1), "paused");
+    expect((await factory.client.item(id(1)))?.lane).toMatchObject({ state: "paused", phase: "executing", running: false, iteration: 1, generation: 2 });
+    expect((await factory.client.status()).slots.used).toBe(0);
+    place.put("items/playbooks/go", "");
+    await factory.client.command(id(1), { type: "resume" });
+    await comesTo(factory, id(1), "exhausted");
+    expect((await factory.client.item(id(1)))?.item.reason).toMatch(/^2 of 2 rounds used; last feedback: Entirely different/);
+    expect((await factory.client.item(id(1)))?.lane).toMatchObject({ state: "exhausted", iteration: 2, generation: 3 });
+  });
+
+  test("the stories of an item are its open boxes outside of code, or the whole", () => {
+    expect(storiesOf({ title: "T", body: "- [ ] a\n```\n- [ ] code\n```\n* [ ]  b \n- [x] done\n- [] none\n" }).map(({ id: n, title }) => `${n} ${title}`)).toEqual(["1 a", "2 b"]);
+    expect(storiesOf({ title: "T", body: "No boxes." })).toEqual([{ id: 1, title: "T", passes: false, evidence: "" }]);
+    expect(storiesOf({ title: "T", body: Array.from({ length: 21 }, (_, n) => `- [ ] ${n}`).join("\n") }).map(({ title }) => title)).toEqual(["T"]);
+  });
+});
+
