@@ -1,7 +1,7 @@
 // One owner for the kill sweep: takes the item in, works on it to its end, prints the outcome as JSON. Run it again after a kill.
 // SIGTERM ends it as `stop` with kept agents ends a daemon: they go on, and are the next owner's.
-// --team: the item is worked on by a team of two with three tasks.
-// usage: node driver.ts ROOT [--team] [--kill-at N --when before|after]   (kills itself with SIGKILL at the N-th commit of this life)
+// --team: the item is worked on by a team of two with three tasks. --lane NAME: by that lane.
+// usage: node driver.ts ROOT [--team | --lane NAME] [--kill-at N --when before|after]   (kills itself with SIGKILL at the N-th commit of this life)
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { Effect } from "effect";
@@ -50,7 +50,7 @@ await owner.host.send(intakeAddress, {
   type: "offer", claim: true, policy: policyFor(setting.config, repository, { stages: "configured" }),
   item: {
     source: "command", sourceId: "sweep", title: "Write the greeting", body: "as the playbook says", kind: "feature", priority: 2, createdAt: 0, project: "repo", repository,
-    ...(rest.includes("--team") ? { operatorLane: "team", team, playbook: join(root, "team.toml") } : { operatorLane: "none", playbook: join(root, "playbook.toml") }),
+    ...(rest.includes("--team") ? { operatorLane: "team", team, playbook: join(root, "team.toml") } : { operatorLane: option("--lane") ?? "none", playbook: join(root, "playbook.toml") }),
   },
 } as { readonly type: string });
 

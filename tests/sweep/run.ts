@@ -1,8 +1,8 @@
 // Kills the owner (at journal boundaries and at random instants), its agents, and freezes it; then lets a new owner finish. Restarts it
-// again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them; so are owners of teams.
+// again and again as a daemon is, killed or told to leave its agents, which work on and end while nobody owns them; so are owners of teams and lanes.
 // Every try must end as the undisturbed run did: same status, iterations, tree, empty outbox, exactly one push.
 // The kinds take turns, so that a sweep whose --seconds are over (the gate's sample: 150) has tried each of them in proportion.
-// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--teams N] [--seconds S] [--seed S] [--keep]
+// usage: node tests/sweep/run.ts [--boundaries N] [--random N] [--agents N] [--frozen N] [--restarts N] [--teams N] [--lanes N] [--seconds S] [--seed S] [--keep]
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -136,7 +136,7 @@ const fresh = (template: string): string => {
   return root;
 };
 
-interface Try { readonly name: string; readonly run: (root: string) => Promise<Outcome>; /** How it must end, when not as the item without a team. */ readonly want?: () => Promise<Outcome> }
+interface Try { readonly name: string; readonly run: (root: string) => Promise<Outcome>; /** How it must end, when not as the item of the plain pipeline. */ readonly want?: () => Promise<Outcome> }
 const failures: string[] = [];
 let tried = 0;
 
@@ -245,21 +245,27 @@ try {
       return restarted(root, lastsMs);
     },
   }));
-  // What a team does undisturbed is learnt when the first of them is due.
-  let calmTeam: Promise<{ readonly want: Outcome; readonly lastsMs: number }> | undefined;
-  const teamAlone = async (): Promise<{ readonly want: Outcome; readonly lastsMs: number }> => {
-    const at = performance.now();
-    const undisturbed = await finish(fresh(template), "--team");
-    if (undisturbed.status !== "done") throw new Error(`the undisturbed team ended as ${JSON.stringify(undisturbed)}`);
-    return { want: undisturbed, lastsMs: performance.now() - at };
+  // What a team or a lane does undisturbed is learnt when the first of them is due.
+  const alone = (...extra: readonly string[]): (() => Promise<{ readonly want: Outcome; readonly lastsMs: number }>) => {
+    let known: Promise<{ readonly want: Outcome; readonly lastsMs: number }> | undefined;
+    return () => (known ??= (async () => {
+      const at = performance.now();
+      const undisturbed = await finish(fresh(template), ...extra);
+      if (undisturbed.status !== "done") throw new Error(`the undisturbed run of ${extra.join(" ")} ended as ${JSON.stringify(undisturbed)}`);
+      return { want: undisturbed, lastsMs: performance.now() - at };
+    })());
   };
-  const teams = Array.from({ length: number("--teams", 8) }, (_, n): Try => ({
-    name: `owner of a team restarted, ${n + 1}`,
-    want: async () => (await (calmTeam ??= teamAlone())).want,
-    run: async (root) => restarted(root, (await (calmTeam ??= teamAlone())).lastsMs, "--team"),
-  }));
+  const restartsOf = (what: string, count: number, ...extra: readonly string[]): readonly Try[] => {
+    const calm = alone(...extra);
+    return Array.from({ length: count }, (_, n): Try => ({
+      name: `owner of ${what} restarted, ${n + 1}`,
+      want: async () => (await calm()).want,
+      run: async (root) => restarted(root, (await calm()).lastsMs, ...extra),
+    }));
+  };
+  const teams = restartsOf("a team", number("--teams", 8), "--team"), lanes = restartsOf("a ralph run", number("--lanes", 8), "--lane", "ralph");
 
-  const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts, teams };
+  const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts, teams, lanes };
   // A kind's n-th try of m stands at n / m of the whole, so the first of each come first; boundaries are shuffled, so that a sample is spread over the run.
   const shuffled = chosen.map((each) => ({ each, at: random() })).toSorted((a, b) => a.at - b.at).map(({ each }) => each);
   const queue = Object.entries({ ...kinds, boundaries: shuffled })
