@@ -231,7 +231,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
 
 const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange" | "live">): FactoryClient => {
   const client: FactoryClient = storeClient({
-    ...live, reader, now: systemClock.now,
+    ...live, reader, now: systemClock.now, stop: setting.config.stop,
     policy: (repository, request) => policyFor(setting.config, repository, request),
     projectOf: (repository) => settingsOfRepository(setting.config, resolve(repository)).name,
     checkpoints: async (id) => {
