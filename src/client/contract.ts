@@ -284,8 +284,20 @@ export interface LocalTools {
   readonly backup: (options: { readonly configFile?: string; readonly directory: string; readonly to: string }) => Promise<string>;
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
   readonly daemon: DaemonTools;
+  readonly hook: HookTools;
   readonly version: string;
   readonly now: () => number;
+}
+
+/** A store opened for one hook. */
+export interface OpenedSessions { readonly client: Pick<FactoryClient, "session" | "stopCheck">; readonly close: () => Promise<void> }
+
+/** What the hooks of agent CLIs need: loaded in milliseconds, with an owner or without. */
+export interface HookTools {
+  /** `undefined`: no factory has ever run there. */
+  readonly open: (place: FactoryPlace) => Promise<OpenedSessions | undefined>;
+  /** Whether a worktree stands differently from a commit. */
+  readonly changedSince: (worktree: string, commit: string) => Promise<boolean>;
 }
 
 /** Which factory: as for `connect`. */

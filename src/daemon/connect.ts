@@ -17,7 +17,7 @@ import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openTerminals, type TerminalsOptions } from "../../tmux/index.ts";
 import { openOwner, openReader } from "../store/open.ts";
-import { type Owner, openScoped, startOwner } from "./owner.ts";
+import { type Owner, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
 import { heir, type HeirOptions } from "./heir.ts";
 import { inspecting, readerInspection } from "./inspection.ts";
@@ -27,6 +27,7 @@ import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } f
 import { policyFor } from "./policy.ts";
 import { reviver } from "./reviver.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
+import { openScoped } from "./scoped.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
 import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
+import { Effect, Layer, ManagedRuntime } from "effect";
 import { turnHandler } from "../../actors/agent-turn.ts";
 import type { SupervisorEvent } from "../../actors/child.ts";
 import type { Change } from "../../actors/durable-actor.ts";
@@ -251,11 +251,4 @@ const readable = (event: AgentEvent): string | undefined => {
     case "plan": return `plans ${event.plan.tasks.length} task${event.plan.tasks.length === 1 ? "" : "s"}`;
     case "criteria": case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
-};
-
-/** Runs `use` in a scope that the caller closes. */
-export const openScoped = async <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<{ readonly value: A; readonly close: () => Promise<void> }> => {
-  const scope = await Effect.runPromise(Scope.make());
-  const value = await Effect.runPromise(Scope.provide(effect, scope));
-  return { value, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) };
 };

@@ -14,6 +14,7 @@ import { restore } from "../store/restore.ts";
 import { connect } from "./connect.ts";
 import { logFile } from "./daemon-log.ts";
 import { doctor } from "./doctor.ts";
+import { hookTools } from "./hook-tools.ts";
 import { findDaemon, launch } from "./launch.ts";
 import { seemingOwner } from "./owner-status.ts";
 import { asProblem, settingFor } from "./setting.ts";
@@ -25,6 +26,7 @@ const goneEveryMs = 100;
 export const createLocalTools = (bin?: string): LocalTools => ({
   connect: (options) => connect(options, bin),
   version: manifest.version,
+  hook: hookTools,
   now: systemClock.now,
 
   daemon: {

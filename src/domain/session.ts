@@ -17,7 +17,7 @@ export const CliSessionId = z.string().min(1).max(200);
 /** `claude`, `codex`, or what else called. */
 export const SessionCli = z.string().regex(/^[a-z][a-z0-9-]{0,29}$/, "a-z, 0-9 and -");
 export const SessionKey = z.string().regex(/^[0-9a-f]{32}$/);
-export const LaneAddress: z.ZodType<Address> = z.templateLiteral([z.string().regex(/^[a-z-]{1,40}$/), "/", z.string().regex(/^[A-Za-z0-9.\/-]{1,160}$/)]);
+export const LaneAddress: z.ZodType<Address> = z.templateLiteral([z.string().regex(/^[a-z-]{1,40}$/), "/", z.string().regex(/^[A-Za-z0-9./-]{1,160}$/)]);
 
 export const sessionAddress = (key: string): Address => `session/${key}`;
 
