@@ -31,7 +31,7 @@ export const createLocalTools = (bin?: string): LocalTools => ({
 
   daemon: {
     find: async (place) => findDaemon((await settingFor(place)).stateDirectory),
-    serve: async (options) => (await import("./daemon.ts")).serve(options),
+    serve: async (options) => (await import("./daemon.ts")).serve(options, bin),
     launch: async (options) => launch(await settingFor(options), bin, options),
     gone: async ({ pid, startTicks }, patienceMs) => {
       for (const until = systemClock.now() + patienceMs; lives(pid, startTicks); await sleep(goneEveryMs)) if (systemClock.now() >= until) return false;
