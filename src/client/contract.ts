@@ -285,6 +285,7 @@ export interface LocalTools {
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
   readonly daemon: DaemonTools;
   readonly hook: HookTools;
+  readonly hooks: HookSettings;
   readonly version: string;
   readonly now: () => number;
 }
@@ -298,6 +299,23 @@ export interface HookTools {
   readonly open: (place: FactoryPlace) => Promise<OpenedSessions | undefined>;
   /** Whether a worktree stands differently from a commit. */
   readonly changedSince: (worktree: string, commit: string) => Promise<boolean>;
+}
+
+/** The hooks of one agent CLI, of the user or of a project, as its settings have them. */
+export interface HookFile {
+  readonly cli: "claude" | "codex";
+  readonly scope: "project" | "user";
+  readonly file: string;
+  readonly state: "none" | "installed" | "partly" | "stale" | "untrusted" | "unreadable";
+  readonly detail: string;
+}
+
+/** Entries of ours in the settings of agent CLIs. `directory`: somewhere in the project. */
+export interface HookSettings {
+  /** `operator`: the program of Enact Operator, which owns the hooks where it is installed. */
+  readonly status: (directory: string) => Promise<{ readonly operator: string | null; readonly files: readonly HookFile[] }>;
+  /** Rejects with `ClientProblem`, and changes nothing, when the file is not understood. */
+  readonly change: (how: "install" | "remove", what: Pick<HookFile, "cli" | "scope">, directory: string) => Promise<{ readonly changed: boolean; readonly file: HookFile }>;
 }
 
 /** Which factory: as for `connect`. */

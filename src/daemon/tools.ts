@@ -14,6 +14,7 @@ import { restore } from "../store/restore.ts";
 import { connect } from "./connect.ts";
 import { logFile } from "./daemon-log.ts";
 import { doctor } from "./doctor.ts";
+import { hookSettings } from "./hook-settings.ts";
 import { hookTools } from "./hook-tools.ts";
 import { findDaemon, launch } from "./launch.ts";
 import { seemingOwner } from "./owner-status.ts";
@@ -27,6 +28,7 @@ export const createLocalTools = (bin?: string): LocalTools => ({
   connect: (options) => connect(options, bin),
   version: manifest.version,
   hook: hookTools,
+  hooks: hookSettings(bin),
   now: systemClock.now,
 
   daemon: {
