@@ -17,31 +17,34 @@ export const hookEventsOf: Readonly<Record<HookCli, Readonly<Record<string, stri
 const mark = "# enact-factory";
 const timeoutSeconds = 10;
 
-const Handler = z.looseObject({ type: z.string().optional(), command: z.string().optional() });
-const Group = z.looseObject({ hooks: z.array(Handler).optional() });
-const Settings = z.looseObject({ hooks: z.record(z.string(), z.unknown()).optional() });
-type Handler = z.infer<typeof Handler>;
-type Group = z.infer<typeof Group>;
+// Records, not objects: what is not ours keeps its order (I1).
+const Fields = z.record(z.string(), z.unknown());
+type Fields = z.infer<typeof Fields>;
+const commandOf = (handler: Fields): string => (typeof handler["command"] === "string" ? handler["command"] : "");
+/** `undefined`: this group has no list of handlers, or one of another form. */
+const handlersOf = (group: Fields): readonly Fields[] | undefined => z.array(Fields).safeParse(group["hooks"]).data;
 
 /** What is wrong with a text, for a person. */
 export class NotUnderstood extends Error { override readonly name = "NotUnderstood"; }
 
-const parse = (text: string): z.infer<typeof Settings> => {
-  if (text.trim() === "") return {};
+interface Settings { readonly all: Fields; readonly hooks: Fields }
+
+const parse = (text: string): Settings => {
+  if (text.trim() === "") return { all: {}, hooks: {} };
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
     throw new NotUnderstood(`it is no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const settings = Settings.safeParse(json);
-  if (!settings.success) throw new NotUnderstood("it has no settings of the known form");
-  return settings.data;
+  const all = Fields.safeParse(json), hooks = Fields.safeParse(all.data?.["hooks"] ?? {});
+  if (!all.success || !hooks.success) throw new NotUnderstood("it has no settings of the known form");
+  return { all: all.data, hooks: hooks.data };
 };
 
-const groupsOf = (settings: z.infer<typeof Settings>, event: string): readonly Group[] => {
-  const groups = z.array(Group).safeParse(settings.hooks?.[event] ?? []);
-  if (!groups.success) throw new NotUnderstood(`its hooks for ${event} have an unknown form`);
+const groupsOf = ({ hooks }: Settings, event: string): readonly Fields[] => {
+  const groups = z.array(Fields).safeParse(hooks[event] ?? []);
+  if (!groups.success || groups.data.some((group) => group["hooks"] !== undefined && handlersOf(group) === undefined)) throw new NotUnderstood(`its hooks for ${event} have an unknown form`);
   return groups.data;
 };
 
@@ -49,21 +52,22 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
 export interface HookCaller { readonly node: string; readonly bin: string }
 
-const handlerOf = (cli: HookCli, event: string, { node, bin }: HookCaller): Handler => ({ type: "command", command: `${quoted(node)} ${quoted(bin)} hook ${event} --cli ${cli} ${mark}`, timeout: timeoutSeconds });
-const isOurs = ({ command }: Handler): boolean => command?.trimEnd().endsWith(mark) === true;
+const handlerOf = (cli: HookCli, event: string, { node, bin }: HookCaller): Fields => ({ type: "command", command: `${quoted(node)} ${quoted(bin)} hook ${event} --cli ${cli} ${mark}`, timeout: timeoutSeconds });
+const isOurs = (handler: Fields): boolean => commandOf(handler).trimEnd().endsWith(mark);
 
 /** The text with its own indentation, and its last newline. */
-const render = (settings: z.infer<typeof Settings>, before: string): string => `${JSON.stringify(settings, null, /^\{\r?\n([ \t]+)/.exec(before)?.[1] ?? 2)}\n`;
-const changed = (settings: z.infer<typeof Settings>, before: string): string => (before.trim() !== "" && JSON.stringify(settings) === JSON.stringify(parse(before)) ? before : render(settings, before));
+const render = (settings: Fields, before: string): string => `${JSON.stringify(settings, null, /^\{\r?\n([ \t]+)/.exec(before)?.[1] ?? 2)}\n`;
+const changed = (settings: Fields, before: string): string => (JSON.stringify(settings) === JSON.stringify(parse(before).all) ? before : render(settings, before));
 
 /** Ours for every event: each in the place it had before, else behind what is there. */
 export const withEntries = (text: string, cli: HookCli, caller: HookCaller): string => {
-  const settings = parse(text), hooks: Record<string, unknown> = { ...settings.hooks };
+  const settings = parse(text), hooks: Fields = { ...settings.hooks };
   for (const [event, word] of Object.entries(hookEventsOf[cli])) {
     let placed = false;
-    const groups = groupsOf(settings, event).map((group): Group => {
-      if (group.hooks?.some(isOurs) !== true) return group;
-      return { ...group, hooks: group.hooks.flatMap((handler) => {
+    const groups = groupsOf(settings, event).map((group): Fields => {
+      const handlers = handlersOf(group);
+      if (handlers?.some(isOurs) !== true) return group;
+      return { ...group, hooks: handlers.flatMap((handler) => {
         if (!isOurs(handler)) return [handler];
         if (placed) return [];
         placed = true;
@@ -72,25 +76,25 @@ export const withEntries = (text: string, cli: HookCli, caller: HookCaller): str
     });
     hooks[event] = placed ? groups : [...groups, { hooks: [handlerOf(cli, word, caller)] }];
   }
-  return changed({ ...settings, hooks }, text);
+  return changed({ ...settings.all, hooks }, text);
 };
 
 /** Without ours; what only held ours goes too. */
 export const withoutEntries = (text: string): string => {
   const settings = parse(text);
   if (entriesIn(text).length === 0) return text;
-  const hooks: Record<string, unknown> = {};
-  for (const event of Object.keys(settings.hooks ?? {})) {
+  const hooks: Fields = {};
+  for (const event of Object.keys(settings.hooks)) {
     const before = groupsOf(settings, event);
-    const groups = before.flatMap((group): Group[] => {
-      const left = group.hooks?.filter((handler) => !isOurs(handler));
-      if (left?.length === group.hooks?.length) return [group];
-      return left?.length === 0 ? [] : [{ ...group, hooks: left ?? [] }];
+    const groups = before.flatMap((group): Fields[] => {
+      const handlers = handlersOf(group), left = handlers?.filter((handler) => !isOurs(handler));
+      if (left === undefined || left.length === handlers?.length) return [group];
+      return left.length === 0 ? [] : [{ ...group, hooks: left }];
     });
     if (groups.length > 0 || before.length === 0) hooks[event] = groups;
   }
-  const { hooks: _before, ...rest } = settings;
-  return render(Object.keys(hooks).length === 0 ? rest : { ...settings, hooks }, text);
+  const { hooks: _before, ...rest } = settings.all;
+  return render(Object.keys(hooks).length === 0 ? rest : { ...settings.all, hooks }, text);
 };
 
 export interface HookEntry { readonly event: string; readonly group: number; readonly handler: number; /** Files that its command needs; none: it could not be read off. */ readonly files: readonly string[] }
@@ -103,17 +107,17 @@ export const entriesIn = (text: string): readonly HookEntry[] => allIn(text, isO
 
 /** Entries that call another program of this name; their first word, when it is a path. */
 export const entriesCalling = (text: string, program: string): readonly HookEntry[] =>
-  allIn(text, (handler) => !isOurs(handler) && handler.command?.includes(program) === true, (command) => {
+  allIn(text, (handler) => !isOurs(handler) && commandOf(handler).includes(program), (command) => {
     const first = /^\s*(?:"([^"]+)"|'([^']+)'|(\S+))/.exec(command);
     const path = first?.[1] ?? first?.[2] ?? first?.[3] ?? "";
     return path.startsWith("/") ? [path] : [];
   });
 
-const allIn = (text: string, wanted: (handler: Handler) => boolean, filesOf: (command: string) => readonly string[]): readonly HookEntry[] => {
+const allIn = (text: string, wanted: (handler: Fields) => boolean, filesOf: (command: string) => readonly string[]): readonly HookEntry[] => {
   const settings = parse(text);
-  return Object.keys(settings.hooks ?? {}).flatMap((event) => {
-    // Codex keeps its own table of trust beside the events.
-    const groups = z.array(Group).safeParse(settings.hooks?.[event]);
-    return !groups.success ? [] : groups.data.flatMap((group, at) => (group.hooks ?? []).flatMap((handler, n) => (wanted(handler) ? [{ event, group: at, handler: n, files: filesOf(handler.command ?? "") }] : [])));
+  return Object.keys(settings.hooks).flatMap((event) => {
+    // Another form is another's.
+    const groups = z.array(Fields).safeParse(settings.hooks[event]).data ?? [];
+    return groups.flatMap((group, at) => (handlersOf(group) ?? []).flatMap((handler, n) => (wanted(handler) ? [{ event, group: at, handler: n, files: filesOf(commandOf(handler)) }] : [])));
   });
 };

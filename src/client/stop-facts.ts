@@ -13,8 +13,8 @@ export const stopItem = (rows: readonly ViewRow[], id: WorkItemId): StopItem | n
   const newest = rows.filter(({ actor }) => actor.startsWith(`item/${id}/`)).reduce<ViewRow | undefined>((best, row) => (best === undefined || lineage(best) < lineage(row) ? row : best), undefined);
   const parsed = newest && WorkItemView.safeParse(JSON.parse(newest.view));
   if (parsed?.success !== true) return null;
-  const { status } = parsed.data;
-  return { id, status, needs: [], gates: {}, blocked: status === "blocked" || status === "awaitingApproval" };
+  const { status, needs, gates } = parsed.data;
+  return { id, status, needs, gates, blocked: status === "blocked" || status === "awaitingApproval" };
 };
 
 const lineage = ({ actor }: ViewRow): number => parseAddress(actor)?.attempt ?? 0;

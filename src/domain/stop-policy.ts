@@ -54,6 +54,10 @@ export const denialsOfRun = 2;
 interface Rule { readonly id: string; readonly decides: "allow" | "deny"; /** For the table of docs/stop-policy.md: when it holds. */ readonly says: string; readonly when: (facts: StopFacts) => boolean; /** For the agent. */ readonly reason: (facts: StopFacts) => string }
 
 const pendingOf = ({ item }: StopFacts): readonly Gate[] => (item === null ? [] : pendingGates(item.needs, item.gates));
+const lacksClosure = (facts: StopFacts): boolean => {
+  const pending = pendingOf(facts), status = facts.item?.status;
+  return pending.includes("closureEvidence") && (status === "done" || (status === "review" && pending.length === 1));
+};
 const nameOf = ({ item }: StopFacts): string => item?.id ?? "the work item";
 const override = "Or end it against the rules, for this session: call factory_stop_acknowledge, or run enact-factory session acknowledge --reason WHY.";
 
@@ -73,8 +77,8 @@ export const stopRules = [
   { id: "paused", decides: "allow", says: "The lane run or the work item is paused.", when: (f) => f.lane?.paused === true || f.item?.status === "paused", reason: () => "the work is paused" },
   { id: "breaker", decides: "allow", says: "This session was denied `stop.denials` times within `stop.withinMs`: it is let go, and the last denial is shown at the next session's start.", when: (f) => f.denials >= f.breaker, reason: (f) => `denied ${f.denials} times already` },
   {
-    id: "closureEvidenceMissing", decides: "deny", says: "§I4: the work item was closed without its `closureEvidence` gate.", when: (f) => f.item?.status === "done" && pendingOf(f).includes("closureEvidence"),
-    reason: (f) => `§I4 closure-evidence-missing: ${nameOf(f)} was closed without evidence. Acknowledge the close with factory_workitem_acknowledge_close and a reason. ${override}`,
+    id: "closureEvidenceMissing", decides: "deny", says: "§I4: the work item was closed, or is ready to be, without its `closureEvidence` gate; an epic over several projects is closed by acknowledgement alone.", when: lacksClosure,
+    reason: (f) => `§I4 closure-evidence-missing: ${nameOf(f)} is not closed by itself. Acknowledge its close with a reason: factory_workitem_acknowledge_close, or enact-factory task close ${nameOf(f)} --reason WHY. ${override}`,
   },
   {
     id: "laneActive", decides: "deny", says: "The linked lane run has not ended.", when: (f) => f.lane !== null && !f.lane.ended,

@@ -6,7 +6,7 @@ const caller = { node: "/opt/it's node/bin/node", bin: "/opt/$(touch x)/cli.js" 
 const handler = fc.record({ type: fc.constant("command"), command: fc.string(), timeout: fc.nat() }, { requiredKeys: ["type", "command"] }).filter(({ command }) => !command.trimEnd().endsWith("# enact-factory"));
 const groups = fc.array(fc.record({ matcher: fc.string(), hooks: fc.array(handler, { minLength: 1 }) }, { requiredKeys: ["hooks"] }), { minLength: 1, maxLength: 3 });
 const foreign = fc.record({
-  hooks: fc.dictionary(fc.constantFrom("Stop", "SessionStart", "PreToolUse", "Notification"), groups), permissions: fc.jsonValue({ depthSize: "small" }), env: fc.dictionary(fc.stringMatching(/^[A-Z]+$/), fc.string()), theme: fc.string(),
+  hooks: fc.dictionary(fc.constantFrom("Stop", "SessionStart", "PreToolUse", "Notification"), groups), permissions: fc.jsonValue({ depthSize: "small" }).map((value): unknown => JSON.parse(JSON.stringify(value))), env: fc.dictionary(fc.stringMatching(/^[A-Z]+$/), fc.string()), theme: fc.string(),
 }, { requiredKeys: [] });
 const cli = fc.constantFrom<HookCli>("claude", "codex");
 
@@ -23,6 +23,7 @@ describe("entries in the settings of agent CLIs", () => {
       const { hooks: left = {}, ...others } = JSON.parse(withoutEntries(once));
       expect(others).toEqual(JSON.parse(JSON.stringify(rest)));
       expect(left).toEqual(hooks);
+      if (settings.hooks === undefined || Object.keys(settings.hooks).length > 0) expect(withoutEntries(once)).toBe(Object.keys(settings).length === 0 ? "{}\n" : `${JSON.stringify(settings, null, indent)}\n`);
     }), { numRuns: 300 });
   });
 

@@ -142,6 +142,22 @@ describe("sessions", () => {
     expect(await sessions.stopCheck(attempt("s-1"))).toMatchObject({ decision: "deny" });
   });
 
+  test("E2E-13 FAIL-05 a stop with a gate open is denied with its rule and the gates, and the verdict is there after a restart; an epic that nobody has closed blocks every stop", async () => {
+    const at = place(), sessions = await at.own();
+    const needs = ["implementationComplete", "reviewPassed", "closureEvidence"], met = { state: "met", evidence: "seen" };
+    await sessions.write(itemAddress(id, 1), 1, itemView(id, { needs, gates: { implementationComplete: met } }));
+    await sessions.session({ type: "link", sessionId: "s-1", item: id });
+    expect(await sessions.stopCheck(attempt("s-1"))).toMatchObject({ decision: "deny", ruleId: "gatesPending", pendingGates: ["reviewPassed", "closureEvidence"], item: id, reason: expect.stringContaining("reviewPassed, closureEvidence") });
+    await sessions.stop();
+    const next = await at.own();
+    expect(await next.sessions()).toMatchObject([{ sessionId: "s-1", item: id, denied: { ruleId: "gatesPending", pendingGates: ["reviewPassed", "closureEvidence"] } }]);
+    await next.write(itemAddress(id, 1), 2, itemView(id, { needs, status: "review", gates: { implementationComplete: met, reviewPassed: met } }));
+    for (const time of ["first", "second"]) expect(await next.stopCheck(attempt("s-1")), time).toMatchObject({ decision: "deny", ruleId: "closureEvidenceMissing", reason: expect.stringContaining("§I4 closure-evidence-missing") });
+    at.pass(withinMs);
+    await next.write(itemAddress(id, 1), 3, itemView(id, { needs, status: "publishing", gates: { implementationComplete: met, reviewPassed: met, closureEvidence: met } }));
+    expect(await next.stopCheck(attempt("s-1"))).toMatchObject({ decision: "allow", ruleId: "open", pendingGates: [] });
+  });
+
   test("E2E-14 the next session in the same directory is told of the denied stop, once, and not when it has been settled since", async () => {
     const at = place(), sessions = await at.own();
     await sessions.write(lane, 1, { lane: "ralph", phase: "executing", paused: false, session: null });
