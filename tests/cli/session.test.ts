@@ -62,6 +62,13 @@ describe.skipIf(process.platform !== "linux")("sessions and hooks, for real", { 
     expect((await room.cli(["session", "list"])).stdout).toMatch(/s-3 +claude +waits +LOC-1 +manual +ready/);
     expect(await hook(room, "session-end", payload("s-3", room.directory))).toEqual(silent);
     expect((await room.cli(["session", "list"])).stdout).not.toContain("s-3");
+    for (const [argv, says] of [[["--cli", "Two Words"], "cli: a-z, 0-9 and -"], [["--id", ""], "sessionId: "], [["--id", "x".repeat(300)], "sessionId: "], [["--item", "nonsense"], "no work item id"]] as const) {
+      const wrong = await room.cli(["session", "start", ...argv]);
+      expect([wrong.exitCode, wrong.stdout, wrong.stderr], argv.join(" ").slice(0, 30)).toEqual([1, "", expect.stringContaining(says)]);
+    }
+    const own = await room.cli(["session", "start", "--id", "s-9", "--cli", "codex", "--item", "LOC-1", "--json"]);
+    expect(lastLine(own.stdout)).toMatchObject({ session: { sessionId: "s-9", cli: "codex", item: "LOC-1" }, warning: { ruleId: "gatesPending" } });
+    expect((await room.cli(["session", "end", "s-9"])).stdout).toContain("ended");
     const refused = await room.cli(["session", "link", "LOC-9", "--id", "s-2"]);
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("there is no work item LOC-9")]);
   });

@@ -1,4 +1,6 @@
 /** The stop policy with the real claude CLI: a coder of the factory that wants to stop with nothing done. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -33,6 +35,38 @@ test("one that never does anything is let go after two denials: no loop", async 
   // Its check fails before and after: that is the pipeline's affair.
   expect(exitCode).toBe(1);
   expect(denials(room)).toBe(2);
+});
+
+test("a person's own session with installed hooks: told at its start of the stop that was denied before, held back while gates are open, let go by the breaker", async () => {
+  await using room = await openRoom({ idle: [{ say: "All done.", usage }] });
+  const home = room.host.home, config = join(home, "config.toml"), env = { ...room.host.env, HOME: home, XDG_STATE_HOME: `${home}/state`, ENACT_HOOK_PATIENCE_MS: "30000" };
+  const factory = async (...argv: readonly string[]) => (await execa(process.execPath, [main, ...argv, "--config", config, "--json"], { cwd: room.repository, stdin: "ignore", extendEnv: false, timeout: 60_000, env })).stdout;
+  await mkdir(join(home, "items"));
+  await writeFile(join(home, "items", "one.md"), '+++\nlane = "manual"\n+++\n# Fix add()\n');
+  await writeFile(config, `adapter = "claude"\n[verify]\nsandbox = "off"\n[stop]\ndenials = 2\n[gateway]\nport = 0\n[sources.local]\ndirectory = "items"\nproject = "repo"\npollMs = 50\n[[projects]]\nname = "repo"\nprojectPath = "../repo"\n`);
+  // The CLI works in a directory of this factory.
+  const cwd = join(home, "work");
+  await mkdir(cwd);
+  await factory("start");
+  try {
+    await expect.poll(async () => JSON.parse(await factory("task", "list")), { timeout: 60_000 }).toMatchObject({ workItems: [{ id: "LOC-1", status: "ready" }] });
+  } finally {
+    await factory("stop");
+  }
+  await factory("hooks", "install", "--scope", "user");
+  const session = async (id: string): Promise<void> => {
+    await execa("claude", ["-p", "--session-id", id, "--model", "claude-sonnet-4-5", "--permission-mode", "dontAsk", marker("idle")], { cwd, stdin: "ignore", extendEnv: false, timeout: 90_000, env });
+  };
+  const first = "00000000-0000-4000-8000-000000000001";
+  await factory("session", "start", "--id", first, "--item", "LOC-1", "--cli", "claude");
+  await session(first);
+  const said = (): string => room.model.requests.at(-1)?.body ?? "";
+  expect(said().match(/Stop hook feedback:\\nEnact Factory: not yet\. \[gatesPending\] LOC-1/g)).toHaveLength(2);
+  expect(JSON.parse(await factory("session", "list", "--all"))).toMatchObject({ sessions: [{ cwd, denials: 2, verdict: { ruleId: "breaker" }, state: "ended" }] });
+  await session("00000000-0000-4000-8000-000000000002");
+  // Nothing is linked to this one, so it may stop; what it was told is in its first request.
+  expect(said().includes("an earlier session here on LOC-1 tried to stop and was denied. [gatesPending]")).toBe(true);
+  expect(said().includes("Stop hook feedback")).toBe(false);
 });
 
 test("one that asks a person is let go at once", async () => {

@@ -4,6 +4,7 @@ import type { FactoryClient, ItemState, SessionView, StopVerdict } from "../../c
 import { relativeTime } from "../../client/explain.ts";
 import { oneLine } from "../../client/text/safe-text.ts";
 import { isoTime } from "../../client/text/time-text.ts";
+import { SessionCommand } from "../../domain/session.ts";
 import { type Command, type CommandContext, itemId, printJson, reading } from "../context.ts";
 import { CliProblem, exitCode } from "../problem.ts";
 import { paint } from "../screen.ts";
@@ -85,11 +86,19 @@ export const list: Command<{ readonly all?: boolean }> = (context, { all }) =>
     return exitCode.ok;
   });
 
+/** What a person wrote, before it goes anywhere. */
+const checked = (command: SessionCommand): SessionCommand => {
+  const { error } = SessionCommand.safeParse(command);
+  const [issue] = error?.issues ?? [];
+  if (issue !== undefined) throw new CliProblem(`${String(issue.path[0] ?? "it")}: ${issue.message}.`, "See its options with: enact-factory session start --help");
+  return command;
+};
+
 export interface StartOptions { readonly id?: string; readonly item?: string; readonly cli?: string }
 
 export const start: Command<StartOptions> = (context, { id, item, cli }) =>
   reading(context, async (client) => {
-    const { session, delivered, warning } = await client.session({ type: "start", sessionId: id ?? randomUUID(), cli: cli ?? "other", cwd: context.place.directory, ...(item === undefined ? {} : { item: itemId(item) }) });
+    const { session, delivered, warning } = await client.session(checked({ type: "start", sessionId: id ?? randomUUID(), cli: cli ?? "other", cwd: context.place.directory, ...(item === undefined ? {} : { item: itemId(item) }) }));
     if (context.json) printJson(context, { session: sessionJson(session, await itemOf(client, session)), delivered, warning });
     else {
       context.terminal.out.write(`${session.sessionId}\n`);
@@ -129,7 +138,7 @@ export interface AcknowledgeOptions extends IdOptions { readonly reason: string 
 export const acknowledge: Command<AcknowledgeOptions> = (context, { id, reason }) => {
   if (reason.trim() === "") throw new CliProblem("The reason is empty.", 'enact-factory session acknowledge --reason "why it may stop"');
   return reading(context, async (client) => {
-    const { session, delivered } = await client.session({ type: "acknowledge", sessionId: must(context, await client.sessions(), id).sessionId, reason });
+    const { session, delivered } = await client.session(checked({ type: "acknowledge", sessionId: must(context, await client.sessions(), id).sessionId, reason }));
     return told(context, session, "may stop now; the reason is kept", delivered);
   });
 };

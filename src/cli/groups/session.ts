@@ -29,7 +29,7 @@ export const sessionCommands = ({ program, add, run }: Registrar): void => {
     .action((id: string | undefined, options: { readonly reason: string }, command: Command) => run(async () => (await commands()).acknowledge)(command, { ...options, ...named(id, {}) }));
 
   add(program, "hook", "what agent CLIs call by their hooks; JSON on standard input", "hook stop < payload.json")
-    .addArgument(new Argument("<event>").choices(["stop", "session-start", "session-end", "notification"]))
+    .addArgument(new Argument("<event>", "what happens").choices(["stop", "session-start", "session-end", "notification"]))
     .option("--cli <name>", "which CLI calls", "claude")
     .addOption(new Option("--run", "in a turn that the factory runs").hideHelp())
     .action((event: string, options: { readonly cli: string; readonly run?: boolean }, command: Command) => run(async () => (await import("../commands/hook.ts")).hook)(command, { ...options, event }));
