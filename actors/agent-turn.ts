@@ -10,7 +10,8 @@ import { progressAddress, RunId } from "../src/domain/ids.ts";
 import { promptFor } from "../src/domain/prompt.ts";
 import { writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
-import { Adapters, type StreamReader } from "../src/ports/adapter.ts";
+import type { HookProgram } from "../src/domain/hook-environment.ts";
+import { Adapters, type HostEnvironment, type StreamReader } from "../src/ports/adapter.ts";
 import { AgentProcess, type RunExit } from "../src/ports/agent-process.ts";
 import { Clock } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
@@ -57,6 +58,8 @@ export interface TurnOptions {
   readonly mouths: Mouths;
   /** The terminals in which agents run whose turns are on their own screen. */
   readonly terminals?: () => Promise<Terminals>;
+  /** How hooks of the agents' CLIs reach this factory. */
+  readonly hooks?: HookProgram;
   /** Every readable event, for live output; never journaled. */
   readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
 }
@@ -97,7 +100,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const turn = turnRequest(runId, request, diff);
   let tally = begin(turn);
 
-  const host = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId) };
+  const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }) };
   const onScreen = request.screen === true ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
   const plan = onScreen?.plan ?? adapter.plan(turn, host);
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
@@ -121,7 +124,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const seat = yield* Effect.acquireRelease(Effect.promise(openSeat), (open) => Effect.promise(() => open.settle("left")));
   const started = adopted ?? (yield* processes.start({
     runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...environmentFor(options, request.repository), ...plan.env },
-    stdin: plan.stdin, stdinMode: plan.stdinMode, labels,
+    stdin: plan.stdin, stdinMode: plan.stdinMode, labels, ...(plan.files === undefined ? {} : { files: plan.files }),
   }, onScreen?.turn.screen).pipe(
     Effect.catchTag("SpawnFailed", ({ message }): Effect.Effect<AgentFailure> => Effect.succeed({ kind: "spawn", message })),
     Effect.mapError(asIo),
@@ -270,6 +273,7 @@ const turnRequest = (runId: RunId, request: TurnEffect, diff: string): TurnReque
   adapter: request.adapter, model: request.model, cwd: request.workspace.path, prompt: promptFor(request, diff),
   sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, readOnly: writeScope[request.stage] === "nothing",
   timeoutMs: request.timeoutMs, stallMs: request.stallMs, playbook: request.playbook,
+  ...(request.since === undefined ? {} : { since: request.since }),
   ...(request.team === undefined ? {} : { team: request.team }), ...(request.seat === undefined ? {} : { seat: request.seat }), ...(request.duty === undefined ? {} : { duty: request.duty }), ...(request.task === undefined ? {} : { task: request.task }),
 });
 

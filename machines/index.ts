@@ -7,6 +7,7 @@ import { exploration as exploreMember } from "./exploration/member.ts";
 import { exploration as explorePipeline } from "./exploration/pipeline.ts";
 import { exploration as exploreProgress } from "./exploration/progress.ts";
 import { exploration as exploreRalph } from "./exploration/ralph.ts";
+import { exploration as exploreSession } from "./exploration/session.ts";
 import { exploration as exploreStage } from "./exploration/stage.ts";
 import { exploration as exploreTeam } from "./exploration/team.ts";
 import { exploration as exploreWorkItem } from "./exploration/work-item.ts";
@@ -17,9 +18,10 @@ import { memberMachine } from "./member.ts";
 import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
 import { ralphMachine } from "./ralph.ts";
+import { sessionMachine } from "./session.ts";
 import { stageMachine } from "./stage.ts";
 import { teamMachine } from "./team.ts";
-import { viewMember, viewPipeline, viewProgress, viewRalph, viewStage, viewTeam, viewWorkItem } from "./views.ts";
+import { viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewStage, viewTeam, viewWorkItem } from "./views.ts";
 import { workItemMachine } from "./work-item.ts";
 
 const unseen = (): null => null;
@@ -33,6 +35,7 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "team", version: 1, machine: teamMachine, durable: true, migrate: noOlderVersion("team"), view: viewTeam, exploration: exploreTeam },
   { id: "member", version: 1, machine: memberMachine, durable: true, migrate: noOlderVersion("member"), view: viewMember, exploration: exploreMember },
   { id: "progress", version: 1, machine: progressMachine, durable: true, migrate: noOlderVersion("progress"), view: viewProgress, exploration: exploreProgress },
+  { id: "session", version: 1, machine: sessionMachine, durable: true, migrate: noOlderVersion("session"), view: viewSession, exploration: exploreSession },
   { id: "intake", version: 1, machine: intakeMachine, durable: true, migrate: noOlderVersion("intake"), view: unseen, exploration: exploreIntake },
   { id: "incidents", version: 1, machine: incidentsMachine, durable: true, migrate: noOlderVersion("incidents"), view: (snapshot) => snapshot.context, exploration: exploreIncidents },
   { id: "agent-process", version: 1, machine: agentProcessMachine, durable: false, migrate: noOlderVersion("agent-process"), view: unseen, exploration: exploreAgentProcess },

@@ -292,7 +292,7 @@ export const stageMachine = setup({
           kind: "turn", item: c.item, attempt: c.attempt, stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber,
           adapter: c.adapter, model: c.model, workspace: c.workspace, repository: c.repository,
           sessionId: c.session.id, sessionCostUsd: c.session.costUsd, timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
-          playbook: c.playbook, brief: c.brief,
+          playbook: c.playbook, brief: c.brief, since: c.since,
         }),
       },
       on: {

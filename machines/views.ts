@@ -1,5 +1,6 @@
 import type { AnyMachineSnapshot } from "xstate";
 import type { QueuedMessage } from "../src/domain/message.ts";
+import type { SessionView } from "../src/domain/session.ts";
 import { stages } from "../src/domain/stage.ts";
 import { laneAddress, memberAddress, pipelineAddress } from "../src/domain/ids.ts";
 import type { TeamView } from "../src/domain/team.ts";
@@ -9,6 +10,7 @@ import type { PipelineContext } from "./pipeline-context.ts";
 import type { ProgressContext } from "./progress.ts";
 import type { MemberContext } from "./member-context.ts";
 import type { RalphContext } from "./ralph-context.ts";
+import type { SessionContext } from "./session.ts";
 import type { StageContext } from "./stage.ts";
 import type { TeamContext } from "./team-context.ts";
 import { neededGates, type WorkItemContext } from "./work-item-context.ts";
@@ -63,6 +65,8 @@ export const viewProgress = (snapshot: Snapshot<ProgressContext>): ProgressView 
   const { context: c } = snapshot;
   return { state: stateName(snapshot), rule: c.rule, says: c.says, facts: { ...c.facts, feedback: c.facts.feedback.length }, limits: c.limits };
 };
+
+export const viewSession = (snapshot: Snapshot<SessionContext>): SessionView => snapshot.context;
 
 const memberState: Readonly<Record<string, MemberView["state"]>> = {
   preparing: "starting", between: "idle", idle: "idle", syncing: "working", working: "working", cancelling: "working", waiting: "waiting", restarting: "waiting", dying: "waiting", asking: "asking", committing: "committing", checking: "checking", merging: "merging",

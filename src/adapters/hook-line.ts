@@ -1,3 +1,5 @@
+import { hookNames } from "../domain/hook-environment.ts";
+
 /**
  * The hook command of every CLI that is run in its own screen: constant text, run by a shell of the CLI's. It appends what stands on its
  * standard input to the run's `out`, as one line; the place comes by environment, so that no path is ever part of a shell's text.
@@ -8,3 +10,6 @@
 export const hookVariable = "ENACT_HOOK_OUT";
 
 export const hookCommand = `__line=$(cat | tr -d '\\n'); __n=0; until mkdir "$${hookVariable}.lock" 2>/dev/null; do __n=$((__n + 1)); [ "$__n" -gt 100 ] && break; sleep 0.02; done; printf '%s\\n' "$__line" >>"$${hookVariable}"; rmdir "$${hookVariable}.lock" 2>/dev/null; :`;
+
+/** The Stop hook of a turn that the factory runs in the background: it asks the program that the environment names, and without one allows the stop. */
+export const stopHookCommand = `[ -z "$${hookNames.node}" ] || exec "$${hookNames.node}" "$${hookNames.bin}" hook stop --run; :`;

@@ -9,7 +9,7 @@ import { z } from "zod";
 import type { FactoryClient } from "./contract.ts";
 import {
   ActorDetail, ActorSummary, AnyAddress, Attachment, Checkpoint, CommandReceipt, FactoryDescription, FactoryStatus, ItemCommand, ItemEvidence, ItemState, JournalLine, MessageReceipt, ProcessNode, PushReport,
-  Submission, TeamCommand, TeamState, TerminalState,
+  SessionCommand, SessionReceipt, SessionView, StopAttempt, StopVerdict, Submission, TeamCommand, TeamState, TerminalState,
 } from "./wire.ts";
 import { WorkItemId } from "../domain/ids.ts";
 import { TeamName } from "../domain/team.ts";
@@ -65,6 +65,10 @@ export const routes = {
 
   teams: { ...read, path: "/api/teams", result: z.array(TeamState), says: "Every team, running ones first, then by name." },
   team: { ...write, path: "/api/teams/:name/commands", params: byName, body: TeamCommand, result: CommandReceipt, says: "Sends a command to a team." },
+
+  sessions: { ...read, path: "/api/sessions", result: z.array(SessionView), says: "Sessions of agent CLIs that this factory knows, newest first." },
+  session: { ...write, path: "/api/sessions/commands", body: SessionCommand, result: SessionReceipt, says: "Tells something about a session; one that is not known begins with it. The answer to a start may carry the denied stop of an earlier session." },
+  stopCheck: { ...write, path: "/api/sessions/stop", body: StopAttempt, result: StopVerdict, says: "May this session stop now? A denial is kept with the session." },
 
   terminals: { ...read, path: "/api/terminals", result: z.array(TerminalState), says: "Where agents can be watched, also those that have ended." },
   attachment: { ...write, path: "/api/terminals/attachment", owner: true, body: z.strictObject({ address: AnyAddress, write: z.boolean() }), result: Attachment, says: "What to execute to be in the real terminal." },

@@ -2,6 +2,8 @@ import type { AdapterName } from "../domain/agent.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 import type { OperatorLane } from "../domain/lane.ts";
+import type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
+import type { StopVerdict } from "../domain/stop-policy.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
@@ -39,6 +41,12 @@ export interface StoredFactory {
   readonly teams: () => Promise<readonly TeamState[]>;
   /** Sends a command to a team by its name. Rejects with `ClientProblem` when there is none. */
   readonly team: (name: string, command: TeamCommand) => Promise<CommandReceipt>;
+  /** Sessions of agent CLIs that this factory knows, newest first; what waits as mail is counted already. */
+  readonly sessions: () => Promise<readonly SessionView[]>;
+  /** Tells something about a session. One that is not known begins with it, but for `end` and `unlink`. Rejects with `ClientProblem`. */
+  readonly session: (command: SessionCommand) => Promise<SessionReceipt>;
+  /** May this session stop now? Decides by the rules of docs/stop-policy.md and keeps a denial with the session; rejects when it cannot be kept. */
+  readonly stopCheck: (attempt: StopAttempt) => Promise<StopVerdict>;
 }
 
 /** What lives in the owner only. Without one each of these answers empty or rejects with a `ClientProblem` that names the command which starts it. */
@@ -90,6 +98,11 @@ export interface FactoryStatus {
 
 /** `errors`: what could not be told, by item; it is tried again by itself. */
 export interface PushReport { readonly drained: number; readonly errors: readonly string[] }
+export type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
+export type { StopVerdict } from "../domain/stop-policy.ts";
+
+/** `warning`: a denied stop of an earlier session here, or of the same item, told once; only by `start`. */
+export interface SessionReceipt extends CommandReceipt { readonly session: SessionView; readonly warning: StopVerdict | null }
 
 export interface TeamState { readonly team: TeamView; readonly item: WorkItemView | null; readonly updatedAt: number }
 
@@ -271,8 +284,38 @@ export interface LocalTools {
   readonly backup: (options: { readonly configFile?: string; readonly directory: string; readonly to: string }) => Promise<string>;
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
   readonly daemon: DaemonTools;
+  readonly hook: HookTools;
+  readonly hooks: HookSettings;
   readonly version: string;
   readonly now: () => number;
+}
+
+/** A store opened for one hook. */
+export interface OpenedSessions { readonly client: Pick<FactoryClient, "session" | "stopCheck">; readonly close: () => Promise<void> }
+
+/** What the hooks of agent CLIs need: loaded in milliseconds, with an owner or without. */
+export interface HookTools {
+  /** `undefined`: no factory has ever run there. */
+  readonly open: (place: FactoryPlace) => Promise<OpenedSessions | undefined>;
+  /** Whether a worktree stands differently from a commit. */
+  readonly changedSince: (worktree: string, commit: string) => Promise<boolean>;
+}
+
+/** The hooks of one agent CLI, of the user or of a project, as its settings have them. */
+export interface HookFile {
+  readonly cli: "claude" | "codex";
+  readonly scope: "project" | "user";
+  readonly file: string;
+  readonly state: "none" | "installed" | "partly" | "stale" | "untrusted" | "unreadable";
+  readonly detail: string;
+}
+
+/** Entries of ours in the settings of agent CLIs. `directory`: somewhere in the project. */
+export interface HookSettings {
+  /** `operator`: the program of Enact Operator, which owns the hooks where it is installed. */
+  readonly status: (directory: string) => Promise<{ readonly operator: string | null; readonly files: readonly HookFile[] }>;
+  /** Rejects with `ClientProblem`, and changes nothing, when the file is not understood. */
+  readonly change: (how: "install" | "remove", what: Pick<HookFile, "cli" | "scope">, directory: string) => Promise<{ readonly changed: boolean; readonly file: HookFile }>;
 }
 
 /** Which factory: as for `connect`. */

@@ -5,9 +5,11 @@ import { type Address, itemAddress, teamAddress, type WorkItemId } from "../doma
 import type { Policy } from "../domain/policy.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
+import type { StopLimits } from "../domain/stop-policy.ts";
 import { itemStates } from "./item-state.ts";
 import { isDeferred } from "./waiting.ts";
 import { sayTo } from "./messages.ts";
+import { sessionClient } from "./sessions.ts";
 import { isRunning, refuseForTeam, teamStates } from "./team-state.ts";
 
 /**
@@ -28,6 +30,7 @@ export interface StoreClientOptions {
   readonly nextChange: () => Promise<void>;
   readonly checkpoints: FactoryClient["checkpoints"];
   readonly restore: FactoryClient["restore"];
+  readonly stop: StopLimits;
   /** The live half of the contract: the owner's own, or `offlineLive`. */
   readonly live: LiveFactory;
 }
@@ -65,6 +68,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
     ...options.live,
     message: (address, text, { interrupt }) => sayTo({ ...options, items, teams, team: (name, command) => client.team(name, command) }, address, text, { interrupt }),
     describe: options.describe,
+    ...sessionClient(options),
     teams,
     team: async (name, command) => {
       const found = (await teams()).filter(({ team }) => team.name === name);

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { AdapterName } from "../domain/agent.ts";
 import { WorkItemId } from "../domain/ids.ts";
+import { SessionView } from "../domain/session.ts";
+import { StopVerdict } from "../domain/stop-policy.ts";
 import { OperatorLane } from "../domain/lane.ts";
 import { TeamSpec, TeamView } from "../domain/team.ts";
 import { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
@@ -50,7 +52,10 @@ export const TeamCommand: z.ZodType<contract.TeamCommand> = z.discriminatedUnion
 ]);
 
 export const PushReport: z.ZodType<contract.PushReport> = z.object({ drained: z.number(), errors: z.array(z.string()) });
+export { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
+export { StopVerdict } from "../domain/stop-policy.ts";
 export const CommandReceipt: z.ZodType<contract.CommandReceipt> = z.object({ delivered: z.enum(["now", "queued"]) });
+export const SessionReceipt: z.ZodType<contract.SessionReceipt> = z.object({ delivered: z.enum(["now", "queued"]), session: SessionView, warning: StopVerdict.nullable() });
 export const MessageReceipt: z.ZodType<contract.MessageReceipt> = z.object({ id: z.string(), state: z.enum(["delivered", "queued", "undelivered"]), detail: z.string() });
 
 export const JournalLine: z.ZodType<contract.JournalLine> = z.object({ position: z.number(), actor: z.string(), seq: z.number(), at, type: z.string(), event: z.record(z.string(), z.unknown()) });

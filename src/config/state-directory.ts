@@ -7,7 +7,6 @@ import { createHash } from "node:crypto";
 import { appendFileSync, chmodSync, lstatSync, mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { Data, Effect } from "effect";
-import { execa } from "execa";
 
 /** The state directory cannot be used; nothing was written into it. */
 export class StateDirectoryUnusable extends Data.TaggedError("StateDirectoryUnusable")<{ readonly path: string; readonly message: string; readonly mend: string }> {}
@@ -51,6 +50,8 @@ export const prepareStateDirectory = (directory: string): Effect.Effect<string, 
 
 const git = (cwd: string, ...argv: readonly string[]): Effect.Effect<{ readonly ok: boolean; readonly stdout: string }> =>
   Effect.promise(async () => {
+    // Whoever only asks where the state is needs no git: a hook has milliseconds.
+    const { execa } = await import("execa");
     const result = await execa("git", argv, { cwd, stdin: "ignore", reject: false, timeout: 30_000, extendEnv: false, env: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? "", GIT_OPTIONAL_LOCKS: "0", LC_ALL: "C" } });
     return { ok: result.exitCode === 0, stdout: result.stdout };
   });

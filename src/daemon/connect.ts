@@ -17,7 +17,7 @@ import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openTerminals, type TerminalsOptions } from "../../tmux/index.ts";
 import { openOwner, openReader } from "../store/open.ts";
-import { type Owner, openScoped, startOwner } from "./owner.ts";
+import { type Owner, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
 import { heir, type HeirOptions } from "./heir.ts";
 import { inspecting, readerInspection } from "./inspection.ts";
@@ -27,6 +27,7 @@ import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } f
 import { policyFor } from "./policy.ts";
 import { reviver } from "./reviver.ts";
 import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
+import { openScoped } from "./scoped.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
 import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
 import { systemClock } from "./system-clock.ts";
@@ -38,7 +39,7 @@ export const connect = async (options: ConnectOptions, bin?: string): Promise<Co
   if (options.as === "read") return beside(setting, {});
   if (options.as === "daemon") return beside(setting, { succeed: reviver(setting, bin) });
   await prepare(setting);
-  const own = async (takeOver: boolean): Promise<Connection | undefined> => becomeOwner(setting, { takeOver, automation: options.automation ?? false });
+  const own = async (takeOver: boolean): Promise<Connection | undefined> => becomeOwner(setting, { takeOver, automation: options.automation ?? false, bin });
   const asClient = (): Promise<Connection> => beside(setting, { succeed: () => own(false), silence: () => silenceOf(setting) });
   for (let takeOver = options.takeOver ?? false; ; takeOver = false) {
     const owner = await own(takeOver);
@@ -66,6 +67,8 @@ const beside = (setting: Setting, more: Pick<HeirOptions, "succeed" | "silence">
 export interface OwnOptions {
   readonly takeOver: boolean;
   readonly automation: boolean;
+  /** The program that hooks of agents' CLIs call; without it their turns have none. */
+  readonly bin?: string | undefined;
   /** Begins to stop; absent where the owner is a command that ends by itself. */
   readonly stop?: (options: { readonly keepAgents: boolean }) => void;
 }
@@ -98,7 +101,7 @@ const isUntouched = ({ location, stateDirectory }: Setting): boolean => {
   }
 };
 
-const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, { automation, stop }: OwnOptions): Promise<OwnedConnection> => {
+const connectAsOwner = async (setting: Setting, store: { readonly value: StoreShape; readonly close: () => Promise<void> }, { automation, bin, stop }: OwnOptions): Promise<OwnedConnection> => {
   const { config } = setting;
   const startedAt = systemClock.now();
   const redact = redactor(secretsIn(setting.env, secretValues(config)));
@@ -128,7 +131,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
       store: store.value, config, env: setting.env, home: setting.home,
       factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
       ports: composed.layer, sources: automation ? localSources(config) : [], automation,
-      redact, emit,
+      redact, emit, ...(bin === undefined ? {} : { hooks: { node: process.execPath, bin, config: setting.loaded.file, repository: setting.repository } }),
       // Only a daemon shows panes: a command ends with its items.
       ...(stop === undefined ? {} : {
         panes: (seats, notice) => {
@@ -231,7 +234,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
 
 const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange" | "live">): FactoryClient => {
   const client: FactoryClient = storeClient({
-    ...live, reader, now: systemClock.now,
+    ...live, reader, now: systemClock.now, stop: setting.config.stop,
     policy: (repository, request) => policyFor(setting.config, repository, request),
     projectOf: (repository) => settingsOfRepository(setting.config, resolve(repository)).name,
     checkpoints: async (id) => {

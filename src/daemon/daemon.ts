@@ -28,13 +28,13 @@ const idleLookMs = 500;
 /** Somebody owns the state directory already. */
 const already = (message: string, next: string): ClientProblem => new ClientProblem(message, next);
 
-export const serve = async (options: ServeOptions): Promise<ServedFactory> => {
+export const serve = async (options: ServeOptions, bin?: string): Promise<ServedFactory> => {
   const setting = await settingFor(options);
   const asked = options.port ?? setting.config.gateway.port ?? null;
   await prepare(setting);
   const log = logOf(setting, options.echo);
   try {
-    return await start(setting, asked, log);
+    return await start(setting, asked, log, bin);
   } catch (error) {
     log.write("error", `could not start: ${error instanceof Error ? error.message : String(error)}`);
     throw error;
@@ -54,12 +54,12 @@ const logOf = ({ stateDirectory, env, config }: Setting, echo: ServeOptions["ech
   return log;
 };
 
-const start = async (setting: Setting, asked: number | null, log: DaemonLog): Promise<ServedFactory> => {
+const start = async (setting: Setting, asked: number | null, log: DaemonLog, bin: string | undefined): Promise<ServedFactory> => {
   const { stateDirectory: directory } = setting;
   log.write("info", `starts: enact-factory ${manifest.version}, process ${process.pid}, state ${directory}`);
   const ended = Promise.withResolvers<{ readonly how: "suspend" | "abandon"; readonly lost?: string }>();
   if (asked !== null && asked !== 0 && !await locateGateway(directory)) await mustBeFree(asked);
-  const owned = await own(setting, ({ keepAgents }) => {
+  const owned = await own(setting, bin, ({ keepAgents }) => {
     log.write("info", keepAgents ? "told to stop; agents go on" : "told to stop; agents are asked to end");
     // The answer to who asked goes first.
     setTimeout(() => ended.resolve({ how: keepAgents ? "abandon" : "suspend" }), 50);
@@ -100,11 +100,11 @@ const start = async (setting: Setting, asked: number | null, log: DaemonLog): Pr
 };
 
 /** Waits for an owner that is just leaving; refuses beside one that stays (I1). */
-const own = async (setting: Setting, stop: (options: { readonly keepAgents: boolean }) => void): Promise<OwnedConnection> => {
+const own = async (setting: Setting, bin: string | undefined, stop: (options: { readonly keepAgents: boolean }) => void): Promise<OwnedConnection> => {
   const { stateDirectory: directory } = setting;
   const until = systemClock.now() + lockPatienceMs;
   for (;;) {
-    const owned = await becomeOwner(setting, { takeOver: false, automation: true, stop });
+    const owned = await becomeOwner(setting, { takeOver: false, automation: true, bin, stop });
     if (owned) return owned;
     const running = await locateGateway(directory);
     if (running) throw already(`a factory runs here already: process ${running.note.pid}, http://${running.note.host}:${running.note.port}`, "see it with: enact-factory status");

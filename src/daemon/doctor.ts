@@ -6,6 +6,7 @@ import type { DoctorCheck } from "../client/contract.ts";
 import { Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
 import { stages } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
+import { hookChecks as hooks } from "./hook-settings.ts";
 import type { Setting } from "./setting.ts";
 import { adapters, sandboxName } from "./ports.ts";
 
@@ -20,6 +21,7 @@ export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> 
   await sandbox(setting),
   ...(await agents(setting)),
   await program("tmux", ["-V"], "agents have no terminals to attach to; everything else works", "apt-get install tmux (macOS: brew install tmux)", "warning"),
+  ...hooks({ home: setting.home, env: setting.env, directory: setting.repository }),
   ...unserved(setting.config),
 ];
 

@@ -183,6 +183,10 @@ export const heir = async (options: HeirOptions): Promise<Connection> => {
     restore: (id, ref, to) => act((by) => by.restore(id, ref, to)),
     teams: () => read((by) => by.teams()),
     team: (name, command) => ask((by) => by.team(name, command), command.type === "message" || command.type === "shutdown"),
+    sessions: () => read((by) => by.sessions()),
+    session: (command) => read((by) => by.session(command)),
+    // Asked twice: the worst is one denial counted twice, and a session let go early.
+    stopCheck: (attempt) => read((by) => by.stopCheck(attempt)),
     status: () => read((by) => by.status()),
     stop: (how) => act((by) => by.stop(how)),
     drain: () => act((by) => by.drain()),

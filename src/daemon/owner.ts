@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { Effect, Exit, Layer, ManagedRuntime, Scope } from "effect";
+import { Effect, Layer, ManagedRuntime } from "effect";
 import { turnHandler } from "../../actors/agent-turn.ts";
 import type { SupervisorEvent } from "../../actors/child.ts";
 import type { Change } from "../../actors/durable-actor.ts";
@@ -20,6 +20,7 @@ import { intakeAddress } from "../../machines/intake.ts";
 import type { LiveChange } from "../client/contract.ts";
 import type { AgentEvent } from "../domain/agent.ts";
 import { type Config, settingsOfRepository } from "../domain/config.ts";
+import type { HookProgram } from "../domain/hook-environment.ts";
 import { type Address, parseAddress } from "../domain/ids.ts";
 import { WorkItemView } from "../domain/view.ts";
 import { isTerminal } from "../domain/work-item.ts";
@@ -49,6 +50,8 @@ export interface OwnerOptions {
   readonly factory: string;
   readonly runsDirectory: string;
   readonly ports: Layer.Layer<OwnPorts>;
+  /** How hooks of the agents' CLIs reach this factory; absent where there is no program for them. */
+  readonly hooks?: HookProgram;
   readonly sources: readonly { readonly source: SourceShape; readonly everyMs: number }[];
   /** Sources and scheduler run; false: only what is claimed explicitly. */
   readonly automation: boolean;
@@ -105,7 +108,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     ...workHandlers,
     "turn.message": messageHandler(mouths), "source.push": pushes.handler,
     turn: turnHandler({
-      agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory,
+      agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory, ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
       stillOwner: store.stillOwner, seats, mouths, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
@@ -251,11 +254,4 @@ const readable = (event: AgentEvent): string | undefined => {
     case "plan": return `plans ${event.plan.tasks.length} task${event.plan.tasks.length === 1 ? "" : "s"}`;
     case "criteria": case "heard": case "session": case "prompted": case "thinking": case "usage": case "cost": case "audit": case "result": case "garbage": return undefined;
   }
-};
-
-/** Runs `use` in a scope that the caller closes. */
-export const openScoped = async <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<{ readonly value: A; readonly close: () => Promise<void> }> => {
-  const scope = await Effect.runPromise(Scope.make());
-  const value = await Effect.runPromise(Scope.provide(effect, scope));
-  return { value, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) };
 };

@@ -14,6 +14,8 @@ import { restore } from "../store/restore.ts";
 import { connect } from "./connect.ts";
 import { logFile } from "./daemon-log.ts";
 import { doctor } from "./doctor.ts";
+import { hookSettings } from "./hook-settings.ts";
+import { hookTools } from "./hook-tools.ts";
 import { findDaemon, launch } from "./launch.ts";
 import { seemingOwner } from "./owner-status.ts";
 import { asProblem, settingFor } from "./setting.ts";
@@ -25,11 +27,13 @@ const goneEveryMs = 100;
 export const createLocalTools = (bin?: string): LocalTools => ({
   connect: (options) => connect(options, bin),
   version: manifest.version,
+  hook: hookTools,
+  hooks: hookSettings(bin),
   now: systemClock.now,
 
   daemon: {
     find: async (place) => findDaemon((await settingFor(place)).stateDirectory),
-    serve: async (options) => (await import("./daemon.ts")).serve(options),
+    serve: async (options) => (await import("./daemon.ts")).serve(options, bin),
     launch: async (options) => launch(await settingFor(options), bin, options),
     gone: async ({ pid, startTicks }, patienceMs) => {
       for (const until = systemClock.now() + patienceMs; lives(pid, startTicks); await sleep(goneEveryMs)) if (systemClock.now() >= until) return false;

@@ -85,6 +85,8 @@ export const TurnRequest = z.object({
   /** What the resumed session had cost before, US dollars; adapters with cumulative cost subtract it. */
   sessionCostUsd: z.number().nonnegative(),
   readOnly: z.boolean(),
+  /** Head before the stage began, where that is known: what it changes is measured from here. */
+  since: z.string().optional(),
   timeoutMs: z.number().int().positive(),
   /** No output and no CPU burnt for this long: stalled. */
   stallMs: z.number().int().positive(),

@@ -10,8 +10,10 @@
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { OperatorLane } from "./lane.ts";
+import { mostDenials } from "./session.ts";
 import type { Stage } from "./stage.ts";
 import { defaultLanePolicy } from "./policy.ts";
+import { defaultStopLimits } from "./stop-policy.ts";
 import { defaultTeamPolicy, mostWorkers } from "./team.ts";
 
 const count = z.int().nonnegative();
@@ -148,6 +150,11 @@ export const Config = z.strictObject({
       maxIterations: positive.default(defaultLanePolicy.ralph.maxIterations).describe("Rounds of work of one item, over all its parts; then it is exhausted."),
     }).prefault({}).describe("Lane ralph: one part after the other, until each has passed its review."),
   }).prefault({}).describe("Caps of the operator lanes."),
+  stop: z.strictObject({
+    enabled: z.boolean().default(true).describe("Ask before an agent's session ends: docs/stop-policy.md."),
+    denials: positive.max(mostDenials).default(defaultStopLimits.denials).describe("Stops of one session that are denied within that time; the next one is allowed."),
+    withinMs: milliseconds.default(defaultStopLimits.withinMs).describe("Milliseconds after which a denied stop no longer counts."),
+  }).prefault({}).describe("When a session of an agent CLI may not stop yet."),
 
   team: z.strictObject({
     workers: z.int().min(1).max(mostWorkers).default(defaultTeamPolicy.workers).describe("Workers of a team that names no number."),

@@ -59,6 +59,8 @@ export const EffectRequest = z.discriminatedUnion("kind", [
     sessionId: z.string().nullable(), sessionCostUsd: z.number(),
     timeoutMs: z.number(), stallMs: z.number(), playbook: z.string().nullable(),
     brief: TurnBrief,
+    /** Head before the stage began. */
+    since: z.string().optional(),
     /** Name of the team whose member works; none for a pipeline's stage. */
     team: z.string().nullable().optional(),
     /** Whose terminal it is; default: the stage. */

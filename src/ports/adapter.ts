@@ -1,5 +1,6 @@
 import { Context, type Effect } from "effect";
 import type { AdapterName, AgentEvent, AgentFailure, TurnRequest } from "../domain/agent.ts";
+import type { HookProgram } from "../domain/hook-environment.ts";
 import type { RunExit } from "./agent-process.ts";
 
 /** How to run one turn: what to launch, without starting it. Pure. */
@@ -9,6 +10,8 @@ export interface LaunchPlan {
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: string;
   readonly stdinMode: "close" | "open";
+  /** Written (0600) into the run's directory before the start. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** What the end of the stream, the exit and the error output say together, when no `result` or `failure` event did. */
@@ -71,7 +74,13 @@ export interface Adapter {
 export interface AdapterProbe { readonly ok: boolean; readonly detail: string; readonly mend?: string }
 
 /** The owner's environment an adapter may draw from by name; it passes on only what it lists. */
-export interface HostEnvironment { readonly env: Readonly<Record<string, string | undefined>>; readonly home: string; readonly runDirectory: string }
+export interface HostEnvironment {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+  readonly runDirectory: string;
+  /** How the CLI's hooks reach the factory; absent where there is no program that they could call. */
+  readonly hooks?: HookProgram;
+}
 
 export interface AdaptersShape { readonly get: (name: AdapterName) => Adapter | undefined; readonly all: readonly Adapter[] }
 export class Adapters extends Context.Service<Adapters, AdaptersShape>()("enact-factory/ports/Adapters") {}

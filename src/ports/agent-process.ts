@@ -16,6 +16,8 @@ export interface RunSpec {
   readonly stdin?: string;
   /** After `stdin`: close it (the child sees EOF) or keep the FIFO open for later messages. */
   readonly stdinMode: "close" | "open";
+  /** More files (0600) for the run's directory, there before the start. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Free-form facts kept beside the run for readers (item, stage, adapter…). */
   readonly labels: Readonly<Record<string, string>>;
 }

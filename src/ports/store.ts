@@ -64,6 +64,8 @@ export interface StoreReaderShape {
   readonly description: string;
   /** Leaves a message for a durable actor; the owner picks it up. The only write of a non-owner. */
   readonly enqueue: (to: Address, event: EventJson, at: number) => Effect.Effect<void, CommitError>;
+  /** Mail that no owner has taken yet, for actors whose address begins so, oldest first. */
+  readonly mailTo: (recipientPrefix: string) => Effect.Effect<readonly MailRow[], StoreUnavailable>;
   readonly views: (chart?: string) => Effect.Effect<readonly ViewRow[], StoreUnavailable>;
   /** Rows in commit order (`position` rises with it), oldest first. `after` is a position. */
   readonly journal: (query: { readonly actorPrefix?: string; readonly after?: number; readonly limit?: number }) => Effect.Effect<readonly JournalRow[], StoreUnavailable>;

@@ -48,11 +48,11 @@ const replace = async (file: string, content: string): Promise<void> => {
  * Makes the directory ready for a launcher. `spec.json` keeps the names of the environment only: values may be secrets, nobody reads them
  * back (the child has them; whoever starts the run again brings them), so they do not rest on disk.
  */
-export const prepare = async (paths: RunPaths, spec: RunSpec, files: Readonly<Record<string, string>> = {}): Promise<void> => {
+export const prepare = async (paths: RunPaths, spec: RunSpec, screenFiles: Readonly<Record<string, string>> = {}): Promise<void> => {
   await mkdir(paths.directory, { recursive: true, mode: 0o700 });
-  for (const [name, text] of Object.entries(files)) await replace(join(paths.directory, name), text);
+  for (const [name, text] of Object.entries({ ...spec.files, ...screenFiles })) await replace(join(paths.directory, name), text);
   await replace(paths.stdin, spec.stdin ?? "");
-  const { stdin: _stdin, env, ...rest } = spec;
+  const { stdin: _stdin, files: _files, env, ...rest } = spec;
   await replace(paths.spec, `${JSON.stringify({ ...rest, envNames: Object.keys(env).sort() }, null, 1)}\n`);
 };
 

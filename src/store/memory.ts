@@ -103,6 +103,7 @@ const readerOf = (state: MemoryState, refuse: () => CommitError | undefined): St
     addMail(state, to, event, at);
     return Effect.void;
   }),
+  mailTo: (prefix) => Effect.sync(() => [...state.mail.values()].filter(({ to }) => to.startsWith(prefix))),
   views: (chart) => Effect.sync(() => {
     const rows: ViewRow[] = [];
     for (const [address, { view }] of state.actors) if (view !== undefined && (chart === undefined || address.startsWith(`${chart}/`))) rows.push(view);

@@ -5,7 +5,7 @@ import type { AlarmRow, DeadLetter, JournalRow, MailRow, OutboxRow, SnapshotRow,
 import type { Schema } from "./schema.ts";
 
 /** The reads of a store, the same for both dialects. */
-export type Reads = Pick<StoreShape, "views" | "journal" | "outbox" | "alarms" | "deadLetters" | "lastGeneration" | "load" | "mail">;
+export type Reads = Pick<StoreShape, "views" | "journal" | "outbox" | "alarms" | "deadLetters" | "lastGeneration" | "load" | "mail" | "mailTo">;
 
 /** Above every text that begins with the prefix, compared byte by byte. */
 const above = (prefix: string): string => `${prefix}\u{10FFFF}`;
@@ -16,10 +16,14 @@ const address = (text: string): Address => {
 };
 const addressed = <Row extends { readonly actor: string }>(rows: readonly Row[]): (Row & { readonly actor: Address })[] => rows.map((row) => ({ ...row, actor: address(row.actor) }));
 
+const letters = (rows: readonly { readonly id: number; readonly recipient: string; readonly event: string; readonly at: number }[]): readonly MailRow[] =>
+  rows.map(({ id, recipient, event, at }) => ({ id, to: address(recipient), event, at }));
+
 /** Reads through Kysely. `unavailable` names a failure of the database in words for people. */
 export const makeReads = (db: Kysely<Schema>, unavailable: (error: unknown) => StoreUnavailable): Reads => {
   const read = <A>(query: () => Promise<A>): Effect.Effect<A, StoreUnavailable> => Effect.tryPromise({ try: query, catch: unavailable });
   const journalColumns = ["position", "actor", "seq", "generation", "event", "at"] as const;
+  const mailColumns = ["id", "recipient", "event", "at"] as const;
   return {
     views: (chart) => read(async (): Promise<ViewRow[]> => {
       let query = db.selectFrom("views").select(["actor", "seq", "view", "updated_at as updatedAt"]).orderBy("actor");
@@ -44,9 +48,7 @@ export const makeReads = (db: Kysely<Schema>, unavailable: (error: unknown) => S
       const events: readonly JournalRow[] = addressed(rows);
       return snapshot === undefined ? { events } : { snapshot, events };
     }),
-    mail: (after) => read(async (): Promise<MailRow[]> => {
-      const rows = await db.selectFrom("mail").select(["id", "recipient", "event", "at"]).where("id", ">", after).orderBy("id").execute();
-      return rows.map((row) => ({ id: row.id, to: address(row.recipient), event: row.event, at: row.at }));
-    }),
+    mail: (after) => read(async () => letters(await db.selectFrom("mail").select(mailColumns).where("id", ">", after).orderBy("id").execute())),
+    mailTo: (prefix) => read(async () => letters(await db.selectFrom("mail").select(mailColumns).where("recipient", ">=", prefix).where("recipient", "<", above(prefix)).orderBy("id").execute())),
   };
 };

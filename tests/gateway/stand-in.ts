@@ -2,9 +2,13 @@
  * A factory at the level of the contract, for what the gateway does with it: items that are data, events that a test emits, terminals that are
  * logs in memory. The real factory behind a real gateway is tested in tests/daemon.
  */
+import { Effect } from "effect";
 import { ClientProblem, type FactoryClient, type InspectionEvent, type ItemState, type LiveChange, type Submission, type TerminalFrame } from "../../src/client/contract.ts";
 import { offlineLive } from "../../src/client/offline-live.ts";
+import { sessionClient } from "../../src/client/sessions.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
+import { defaultStopLimits } from "../../src/domain/stop-policy.ts";
+import { memoryState, openMemoryReader } from "../../src/store/memory.ts";
 
 export interface StandIn extends FactoryClient {
   readonly emit: (change: LiveChange) => void;
@@ -82,6 +86,19 @@ export class Log {
   }
 }
 
+/** The real thing over a store without an owner. */
+const sessionsInMemory = (): Pick<FactoryClient, "sessions" | "session" | "stopCheck"> => {
+  const reader = openMemoryReader(memoryState());
+  let at = 0;
+  return sessionClient({
+    reader, now: () => ++at, stop: defaultStopLimits,
+    deliver: async (to, event) => {
+      await Effect.runPromise(reader.enqueue(to, JSON.stringify(event), at));
+      return { delivered: "queued" };
+    },
+  });
+};
+
 export const standIn = (count = 3): StandIn => {
   const watchers = new Set<(change: LiveChange) => void>();
   const inspectors = new Set<(event: InspectionEvent) => void | Promise<void>>();
@@ -125,6 +142,7 @@ export const standIn = (count = 3): StandIn => {
     restore: async (_id, _ref, to) => to,
     teams: async () => [],
     team: async () => ({ delivered: "now" }),
+    ...sessionsInMemory(),
     status: async () => ({ pid: 1, version: "0", startedAt: 1, gateway: null, automation: true, slots: { used: 0, of: 2 }, idle: "", terminals: { backend: "none", detail: "", panes: 0 }, description: { role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" } }),
     stop: async (options) => { stops.push(options); },
     terminals: async () => [],

@@ -116,6 +116,7 @@ export const doubleOf = (options: DoubleOptions = {}): Double => {
       asked({ team: name, command: sent });
       return { delivered: "now" };
     },
+    sessions: async () => [], session: refused, stopCheck: refused,
     status: offline ? refused : async () => status,
     stop: refused, drain: refused,
     terminals: async () => terminals,

@@ -142,6 +142,22 @@ export const storeContract = (name: string, place: () => Promise<StoreLocation>)
       expect(next?.event).toBe(event("5"));
     });
 
+    test("mail that waits is found by whom it is for, by the owner and by a reader, until it is taken", async () => {
+      const location = await place();
+      const store = await own(location);
+      const it = await reader(location);
+      open.push(it);
+      for (const [to, n] of [[a, 1], [p, 2], [b, 3], [a, 4]] as const) await run(it.store.enqueue(to, event(`${n}`), n));
+      for (const reads of [store, it.store]) {
+        expect((await run(reads.mailTo(a))).map(({ to, event: text, at }) => [to, text, at])).toEqual([[a, event("1"), 1], [a, event("4"), 4]]);
+        expect((await run(reads.mailTo("item/"))).map((row) => row.at)).toEqual([1, 3, 4]);
+        expect(await run(reads.mailTo("items/"))).toEqual([]);
+      }
+      const [first] = await run(store.mailTo(a));
+      await run(store.commit([commit(a, 1, { cause: { row: "mail", id: first?.id ?? 0 } })]));
+      expect((await run(it.store.mailTo(a))).map((row) => row.at)).toEqual([4]);
+    });
+
     test("a mailbox found empty again and again still shows what comes, from a commit or from a message", async () => {
       const store = await own(await place());
       for (let seq = 1; seq <= 3; seq++) {

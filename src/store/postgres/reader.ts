@@ -46,6 +46,6 @@ export const openPostgresReader = (url: string): Effect.Effect<StoreReaderShape,
     },
     catch: (error) => openError(openFailure(error, place.name)),
   });
-  const { description, enqueue, views, journal, outbox, alarms, deadLetters, lastGeneration, load, backup: copy } = readsOf(reading, place);
-  return { description, enqueue, views, journal, outbox, alarms, deadLetters, lastGeneration, load, backup: copy };
+  const { description, enqueue, mailTo, views, journal, outbox, alarms, deadLetters, lastGeneration, load, backup: copy } = readsOf(reading, place);
+  return { description, enqueue, mailTo, views, journal, outbox, alarms, deadLetters, lastGeneration, load, backup: copy };
 });

@@ -38,10 +38,10 @@ export const openSqliteReader = (directory: string): Effect.Effect<StoreReaderSh
     }
     writing.enqueue(to, event, at);
   };
-  const { views, journal, outbox, alarms, deadLetters, lastGeneration, load } = makeReads(kyselyOver(reading), (error) => new StoreUnavailable({ message: `cannot read ${path}: ${messageOf(error)}` }));
+  const { mailTo, views, journal, outbox, alarms, deadLetters, lastGeneration, load } = makeReads(kyselyOver(reading), (error) => new StoreUnavailable({ message: `cannot read ${path}: ${messageOf(error)}` }));
   return {
     description: `sqlite ${path}`,
-    views, journal, outbox, alarms, deadLetters, lastGeneration, load,
+    mailTo, views, journal, outbox, alarms, deadLetters, lastGeneration, load,
     enqueue: (to, event, at) => Effect.try({ try: () => enqueue(to, event, at), catch: (error) => commitError(commitFailure(error)) }),
     backup: (file) => Effect.tryPromise({
       try: () => backup(reading, file, allPages),

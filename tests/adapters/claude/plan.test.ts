@@ -2,6 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { claude } from "../../../src/adapters/claude/adapter.ts";
 import { sessionIdOf } from "../../../src/adapters/claude/plan.ts";
+import { stopHookCommand } from "../../../src/adapters/hook-line.ts";
+import { type HookProgram, hookRunIn } from "../../../src/domain/hook-environment.ts";
 import type { TurnRequest } from "../../../src/domain/agent.ts";
 import type { LaunchPlan } from "../../../src/ports/adapter.ts";
 import { turnRequest } from "./streams.ts";
@@ -78,6 +80,33 @@ describe("the environment", () => {
     expect(planned({ stallMs: 30_000 }).env["CLAUDE_STREAM_IDLE_TIMEOUT_MS"]).toBe("10000");
     expect(planned({ stallMs: 30_000 }, { CLAUDE_STREAM_IDLE_TIMEOUT_MS: "7" }).env["CLAUDE_STREAM_IDLE_TIMEOUT_MS"]).toBe("7");
   });
+});
+
+describe("the Stop hook", () => {
+  const hooks: HookProgram = { node: "/opt/no de/bin/node", bin: "/opt/$(id)/cli.js", config: "/etc/'x'/config.toml", repository: "/repo" };
+  const asked = (more: Partial<TurnRequest> = {}): LaunchPlan => {
+    const plan = claude.plan(turnRequest({ since: "0123abc", ...more }), { ...host(), hooks });
+    if ("kind" in plan) throw new Error(plan.kind);
+    return plan;
+  };
+  test("is asked by a turn that has to change something; its command is constant text, and what it needs comes by environment", () => {
+    const plan = asked();
+    expect(plan.argv.slice(-2)).toEqual(["--settings", "/runs/1/settings.json"]);
+    expect(Object.keys(plan.files ?? {})).toEqual(["settings.json"]);
+    const settings: unknown = JSON.parse(plan.files?.["settings.json"] ?? "");
+    expect(settings).toEqual({ hooks: { Stop: [{ hooks: [{ type: "command", command: stopHookCommand, timeout: 30 }] }] } });
+    expect(plan.files?.["settings.json"]).not.toMatch(/opt|etc|repo|LOC/);
+    expect(plan.env).toMatchObject({ ENACT_HOOK_NODE: hooks.node, ENACT_HOOK_BIN: hooks.bin, ENACT_HOOK_CONFIG: hooks.config, ENACT_HOOK_REPOSITORY: "/repo", ENACT_HOOK_ITEM: "LOC-1", ENACT_HOOK_STAGE: "coder", ENACT_HOOK_SINCE: "0123abc" });
+    expect(hookRunIn(plan.env)).toMatchObject({ item: "LOC-1", stage: "coder", since: "0123abc" });
+  });
+  test.each([
+    { what: "a critic", more: { stage: "critic", readOnly: true } }, { what: "a documenter", more: { stage: "documenter" } }, { what: "a team's leader that plans", more: { duty: "plan" } }, { what: "a turn of an older version", more: { since: undefined } },
+  ] as const)("is not asked by $what", ({ more }) => {
+    const plan = claude.plan({ ...turnRequest(), ...more }, { ...host(), hooks });
+    expect(plan).not.toHaveProperty("files");
+    expect(JSON.stringify(plan)).not.toMatch(/ENACT_HOOK|--settings/);
+  });
+  test("is not asked where no program can be called", () => { expect(JSON.stringify(planned({ since: "0123abc" }))).not.toMatch(/ENACT_HOOK|--settings/); });
 });
 
 test("a run's session id is a UUID, always the same, and its own", () => {

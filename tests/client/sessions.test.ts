@@ -1,0 +1,176 @@
+import { Effect, Exit, Scope } from "effect";
+import { afterEach, describe, expect, test } from "vitest";
+import { DurableHost } from "../../actors/durable-host.ts";
+import { catalog } from "../../machines/index.ts";
+import type { FactoryClient } from "../../src/client/contract.ts";
+import { sessionClient, sessionKey } from "../../src/client/sessions.ts";
+import { systemClock } from "../../src/daemon/system-clock.ts";
+import { itemAddress, teamAddress, WorkItemId } from "../../src/domain/ids.ts";
+import type { StopAttempt } from "../../src/domain/session.ts";
+import { defaultStopLimits } from "../../src/domain/stop-policy.ts";
+import { memoryState, openMemoryOwner, openMemoryReader } from "../../src/store/memory.ts";
+
+type Sessions = Pick<FactoryClient, "sessions" | "session" | "stopCheck">;
+const id = WorkItemId.parse("LOC-7"), other = WorkItemId.parse("LOC-8"), lane = teamAddress(id, 1), withinMs = 1_000;
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => { for (const close of closing.splice(0).reverse()) await close(); });
+
+const itemView = (item: WorkItemId, more: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> => ({
+  id: item, source: "command", sourceId: "s", title: "t", kind: "chore", priority: 3, createdAt: 1, project: "p", repository: "/r", operatorLane: "none", status: "operating", lineage: 1, attempt: 1, iterations: 0, failures: 0, itemFailures: 1,
+  infraFailures: 0, infraRetries: 1, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", ...more,
+});
+
+/** One store; an owner over it may come and go, and clients with and without one read it. */
+const place = () => {
+  const state = memoryState(), reader = openMemoryReader(state);
+  let at = 1_000;
+  const options = { reader, now: () => at, stop: { ...defaultStopLimits, denials: 3, withinMs } };
+  const view = (actor: ReturnType<typeof itemAddress>, seq: number, value: unknown) => ({ actor, seq, at, event: '{"type":"x"}', view: JSON.stringify(value) });
+  const offline: Sessions = sessionClient({ ...options, deliver: async (to, event) => {
+    await Effect.runPromise(reader.enqueue(to, JSON.stringify(event), at));
+    return { delivered: "queued" };
+  } });
+  return {
+    offline, pass: (ms: number) => { at += ms; },
+    /** Takes what waits, and answers as an owner does. */
+    own: async (): Promise<Sessions & { readonly write: (actor: ReturnType<typeof itemAddress>, seq: number, value: unknown) => Promise<void>; readonly stop: () => Promise<void> }> => {
+      const scope = Scope.makeUnsafe();
+      const store = await Effect.runPromise(Scope.provide(openMemoryOwner(state), scope));
+      const host = new DurableHost({ store, clock: systemClock, catalog, onEffect: () => {} });
+      let stopped = false;
+      const stop = async (): Promise<void> => {
+        if (stopped) return;
+        stopped = true;
+        await host.stop();
+        await Effect.runPromise(Scope.close(scope, Exit.void));
+      };
+      closing.push(stop);
+      await host.recover();
+      await host.idle();
+      const client = sessionClient({ ...options, deliver: async (to, event) => {
+        await host.send(to, event);
+        await host.idle();
+        return { delivered: "now" };
+      } });
+      return { ...client, stop, write: (actor, seq, value) => Effect.runPromise(store.commit([view(actor, seq, value)])) };
+    },
+    deadLetters: () => Effect.runPromise(reader.deadLetters),
+    mail: () => Effect.runPromise(reader.mailTo("session/")),
+  };
+};
+
+const attempt = (sessionId: string, more: Partial<StopAttempt> = {}): StopAttempt => ({ sessionId, cli: "claude", cwd: "/work", cause: "normal", asksHuman: false, run: null, ...more });
+const idle = { run: { item: id, stage: "coder" as const, changed: false } };
+
+describe("sessions", () => {
+  test("an id of any form leads to an address of hexadecimal digits, always the same", () => {
+    for (const hostile of ["../../etc", "a/b", "'; rm -rf /", "\u0000", "ü".repeat(200)]) expect(sessionKey(hostile)).toMatch(/^[0-9a-f]{32}$/);
+    expect(sessionKey("s-1")).toBe(sessionKey("s-1"));
+    expect(sessionKey("s-1")).not.toBe(sessionKey("s-2"));
+  });
+
+  test("begin, are linked once, end and are resumed; a second different link is refused until the first is gone", async () => {
+    const at = place(), sessions = await at.own();
+    await sessions.write(itemAddress(id, 1), 1, itemView(id));
+    await sessions.write(itemAddress(other, 1), 1, itemView(other));
+    await sessions.session({ type: "start", sessionId: "s-1", cli: "codex", cwd: "/work" });
+    expect(await sessions.sessions()).toMatchObject([{ sessionId: "s-1", cli: "codex", cwd: "/work", state: "open", startedAt: 1_000, item: null, lane: null, verdict: null }]);
+    for (const same of [1, 2]) expect((await sessions.session({ type: "link", sessionId: "s-1", item: id, lane })).session, String(same)).toMatchObject({ item: id, lane });
+    await expect(sessions.session({ type: "link", sessionId: "s-1", item: other })).rejects.toThrow('already linked to "LOC-7"');
+    await expect(sessions.session({ type: "link", sessionId: "s-1", lane: teamAddress(id, 2) })).rejects.toThrow('already linked to "team/LOC-7/1"');
+    await expect(sessions.session({ type: "link", sessionId: "s-2", item: WorkItemId.parse("LOC-9") })).rejects.toThrow("there is no work item LOC-9");
+    await sessions.session({ type: "unlink", sessionId: "s-1", item: true });
+    expect((await sessions.session({ type: "link", sessionId: "s-1", item: other })).session).toMatchObject({ item: other, lane });
+    await sessions.session({ type: "end", sessionId: "s-1" });
+    expect(await sessions.sessions()).toMatchObject([{ state: "ended" }]);
+    await sessions.session({ type: "start", sessionId: "s-1", cli: "codex", cwd: "/elsewhere" });
+    expect(await sessions.sessions()).toMatchObject([{ state: "open", endedAt: null, cwd: "/elsewhere", item: other }]);
+    await expect(sessions.session({ type: "end", sessionId: "nobody" })).rejects.toThrow("there is no session nobody");
+  });
+
+  test("without an owner everything waits as mail and counts already; the next owner finds the same", async () => {
+    const at = place();
+    await at.offline.session({ type: "start", sessionId: "s-1", cli: "claude", cwd: "/work" });
+    expect(await at.offline.stopCheck(attempt("s-1", idle))).toMatchObject({ decision: "deny", ruleId: "nothingChanged", item: id });
+    expect(await at.offline.stopCheck(attempt("s-1", idle))).toMatchObject({ decision: "deny" });
+    expect(await at.offline.stopCheck(attempt("s-1", idle))).toMatchObject({ decision: "allow", ruleId: "breaker" });
+    await at.offline.session({ type: "waits", sessionId: "s-1" });
+    const before = await at.offline.sessions();
+    expect(before).toMatchObject([{ verdict: { ruleId: "breaker" }, denied: { ruleId: "nothingChanged" }, denials: [{}, {}], waiting: true }]);
+    const sessions = await at.own();
+    expect(await sessions.sessions()).toEqual(before);
+    expect(await at.mail()).toEqual([]);
+    expect(await at.deadLetters()).toEqual([]);
+  });
+
+  test("a denied stop of a session that was never heard of is kept too, with its beginning", async () => {
+    const at = place();
+    expect(await at.offline.stopCheck(attempt("new", idle))).toMatchObject({ decision: "deny" });
+    const sessions = await at.own();
+    expect(await sessions.sessions()).toMatchObject([{ sessionId: "new", cli: "claude", cwd: "/work", denied: { ruleId: "nothingChanged" } }]);
+    expect(await at.deadLetters()).toEqual([]);
+  });
+
+  test("an allowed stop of a session that is not known leaves nothing behind, nor does one without an id", async () => {
+    const at = place();
+    expect(await at.offline.stopCheck(attempt("new"))).toMatchObject({ decision: "allow", ruleId: "orphan" });
+    expect(await at.offline.stopCheck(attempt("", idle))).toMatchObject({ decision: "allow", ruleId: "orphan" });
+    expect(await at.mail()).toEqual([]);
+  });
+
+  test("the breaker counts within its time only", async () => {
+    const at = place(), sessions = await at.own();
+    await sessions.stopCheck(attempt("s-1", idle));
+    at.pass(withinMs / 2);
+    await sessions.stopCheck(attempt("s-1", idle));
+    at.pass(withinMs / 2);
+    expect(await sessions.stopCheck(attempt("s-1", idle))).toMatchObject({ decision: "deny" });
+    expect(await sessions.stopCheck(attempt("s-1", idle))).toMatchObject({ decision: "allow", ruleId: "breaker" });
+  });
+
+  test("FAIL-06 an acknowledgement silences one session, until it works on something else", async () => {
+    const at = place(), sessions = await at.own();
+    await sessions.write(lane, 1, { lane: "ralph", phase: "executing", paused: false, session: null });
+    await sessions.write(itemAddress(id, 1), 1, itemView(id));
+    for (const sessionId of ["s-1", "s-2"]) await sessions.session({ type: "link", sessionId, lane });
+    expect(await sessions.stopCheck(attempt("s-1"))).toMatchObject({ decision: "deny", ruleId: "laneActive" });
+    await sessions.session({ type: "acknowledge", sessionId: "s-1", reason: "the provider is down" });
+    expect(await sessions.stopCheck(attempt("s-1"))).toMatchObject({ decision: "allow", ruleId: "acknowledged" });
+    expect(await sessions.stopCheck(attempt("s-2"))).toMatchObject({ decision: "deny", ruleId: "laneActive" });
+    await sessions.session({ type: "unlink", sessionId: "s-1", lane: true });
+    await sessions.session({ type: "link", sessionId: "s-1", lane });
+    expect(await sessions.stopCheck(attempt("s-1"))).toMatchObject({ decision: "deny" });
+  });
+
+  test("E2E-13 FAIL-05 a stop with a gate open is denied with its rule and the gates, and the verdict is there after a restart; an epic that nobody has closed blocks every stop", async () => {
+    const at = place(), sessions = await at.own();
+    const needs = ["implementationComplete", "reviewPassed", "closureEvidence"], met = { state: "met", evidence: "seen" };
+    await sessions.write(itemAddress(id, 1), 1, itemView(id, { needs, gates: { implementationComplete: met } }));
+    await sessions.session({ type: "link", sessionId: "s-1", item: id });
+    expect(await sessions.stopCheck(attempt("s-1"))).toMatchObject({ decision: "deny", ruleId: "gatesPending", pendingGates: ["reviewPassed", "closureEvidence"], item: id, reason: expect.stringContaining("reviewPassed, closureEvidence") });
+    await sessions.stop();
+    const next = await at.own();
+    expect(await next.sessions()).toMatchObject([{ sessionId: "s-1", item: id, denied: { ruleId: "gatesPending", pendingGates: ["reviewPassed", "closureEvidence"] } }]);
+    await next.write(itemAddress(id, 1), 2, itemView(id, { needs, status: "review", gates: { implementationComplete: met, reviewPassed: met } }));
+    for (const time of ["first", "second"]) expect(await next.stopCheck(attempt("s-1")), time).toMatchObject({ decision: "deny", ruleId: "closureEvidenceMissing", reason: expect.stringContaining("§I4 closure-evidence-missing") });
+    at.pass(withinMs);
+    await next.write(itemAddress(id, 1), 3, itemView(id, { needs, status: "publishing", gates: { implementationComplete: met, reviewPassed: met, closureEvidence: met } }));
+    expect(await next.stopCheck(attempt("s-1"))).toMatchObject({ decision: "allow", ruleId: "open", pendingGates: [] });
+  });
+
+  test("E2E-14 the next session in the same directory is told of the denied stop, once, and not when it has been settled since", async () => {
+    const at = place(), sessions = await at.own();
+    await sessions.write(lane, 1, { lane: "ralph", phase: "executing", paused: false, session: null });
+    const start = (sessionId: string, cwd = "/work") => sessions.session({ type: "start", sessionId, cli: "claude", cwd });
+    for (const sessionId of ["s-1", "s-2"]) await sessions.session({ type: "link", sessionId, lane });
+    await sessions.stopCheck(attempt("s-1", { cwd: "/work" }));
+    await start("s-1");
+    await sessions.stopCheck(attempt("s-1"));
+    expect((await start("s-3", "/elsewhere")).warning).toBeNull();
+    expect((await start("s-4")).warning).toMatchObject({ decision: "deny", ruleId: "laneActive", pendingGates: [] });
+    expect((await start("s-5")).warning).toBeNull();
+    await sessions.stopCheck(attempt("s-1"));
+    await sessions.write(lane, 2, { lane: "ralph", phase: "complete", paused: false, session: null });
+    expect((await start("s-6")).warning).toBeNull();
+  });
+});
