@@ -13,6 +13,7 @@ import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
 import { daemonCommands } from "./groups/daemon.ts";
 import { terminalCommands } from "./groups/terminals.ts";
+import { agentCommands } from "./groups/agents.ts";
 import { teamCommands } from "./groups/team.ts";
 import type { Registrar, Run } from "./registrar.ts";
 import { processTerminal, type Terminal } from "./screen.ts";
@@ -188,6 +189,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   daemonCommands({ program, add, run });
   terminalCommands({ program, add, run });
   teamCommands({ program, add, run });
+  agentCommands({ program, add, run });
 
   add(program, "demo", "five work items on a throwaway repository, with scripted agents; proves its results", "demo", "demo --keep")
     .option("--keep", "leave the directory and say where")

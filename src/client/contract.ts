@@ -6,6 +6,7 @@ import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
 import type { TerminalFrame } from "../domain/terminal-frame.ts";
+import type { SkillShelf } from "./skills.ts";
 
 /**
  * What every client (CLI, HUD, dashboard, Discord, MCP) may ask of a factory, whatever carries it: HTTP, in-process, offline (the store,
@@ -271,6 +272,7 @@ export interface LocalTools {
   readonly backup: (options: { readonly configFile?: string; readonly directory: string; readonly to: string }) => Promise<string>;
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
   readonly daemon: DaemonTools;
+  readonly skills: SkillShelf;
   readonly version: string;
   readonly now: () => number;
 }
