@@ -29,7 +29,6 @@ export const makeServer = (options: ServerOptions): McpServer => {
   // Handlers of our own: the library's answer to a wrong input is a dump of the schema's issues, and a name has only one spelling there.
   server.server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed(options.scope) }));
   server.server.setRequestHandler(CallToolRequestSchema, ({ params }) => call(params.name, params.arguments, options));
-  server.server.onerror = options.onError;
   return server;
 };
 
@@ -51,7 +50,7 @@ const unknownTool = (name: string, tool: Tool | undefined, scope: Scope): Client
 };
 
 /** `_meta` of an error, for programs: what kind it is, and of an input which field. */
-export const errorKey = "enact-factory/error";
+const errorKey = "enact-factory/error";
 
 const failure = (error: unknown, { onError }: ServerOptions): CallToolResult => {
   const known = error instanceof ClientProblem;

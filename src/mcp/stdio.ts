@@ -21,7 +21,8 @@ export const serveStdio = async (options: ServerOptions, input: Readable, output
   const ended = new Promise<void>((resolve) => {
     input.once("end", resolve);
     input.once("close", resolve);
-    server.server.onclose = resolve;
+    // A line that is no message gets no answer, so the log has it. These are properties: the library has no events to listen to.
+    Object.assign(server.server, { onclose: resolve, onerror: options.onError });
   });
   await server.connect(new StdioServerTransport(input, output, { maxBufferSize: longestMessage }));
   await ended;
