@@ -10,12 +10,12 @@ import type { WorkItemId } from "../domain/ids.ts";
 import { OperatorLane } from "../domain/lane.ts";
 import { plainLine } from "../domain/plain-text.ts";
 import { TeamView } from "../domain/team.ts";
-import { WorkItemView } from "../domain/view.ts";
+import { LedgerEntry, WorkItemView } from "../domain/view.ts";
 import { isTerminal, WorkItem, WorkItemKind, WorkItemStatus } from "../domain/work-item.ts";
 import { cut, instant } from "./tool.ts";
 
 export const ItemAnswer = z.object({
-  workItem: WorkItemView.extend({ createdAt: instant, retryAt: instant.nullable() }),
+  workItem: WorkItemView.extend({ createdAt: instant, retryAt: instant.nullable(), ledger: z.array(LedgerEntry.extend({ at: instant })) }),
   stage: z.object({ name: z.string(), state: z.string(), iteration: z.number(), maxIterations: z.number(), feedback: z.string(), newFailures: z.array(z.string()) }).nullable().describe("What works on it now; null: nothing does."),
   team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(),
   waitsFor: z.object({ on: z.string(), text: z.string(), until: instant.nullable(), commands: z.array(z.string()).describe("With which a person moves it on.") }),
@@ -26,7 +26,7 @@ export const itemAnswer = (state: ItemState): z.input<typeof ItemAnswer> => {
   const { item, pipeline, stage, team, updatedAt } = state;
   const waiting = waitingFor(state);
   return {
-    workItem: { ...item, createdAt: isoTime(item.createdAt), retryAt: item.retryAt === null ? null : isoTime(item.retryAt) },
+    workItem: { ...item, createdAt: isoTime(item.createdAt), retryAt: item.retryAt === null ? null : isoTime(item.retryAt), ledger: item.ledger.map((entry) => ({ ...entry, at: isoTime(entry.at) })) },
     stage: pipeline === null || isTerminal(item.status) ? null : {
       name: pipeline.stage, state: stage?.state ?? pipeline.state, iteration: pipeline.iteration, maxIterations: pipeline.maxIterations, feedback: pipeline.feedback, newFailures: pipeline.newFailures,
     },

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { FactoryClient, ItemCommand } from "../client/contract.ts";
 import { compareIds } from "../client/item-state.ts";
 import { AdapterName } from "../domain/agent.ts";
+import type { WorkItemId } from "../domain/ids.ts";
 import { lanes, OperatorLane } from "../domain/lane.ts";
 import { isTerminal, WorkItemKind } from "../domain/work-item.ts";
 import { descriptionOf, ItemAnswer, itemAnswer, itemNamed, ItemRow, itemRow, itemText } from "./item-answer.ts";
@@ -91,12 +92,17 @@ const update = tool({
     if ((operatorLane === undefined) === (action === undefined)) throw new InvalidInput("action", "give either action or operatorLane");
     if (text !== undefined && action !== "answer" && action !== "reject") throw new InvalidInput("text", "only answer and reject take one");
     const command = action === undefined ? { type: "lane" as const, lane: operatorLane ?? "none" } : commandOf(action, text?.trim() ?? "");
-    await itemNamed(client, id);
-    const receipt = await client.command(id, command);
-    const state = await itemNamed(client, id);
-    return { structured: { ...itemAnswer(state), delivered: receipt.delivered }, text: receipt.delivered === "queued" ? `${id}: noted; it waits until a factory runs` : itemText(state) };
+    return told(client, id, command);
   },
 });
+
+/** Tells an item something, and gives it as it stands then. */
+const told = async (client: FactoryClient, id: WorkItemId, command: ItemCommand) => {
+  await itemNamed(client, id);
+  const receipt = await client.command(id, command);
+  const state = await itemNamed(client, id);
+  return { structured: { ...itemAnswer(state), delivered: receipt.delivered }, text: receipt.delivered === "queued" ? `${id}: noted; it waits until a factory runs` : itemText(state) };
+};
 
 const commandOf = (action: (typeof actions)[number], text: string): ItemCommand => {
   if ((action === "answer" || action === "reject") && text === "") throw new InvalidInput("text", action === "answer" ? "say the answer" : "say why it is rejected");
@@ -107,6 +113,28 @@ const commandOf = (action: (typeof actions)[number], text: string): ItemCommand 
     case "cancel": case "retry": case "approve": case "pause": case "resume": return { type: action };
   }
 };
+
+const acknowledgeClose = tool({
+  name: "factory_workitem_acknowledge_close", title: "Close an epic", scope: "all", readOnly: false, destructive: true, idempotent: false,
+  description: "Closes a work item that may not close by itself: an epic that spans several projects, whose work is verified and which stays in review. The reason is kept with it. A person's decision: do it only when one told you to.",
+  input: z.strictObject({ workItemId, operatorOverrideReason: z.string().min(1).max(10_000).describe("Why it may be closed.") }),
+  output: ItemAnswer.extend({ delivered }),
+  answer: async ({ workItemId: id, operatorOverrideReason: reason }, { client }) => {
+    if (reason.trim() === "") throw new InvalidInput("operatorOverrideReason", "say why it may be closed");
+    return told(client, id, { type: "acknowledgeClose", reason: reason.trim() });
+  },
+});
+
+const drain = tool({
+  name: "factory_workitem_drain_push_queue", title: "Tell the sources", scope: "all", readOnly: false, destructive: false, idempotent: true,
+  description: "Tells the sources of work items at once what they are still to be told (gates, states), one try each. It needs a running factory, which also does it by itself; use it to see what could not be told and why.",
+  input: z.strictObject({}),
+  output: z.object({ drained: z.number().describe("How many were told."), errors: z.array(z.string()).describe("What could not be told, by item; it is tried again.") }),
+  answer: async (_, { client }) => {
+    const { drained, errors } = await client.drain();
+    return { structured: { drained, errors: [...errors] }, text: drained + errors.length === 0 ? "nothing waits to be told" : `${drained} told, ${errors.length} not` };
+  },
+});
 
 const mostProposals = 50;
 
@@ -130,4 +158,4 @@ const proposals = async (client: FactoryClient) => (await client.items()).flatMa
   return [{ tool: "factory_skill_activate" as const, arguments: { skill, workItemId: item.id }, title: cut(item.title, 200), why: `${item.source} asks for lane ${skill}, and it waits to be started` }];
 });
 
-export const itemTools = [get, list, create, update, observe];
+export const itemTools = [get, list, create, update, observe, acknowledgeClose, drain];

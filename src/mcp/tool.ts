@@ -72,6 +72,8 @@ export const tool = <In extends z.ZodObject, Out extends z.ZodObject>({ answer, 
 });
 
 const longestMessage = 500;
+/** Of one field, in characters: a packaged skill fits, a flood does not. */
+const longestText = 70_000;
 
 const fieldOf = (issue: z.core.$ZodIssue | undefined): string => {
   const path = issue?.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : (issue?.path ?? []);
@@ -80,7 +82,7 @@ const fieldOf = (issue: z.core.$ZodIssue | undefined): string => {
 
 /** Titles, feedback and agents' words are written by strangers: nothing in a result moves a cursor or hides a part of a text. */
 const plain = (value: unknown): unknown => {
-  if (typeof value === "string") return plainText(value);
+  if (typeof value === "string") return cut(plainText(value), longestText);
   if (Array.isArray(value)) return value.map(plain);
   return typeof value === "object" && value !== null ? plainFields(value) : value;
 };
