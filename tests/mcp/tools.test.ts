@@ -101,19 +101,19 @@ describe("MCP", { timeout: guardMs }, () => {
     }
     expect([await laneOf(id), (await factory.client.items()).length]).toEqual(["manual", before]);
     expect((await good("factory_workItem_update", { workItemId: id, operatorLane: "ralph" })).structured).toHaveProperty("delivered");
-    await expect.poll(() => laneOf(id)).toBe("ralph");
+    await expect.poll(() => laneOf(id), { timeout: guardMs }).toBe("ralph");
   });
 
   test("an item is paused, goes on, and is cancelled; what makes no sense is refused with what would work", async () => {
     const id = await waiting();
     const status = async (): Promise<unknown> => (await factory.client.items()).find(({ item }) => item.id === id)?.item.status;
     await good("factory_workItem_update", { workItemId: id, action: "pause" });
-    await expect.poll(status).toBe("paused");
+    await expect.poll(status, { timeout: guardMs }).toBe("paused");
     expect(await bad("factory_workItem_update", { workItemId: id, action: "approve" })).toMatchObject({ kind: "refused", message: expect.stringContaining("does not wait for approval"), next: expect.stringMatching(/./) });
     await good("factory_workItem_update", { workItemId: id, action: "resume" });
-    await expect.poll(status).toBe("ready");
+    await expect.poll(status, { timeout: guardMs }).toBe("ready");
     await good("factory_workItem_update", { workItemId: id, action: "cancel" });
-    await expect.poll(status).toBe("cancelled");
+    await expect.poll(status, { timeout: guardMs }).toBe("cancelled");
     expect(await bad("factory_workItem_update", { workItemId: id, action: "answer" })).toMatchObject({ kind: "input", field: "text" });
     expect(await bad("factory_workItem_update", { workItemId: id, action: "cancel", text: "why" })).toMatchObject({ kind: "input", field: "text" });
     expect(await bad("factory_workItem_update", { workItemId: id })).toMatchObject({ kind: "input", field: "action" });
