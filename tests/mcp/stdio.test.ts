@@ -1,4 +1,6 @@
 /** The bin as a server on standard input and output: when it ends, what it prints, what each scope offers, and without a factory. */
+import { cpSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -71,6 +73,19 @@ describe("mcp over stdio", () => {
     expect([refused.exitCode, refused.stdout, refused.stderr]).toEqual([1, "", expect.stringContaining("no tools of a person")]);
     const unknown = await raw(room, "", "--tools", "everything");
     expect([unknown.exitCode, unknown.stderr]).toEqual([1, expect.stringContaining("read, session, all")]);
+  });
+
+  test("FLIGHT-02 a build that is not complete starts no server: it says that the build is missing, and exits 1", async () => {
+    await using room = makeRoom();
+    const whole = dirname(bin), build = join(dirname(whole), `half-${process.pid}`);
+    try {
+      // Beside the whole one, so that installed packages are found from there.
+      cpSync(whole, build, { recursive: true, filter: (from) => from !== join(whole, "cache") && from !== join(whole, "skills") });
+      const done = await execa(process.execPath, [join(build, "cli.js"), "mcp"], { cwd: room.repository, env: room.env, extendEnv: false, input: hello, reject: false, timeout: 60_000 });
+      expect([done.exitCode, done.stdout, done.stderr]).toEqual([1, "", expect.stringMatching(/build is not complete[\s\S]*npm run build/)]);
+    } finally {
+      rmSync(build, { recursive: true, force: true });
+    }
   });
 
   test("help shows the scopes and an example", async () => {

@@ -14,6 +14,8 @@ export const mcp: Command<McpOptions> = async (context, options) => {
   const { terminal, tools, place } = context;
   const own = (terminal.env[runVariable] ?? "") !== "";
   if (own && options.tools === "all") throw new CliProblem("An agent that the factory runs gets no tools of a person.", "Leave --tools out, or write --tools session.", exitCode.failed);
+  // A build that lacks its texts is no build: better no server than one that gives out half of what it lists.
+  await tools.skills.list(null);
   await serveStdio({
     version: tools.version, scope: options.tools ?? (own ? "session" : "all"), skills: tools.skills, repository: place.directory, now: tools.now,
     // A connection for each call: the daemon may come and go between two of them.
