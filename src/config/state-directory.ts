@@ -45,6 +45,8 @@ export const prepareStateDirectory = (directory: string): Effect.Effect<string, 
     yield* Effect.try({
       try: () => {
         for (const part of [directory, ...folders]) {
+          // Who needs the folder says best what a file in its place keeps from working.
+          if (part !== directory && lstatSync(part, { throwIfNoEntry: false })?.isDirectory() === false) continue;
           mkdirSync(part, { recursive: true, mode: 0o700 });
           chmodSync(part, 0o700);
         }
