@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { build } from "rolldown";
 
 /** The programs that run as processes or threads of their own; code finds them beside itself by these names. */
@@ -7,7 +8,10 @@ const companions = {
   "scripted-agent": "src/adapters/scripted/agent.ts",
 };
 
-/** Bundles entries and their companions into one flat, emptied folder. */
+/** Texts that code finds in a folder beside itself. */
+const texts = { skills: "src/prompts/skills" };
+
+/** Bundles entries and their companions into one flat, emptied folder; texts keep a folder of their own in it. */
 export const bundle = async (entries: Readonly<Record<string, string>>, dir: string): Promise<void> => {
   await rm(dir, { recursive: true, force: true });
   await build({
@@ -19,4 +23,5 @@ export const bundle = async (entries: Readonly<Record<string, string>>, dir: str
     output: { dir, format: "esm", hashCharacters: "hex", entryFileNames: "[name].js", chunkFileNames: "chunk-[name]-[hash].js", sourcemap: false },
     logLevel: "warn",
   });
+  for (const [name, from] of Object.entries(texts)) await cp(from, join(dir, name), { recursive: true });
 };

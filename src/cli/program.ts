@@ -15,6 +15,7 @@ import { daemonCommands } from "./groups/daemon.ts";
 import { terminalCommands } from "./groups/terminals.ts";
 import { hooksCommands } from "./groups/hooks.ts";
 import { sessionCommands } from "./groups/session.ts";
+import { agentCommands } from "./groups/agents.ts";
 import { teamCommands } from "./groups/team.ts";
 import type { Registrar, Run } from "./registrar.ts";
 import { processTerminal, type Terminal } from "./screen.ts";
@@ -192,6 +193,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   teamCommands({ program, add, run });
   hooksCommands({ program, add, run });
   sessionCommands({ program, add, run });
+  agentCommands({ program, add, run });
 
   add(program, "demo", "five work items on a throwaway repository, with scripted agents; proves its results", "demo", "demo --keep")
     .option("--keep", "leave the directory and say where")

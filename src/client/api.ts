@@ -101,6 +101,9 @@ export const health = {
 /** Where the WebSocket is. */
 export const livePath = "/api/live";
 
+/** Where tools over MCP are served. */
+export const mcp = { path: "/mcp", bodyLimit: 1_024 * kilo } as const;
+
 /** Every failure's answer. `path`: where in the request, when that is what was wrong. */
 export const Failure = z.object({ error: z.object({ message: z.string(), next: z.string(), path: z.string().optional() }) });
 export type Failure = z.infer<typeof Failure>;

@@ -8,6 +8,7 @@ import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
 import type { TerminalFrame } from "../domain/terminal-frame.ts";
+import type { SkillShelf } from "./skills.ts";
 
 /**
  * What every client (CLI, HUD, dashboard, Discord, MCP) may ask of a factory, whatever carries it: HTTP, in-process, offline (the store,
@@ -286,6 +287,7 @@ export interface LocalTools {
   readonly daemon: DaemonTools;
   readonly hook: HookTools;
   readonly hooks: HookSettings;
+  readonly skills: SkillShelf;
   readonly version: string;
   readonly now: () => number;
 }

@@ -1,6 +1,6 @@
 /**
  * Where a factory keeps its state, and where its worktrees stand.
- * I1 the state directory is 0700, is no symlink, and is never tracked by git.
+ * I1 the state directory and its folders are 0700, are no symlinks, and are never tracked by git.
  * I2 worktrees stand outside of every repository, so that the user's own test runners never see them.
  */
 import { createHash } from "node:crypto";
@@ -31,16 +31,24 @@ export const worktreeRoot = (directory: string, host: { readonly home: string; r
   return join(base, "enact-factory", factoryHash(directory), "worktrees");
 };
 
-/** Makes the state directory and keeps it out of git. Again: changes nothing. */
+/** The folders that every state directory has; what each is for is told in docs/configuration.md. Some parts of the house add their own. */
+export const stateFolders = ["cache", "logs", "memory", "plans", "reports", "research", "sessions", "state", "team", "ultragoal"] as const;
+
+/** Makes the state directory with its folders and keeps it out of git. Again: changes nothing. */
 export const prepareStateDirectory = (directory: string): Effect.Effect<string, StateDirectoryUnusable> =>
   Effect.gen(function* () {
     const unusable = (message: string, mend: string): StateDirectoryUnusable => new StateDirectoryUnusable({ path: directory, message, mend });
     // A cloned repository could bring a link that leads our writes elsewhere, or state that somebody else wrote.
-    for (const part of [dirname(directory), directory]) if (isLink(part)) return yield* unusable(`${part} is a symbolic link`, `remove the link, or start where ${part} is a directory`);
+    const folders = stateFolders.map((name) => join(directory, name));
+    for (const part of [dirname(directory), directory, ...folders]) if (isLink(part)) return yield* unusable(`${part} is a symbolic link`, `remove the link, or start where ${part} is a directory`);
     yield* Effect.try({
       try: () => {
-        mkdirSync(directory, { recursive: true, mode: 0o700 });
-        chmodSync(directory, 0o700);
+        for (const part of [directory, ...folders]) {
+          // Who needs the folder says best what a file in its place keeps from working.
+          if (part !== directory && lstatSync(part, { throwIfNoEntry: false })?.isDirectory() === false) continue;
+          mkdirSync(part, { recursive: true, mode: 0o700 });
+          chmodSync(part, 0o700);
+        }
       },
       catch: (error) => unusable(`the state directory cannot be made: ${error instanceof Error ? error.message : String(error)}`, `make ${directory} writable, or use another configuration with --config`),
     });

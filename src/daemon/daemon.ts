@@ -10,6 +10,8 @@ import manifest from "../../package.json" with { type: "json" };
 import { ClientProblem, type FactoryClient, type LiveChange, type RunningDaemon, type ServedFactory, type ServeOptions } from "../client/contract.ts";
 import { secretValues } from "../config/redact.ts";
 import { parseAddress } from "../domain/ids.ts";
+import type { McpAnswer } from "../gateway/gateway.ts";
+import { skillShelf } from "../prompts/skill-shelf.ts";
 import { startTicks } from "../../tmux/process-table.ts";
 import { becomeOwner, type OwnedConnection } from "./connect.ts";
 import { type DaemonLog, logFile, openLog, prepareLog } from "./daemon-log.ts";
@@ -69,7 +71,8 @@ const start = async (setting: Setting, asked: number | null, log: DaemonLog, bin
   try {
     // Heavy, and needed by a daemon only.
     const { openGateway } = await import("../gateway/gateway.ts");
-    const open = (port: number) => openGateway({ client: owned.client, token, version: manifest.version, port, onError: (error) => log.write("error", `gateway: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`) });
+    const onError = (error: unknown): void => log.write("error", `gateway: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    const open = (port: number) => openGateway({ client: owned.client, token, version: manifest.version, port, onError, mcp: mcpFor(owned.client, onError) });
     const gateway = await open(asked ?? defaultPort).catch((error: unknown) => {
       if (asked !== null || codeOf(error) !== "EADDRINUSE") throw portProblem(asked ?? defaultPort, error);
       log.write("warning", `port ${defaultPort} is taken; a free one is used instead (gateway.port or --port choose one)`);
@@ -97,6 +100,13 @@ const start = async (setting: Setting, asked: number | null, log: DaemonLog, bin
     await owned.close("abandon");
     throw error;
   }
+};
+
+/** Tools over MCP; the library comes into memory with the first request. It stands in no repository: whoever makes work names one. */
+const mcpFor = (client: FactoryClient, onError: (error: unknown) => void): (() => Promise<McpAnswer>) => {
+  const load = async (): Promise<McpAnswer> => (await import("../mcp/http.ts")).answerHttp({ version: manifest.version, withClient: (use) => use(client), skills: skillShelf(), repository: null, now: systemClock.now, onError });
+  let loaded: Promise<McpAnswer> | undefined;
+  return () => loaded ??= load();
 };
 
 /** Waits for an owner that is just leaving; refuses beside one that stays (I1). */

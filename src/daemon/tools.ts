@@ -9,6 +9,7 @@ import { validateConfig } from "../config/load.ts";
 import { stateDirectory } from "../config/state-directory.ts";
 import { conventionalPostgresUrl, renderTemplate } from "../config/template.ts";
 import { lives } from "../../tmux/process-table.ts";
+import { skillShelf } from "../prompts/skill-shelf.ts";
 import { openReader } from "../store/open.ts";
 import { restore } from "../store/restore.ts";
 import { connect } from "./connect.ts";
@@ -30,6 +31,7 @@ export const createLocalTools = (bin?: string): LocalTools => ({
   hook: hookTools,
   hooks: hookSettings(bin),
   now: systemClock.now,
+  skills: skillShelf(),
 
   daemon: {
     find: async (place) => findDaemon((await settingFor(place)).stateDirectory),

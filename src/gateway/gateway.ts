@@ -10,8 +10,8 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { WebSocketServer } from "ws";
-import type { ZodError, ZodType } from "zod";
-import { type Failure, health, livePath, type Route, type RouteName, routes } from "../client/api.ts";
+import { z, type ZodError, type ZodType } from "zod";
+import { type Failure, health, livePath, mcp, type Route, type RouteName, routes } from "../client/api.ts";
 import { ClientProblem, type FactoryClient } from "../client/contract.ts";
 import { closeCode, protocolName } from "../client/live-protocol.ts";
 import { answers } from "./answers.ts";
@@ -27,9 +27,14 @@ export interface GatewayOptions {
   readonly port: number;
   /** What went wrong inside, for the log. */
   readonly onError: (error: unknown) => void;
+  /** Answers MCP; loaded when somebody first asks. Absent: there is none here. */
+  readonly mcp?: () => Promise<McpAnswer>;
   readonly limits?: Partial<SessionLimits>;
   readonly ring?: RingLimits;
 }
+
+/** One request that passed the guard, with its body parsed. */
+export type McpAnswer = (asked: { readonly headers: Readonly<Record<string, string>>; readonly body: unknown; readonly tools: string | undefined }) => Promise<{ readonly status: number; readonly contentType: string; readonly body: string }>;
 
 export interface Gateway {
   readonly host: string;
@@ -90,6 +95,7 @@ export const openGateway = async (options: GatewayOptions): Promise<Gateway> => 
     return reply.send({ ok: true, ...(query.data.challenge === undefined ? {} : { proof: proofOf(token, query.data.challenge) }) });
   });
   for (const name of routeNames) serve(app, name, client);
+  if (options.mcp !== undefined) serveMcp(app, options.mcp);
 
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessage, perMessageDeflate: false, autoPong: false, handleProtocols: (offered) => (offered.has(protocolName) ? protocolName : false) });
   app.server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -165,6 +171,20 @@ const serve = <Name extends RouteName>(app: FastifyInstance, name: Name, client:
   app.route({ method: route.method, url: route.path, ...(route.bodyLimit === 0 ? {} : { bodyLimit: route.bodyLimit }), handler: take });
 };
 
+/** What this path keeps to itself: the transport sees no more of a request than it needs. */
+const McpQuery = z.strictObject({ tools: z.string().max(20).optional() });
+const mcpHeaders = ["accept", "content-type", "mcp-protocol-version"] as const;
+
+const serveMcp = (app: FastifyInstance, load: () => Promise<McpAnswer>): void => {
+  app.post(mcp.path, { bodyLimit: mcp.bodyLimit }, async (request, reply) => {
+    const query = McpQuery.safeParse(request.query);
+    if (!query.success) return invalid(reply, "query", query.error);
+    const headers = Object.fromEntries(mcpHeaders.flatMap((name) => { const value = request.headers[name]; return typeof value === "string" ? [[name, value]] : []; }));
+    const { status, contentType, body } = await (await load())({ headers, body: request.body, tools: query.data.tools });
+    return reply.code(status).type(contentType).send(body);
+  });
+};
+
 const schemaOf = (route: Route, part: "params" | "query" | "body"): ZodType => route[part];
 
 /** The parts were parsed with the schemas that the type of the answer's input is made of. */
@@ -175,7 +195,7 @@ const answer = (name: RouteName, client: FactoryClient, input: Readonly<Record<s
 
 const pathOf = (request: FastifyRequest): string => request.url.split("?")[0] ?? "";
 const patterns = routeNames.map((name) => ({ method: routes[name].method, pattern: new RegExp(`^${routes[name].path.replaceAll(/:\w+/g, "[^/]+")}$`) }));
-const methodsOf = (path: string): readonly string[] => (path === health.path ? ["GET"] : [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))]);
+const methodsOf = (path: string): readonly string[] => (path === health.path ? ["GET"] : path === mcp.path ? ["POST"] : [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))]);
 
 const fail = (reply: FastifyReply, status: number, failure: Failure): FastifyReply => reply.code(status).headers(securityHeaders).type("application/json; charset=utf-8").send(failure);
 

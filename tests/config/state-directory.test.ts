@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Effect, Result } from "effect";
 import { execa } from "execa";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { factoryHash, prepareStateDirectory, stateDirectory, worktreeRoot } from "../../src/config/state-directory.ts";
+import { factoryHash, prepareStateDirectory, stateDirectory, stateFolders, worktreeRoot } from "../../src/config/state-directory.ts";
 
 let root = "";
 const git = (...argv: string[]) => execa("git", argv, { cwd: root, stdin: "ignore", env: { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_SYSTEM: "/dev/null" } });
@@ -51,6 +51,20 @@ test("it is 0700 and excluded from git, in a linked worktree and in odd folders 
   expect(await unignored()).toContain("seen.txt");
 });
 
+test("STATE-01 the state directory has its ten folders, each 0700, and each with its use in the documentation; what is in them stays", async () => {
+  const directory = join(root, ".enact/factory");
+  mkdirSync(join(directory, "reports"), { recursive: true, mode: 0o755 });
+  writeFileSync(join(directory, "reports/LOC-1.md"), "done");
+  await Effect.runPromise(prepareStateDirectory(directory));
+  expect(readdirSync(directory).toSorted()).toEqual(["cache", "logs", "memory", "plans", "reports", "research", "sessions", "state", "team", "ultragoal"]);
+  const page = readFileSync(join(import.meta.dirname, "../../docs/configuration.md"), "utf8");
+  for (const name of stateFolders) {
+    expect([name, statSync(join(directory, name)).mode & 0o777]).toEqual([name, 0o700]);
+    expect(page).toMatch(new RegExp(`^\\| \`${name}\` \\| \\S.{10,} \\|$`, "m"));
+  }
+  expect(readFileSync(join(directory, "reports/LOC-1.md"), "utf8")).toBe("done");
+});
+
 test("a link in its place, or files of it that git tracks, are refused", async () => {
   const refused = async (directory: string) => {
     const result = await Effect.runPromise(Effect.result(prepareStateDirectory(directory)));
@@ -65,6 +79,15 @@ test("a link in its place, or files of it that git tracks, are refused", async (
     rmSync(elsewhere, { recursive: true, force: true });
   }
   rmSync(join(root, ".enact"));
+  const within = mkdtempSync(join(tmpdir(), "enact-else-"));
+  try {
+    mkdirSync(join(root, ".enact/factory"), { recursive: true });
+    symlinkSync(within, join(root, ".enact/factory/logs"));
+    expect(await refused(join(root, ".enact/factory"))).toMatchObject({ message: expect.stringMatching(/logs is a symbolic link/) });
+  } finally {
+    rmSync(within, { recursive: true, force: true });
+  }
+  rmSync(join(root, ".enact"), { recursive: true });
   mkdirSync(join(root, ".enact/factory"), { recursive: true });
   writeFileSync(join(root, ".enact/factory/factory.db"), "planted");
   await git("add", "-f", ".enact");

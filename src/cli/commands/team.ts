@@ -1,15 +1,14 @@
 /** `team …`: puts a team on work, shows it, and tells it something. */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { text as wholeText } from "node:stream/consumers";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { z } from "zod";
-import type { FactoryClient, Submission, TeamCommand, TeamState } from "../../client/contract.ts";
+import type { FactoryClient, TeamCommand, TeamState } from "../../client/contract.ts";
 import { relativeTime } from "../../client/explain.ts";
-import { isRunning } from "../../client/team-state.ts";
+import { freshTeamName, type GivenPlan, longestTask, longestTitle, planProblem, runningTeam, teamSubmission } from "../../client/team-request.ts";
 import { block, indented, oneLine } from "../../client/text/safe-text.ts";
 import { AdapterName } from "../../domain/agent.ts";
-import { boardOf, refusalText } from "../../domain/board.ts";
 import { PlannedTask } from "../../domain/team-answers.ts";
 import { mostWorkers, TeamName, type TeamSpec } from "../../domain/team.ts";
 import { type Command, type CommandContext, printJson, reading } from "../context.ts";
@@ -34,14 +33,10 @@ export interface InitOptions {
   readonly interactive?: boolean;
 }
 
-const titleLength = 200;
-const taskLength = 1_000_000;
-
 const Plan = z.union([
   z.array(PlannedTask).transform((tasks) => ({ tasks, title: undefined, body: undefined })),
-  z.strictObject({ title: z.string().min(1).max(titleLength).optional(), body: z.string().max(taskLength).optional(), tasks: z.array(PlannedTask) }),
+  z.strictObject({ title: z.string().min(1).max(longestTitle).optional(), body: z.string().max(longestTask).optional(), tasks: z.array(PlannedTask) }),
 ]);
-interface Planned { readonly title?: string | undefined; readonly body?: string | undefined; readonly tasks: readonly PlannedTask[] }
 
 export const init: Command<InitOptions> = async (context, options) => {
   const interactive = options.interactive === true;
@@ -55,11 +50,11 @@ export const init: Command<InitOptions> = async (context, options) => {
   const place = await placeForRepository(context.place, repository, context.tools);
   const inPlace = { ...context, place };
   const known = await reading(inPlace, (client) => client.teams());
-  const name = options.name === undefined ? freshName(known) : teamName(options.name);
-  const running = known.find((state) => state.team.name === name && isRunning(state));
+  const name = options.name === undefined ? freshTeamName(known) : teamName(options.name);
+  const running = runningTeam(known, name);
   if (running) throw new CliProblem(`Team ${name} works already, on ${running.team.item}.`, `Give the new one another name, or look at it: ${await again(place, context.terminal, context.tools, ["team", "status", name])}`);
   const spec: TeamSpec = { name, workers: workersOf(options.workers) ?? 0, adapters, tasks: [...(plan?.tasks ?? [])], interactive };
-  const submission = submissionOf(task, plan, spec, repository, options.playbook === undefined ? undefined : playbookIn(context, options.playbook), context.tools.now());
+  const submission = teamSubmission({ task, plan, team: spec, repository, playbook: options.playbook === undefined ? undefined : playbookIn(context, options.playbook), at: context.tools.now() });
   const seconds = options.timeout === undefined ? undefined : secondsOf(options.timeout);
   const follows = options.follow === true || options.local === true;
   if (seconds !== undefined && !follows) throw new CliProblem("--timeout needs somebody who waits.", "Add --follow.");
@@ -80,18 +75,7 @@ const tellBegun = async (context: CommandContext, name: string, id: string): Pro
   context.terminal.out.write(`Team ${name} works on ${id}.\n${next.map((line) => `  ${paint(context.terminal.out, "dim", "next".padEnd(8))} ${line}\n`).join("")}`);
 };
 
-const submissionOf = (given: string | undefined, plan: Planned | undefined, team: TeamSpec, repository: string, playbook: string | undefined, at: number): Submission => {
-  const task = (given ?? [plan?.title, plan?.body].filter((part) => part !== undefined).join("\n\n")).trim() || `${plan?.tasks.length ?? 0} tasks: ${plan?.tasks.map(({ title }) => title).join(", ")}`;
-  if (given !== undefined && given.trim() === "") throw new CliProblem("The task is empty.", 'Say what to do: enact-factory team init --task "Port the parser"');
-  if (task.length > taskLength) throw new CliProblem(`The task is longer than ${taskLength} characters.`, "Put what is long into a file of the repository and name that.");
-  const single = task.length <= titleLength && !task.includes("\n");
-  return {
-    title: single ? task : `${oneLine(task).slice(0, titleLength - 1)}…`, body: single ? "" : task, kind: "feature", priority: 1, repository, sourceId: `${at}-${randomUUID()}`, lane: "team", claim: true, stages: "configured", team,
-    ...(team.adapters[0] === undefined ? {} : { adapter: team.adapters[0] }), ...(playbook === undefined ? {} : { playbook }),
-  };
-};
-
-const planIn = (file: string): Planned => {
+const planIn = (file: string): GivenPlan => {
   const problem = (what: string): CliProblem => new CliProblem(`${file} is no plan: ${what}`, 'A plan is TOML ([[tasks]] with title, description, dependsOn, acceptance) or the same as JSON; docs/teams.md shows one.');
   let source: string;
   try { source = readFileSync(file, "utf8"); } catch { throw new CliProblem(`The plan ${file} cannot be read.`, "Name a file of tasks, TOML or JSON."); }
@@ -103,8 +87,8 @@ const planIn = (file: string): Planned => {
   }
   const parsed = Plan.safeParse(value);
   if (!parsed.success) throw problem(z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const board = boardOf(parsed.data.tasks);
-  if (!board.ok) throw problem(refusalText(board.refusal));
+  const wrong = planProblem(parsed.data.tasks);
+  if (wrong !== undefined) throw problem(wrong);
   return parsed.data;
 };
 
@@ -119,13 +103,6 @@ const teamName = (given: string): string => {
   if (!parsed.success) throw new CliProblem(`${JSON.stringify(given.slice(0, 80))}: ${parsed.error.issues[0]?.message ?? "no name of a team"}.`, "For example: --name alpha");
   return parsed.data;
 };
-const freshName = (known: readonly TeamState[]): string => {
-  for (;;) {
-    const name = `team-${randomBytes(2).toString("hex")}`;
-    if (!known.some(({ team }) => team.name === name)) return name;
-  }
-};
-
 const adapterOf = (name: string): AdapterName => {
   const parsed = AdapterName.safeParse(name);
   if (!parsed.success) throw new CliProblem(`${JSON.stringify(name.slice(0, 80))} is no adapter.`, `Write one of ${AdapterName.options.join(", ")}, several with commas between them.`);
