@@ -1,10 +1,9 @@
 /** What the store's views say to the stop policy of a session's work item and lane run. */
 import { z } from "zod";
 import { type Address, parseAddress, type WorkItemId } from "../domain/ids.ts";
-import { OperatorLane } from "../domain/lane.ts";
 import type { StopItem, StopLane } from "../domain/stop-policy.ts";
 import { TeamView } from "../domain/team.ts";
-import { WorkItemView } from "../domain/view.ts";
+import { LaneRunView, WorkItemView } from "../domain/view.ts";
 import { terminalStatuses } from "../domain/work-item.ts";
 import type { ViewRow } from "../ports/store.ts";
 
@@ -19,18 +18,17 @@ export const stopItem = (rows: readonly ViewRow[], id: WorkItemId): StopItem | n
 
 const lineage = ({ actor }: ViewRow): number => parseAddress(actor)?.attempt ?? 0;
 
-const LaneView = z.looseObject({ lane: OperatorLane, phase: z.string(), paused: z.boolean().catch(false), session: z.string().nullable().catch(null) });
-const over: ReadonlySet<string> = new Set<string>([...terminalStatuses, "complete"]);
+/** A lane run says whose session it is once somebody starts it from one; until then it is nobody's. */
+const Owned = z.looseObject({ session: z.string().nullable().catch(null) });
+const over: ReadonlySet<string> = new Set<string>(terminalStatuses);
 
-/** A lane run, or a team. What says nothing of a phase holds nobody back. */
+/** A lane run, or a team. What cannot be read holds nobody back. */
 export const stopLane = (rows: readonly ViewRow[], address: Address): StopLane | null => {
   const row = rows.find(({ actor }) => actor === address);
   if (row === undefined) return null;
-  const view: unknown = JSON.parse(row.view);
-  const team = parseAddress(address)?.chart === "team" ? TeamView.safeParse(view) : undefined;
-  if (team?.success === true) return { lane: "team", phase: team.data.phase, ended: isOver(team.data.phase), paused: false, session: null };
-  const lane = LaneView.safeParse(view);
-  return lane.success ? { lane: lane.data.lane, phase: lane.data.phase, ended: isOver(lane.data.phase), paused: lane.data.paused, session: lane.data.session } : null;
+  const view: unknown = JSON.parse(row.view), session = Owned.safeParse(view).data?.session ?? null;
+  const team = parseAddress(address)?.chart === "team" ? TeamView.safeParse(view).data : undefined;
+  if (team !== undefined) return { lane: "team", phase: team.phase, ended: over.has(team.phase), paused: false, session };
+  const lane = LaneRunView.safeParse(view).data;
+  return lane === undefined ? null : { lane: lane.lane, phase: lane.phase, ended: over.has(lane.state), paused: lane.state === "pausing" || lane.state === "paused", session };
 };
-
-const isOver = (phase: string): boolean => over.has(phase);

@@ -5,19 +5,23 @@ import { catalog } from "../../machines/index.ts";
 import type { FactoryClient } from "../../src/client/contract.ts";
 import { sessionClient, sessionKey } from "../../src/client/sessions.ts";
 import { systemClock } from "../../src/daemon/system-clock.ts";
-import { itemAddress, teamAddress, WorkItemId } from "../../src/domain/ids.ts";
+import { itemAddress, laneAddress, WorkItemId } from "../../src/domain/ids.ts";
 import type { StopAttempt } from "../../src/domain/session.ts";
 import { defaultStopLimits } from "../../src/domain/stop-policy.ts";
 import { memoryState, openMemoryOwner, openMemoryReader } from "../../src/store/memory.ts";
 
 type Sessions = Pick<FactoryClient, "sessions" | "session" | "stopCheck">;
-const id = WorkItemId.parse("LOC-7"), other = WorkItemId.parse("LOC-8"), lane = teamAddress(id, 1), withinMs = 1_000;
+const id = WorkItemId.parse("LOC-7"), other = WorkItemId.parse("LOC-8"), lane = laneAddress("ralph", id, 1), withinMs = 1_000;
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => { for (const close of closing.splice(0).reverse()) await close(); });
 
 const itemView = (item: WorkItemId, more: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> => ({
   id: item, source: "command", sourceId: "s", title: "t", kind: "chore", priority: 3, createdAt: 1, project: "p", repository: "/r", operatorLane: "none", status: "operating", lineage: 1, attempt: 1, iterations: 0, failures: 0, itemFailures: 1,
   infraFailures: 0, infraRetries: 1, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", ...more,
+});
+
+const laneView = (state: string, session: string | null = null): Readonly<Record<string, unknown>> => ({
+  lane: "ralph", address: lane, state, phase: "executing", generation: 1, iteration: 1, maxIterations: 10, stories: [], request: null, leg: "", running: false, feedback: "", question: null, rule: "", reason: "", costUsd: 0, session,
 });
 
 /** One store; an owner over it may come and go, and clients with and without one read it. */
@@ -77,7 +81,7 @@ describe("sessions", () => {
     expect(await sessions.sessions()).toMatchObject([{ sessionId: "s-1", cli: "codex", cwd: "/work", state: "open", startedAt: 1_000, item: null, lane: null, verdict: null }]);
     for (const same of [1, 2]) expect((await sessions.session({ type: "link", sessionId: "s-1", item: id, lane })).session, String(same)).toMatchObject({ item: id, lane });
     await expect(sessions.session({ type: "link", sessionId: "s-1", item: other })).rejects.toThrow('already linked to "LOC-7"');
-    await expect(sessions.session({ type: "link", sessionId: "s-1", lane: teamAddress(id, 2) })).rejects.toThrow('already linked to "team/LOC-7/1"');
+    await expect(sessions.session({ type: "link", sessionId: "s-1", lane: laneAddress("ralph", id, 2) })).rejects.toThrow('already linked to "ralph/LOC-7/1"');
     await expect(sessions.session({ type: "link", sessionId: "s-2", item: WorkItemId.parse("LOC-9") })).rejects.toThrow("there is no work item LOC-9");
     await sessions.session({ type: "unlink", sessionId: "s-1", item: true });
     expect((await sessions.session({ type: "link", sessionId: "s-1", item: other })).session).toMatchObject({ item: other, lane });
@@ -128,9 +132,23 @@ describe("sessions", () => {
     expect(await sessions.stopCheck(attempt("s-1", idle))).toMatchObject({ decision: "allow", ruleId: "breaker" });
   });
 
+  test("a lane run holds back whoever is linked to it while it works: not while it is paused, not when it has ended, and nobody but its own session once it has one", async () => {
+    const at = place(), sessions = await at.own();
+    await sessions.session({ type: "link", sessionId: "s-1", lane });
+    const ruleOf = async (): Promise<string> => {
+      at.pass(withinMs);
+      return (await sessions.stopCheck(attempt("s-1"))).ruleId;
+    };
+    expect(await ruleOf()).toBe("orphan");
+    for (const [seq, [view, rule]] of ([[laneView("executing"), "laneActive"], [laneView("pausing"), "paused"], [laneView("paused"), "paused"], [laneView("verifying"), "laneActive"], [laneView("verifying", "s-2"), "otherSession"], [laneView("verifying", "s-1"), "laneActive"], [laneView("exhausted"), "open"]] as const).entries()) {
+      await sessions.write(lane, seq + 1, view);
+      expect([view["state"], view["session"], await ruleOf()]).toEqual([view["state"], view["session"], rule]);
+    }
+  });
+
   test("FAIL-06 an acknowledgement silences one session, until it works on something else", async () => {
     const at = place(), sessions = await at.own();
-    await sessions.write(lane, 1, { lane: "ralph", phase: "executing", paused: false, session: null });
+    await sessions.write(lane, 1, laneView("executing"));
     await sessions.write(itemAddress(id, 1), 1, itemView(id));
     for (const sessionId of ["s-1", "s-2"]) await sessions.session({ type: "link", sessionId, lane });
     expect(await sessions.stopCheck(attempt("s-1"))).toMatchObject({ decision: "deny", ruleId: "laneActive" });
@@ -160,7 +178,7 @@ describe("sessions", () => {
 
   test("E2E-14 the next session in the same directory is told of the denied stop, once, and not when it has been settled since", async () => {
     const at = place(), sessions = await at.own();
-    await sessions.write(lane, 1, { lane: "ralph", phase: "executing", paused: false, session: null });
+    await sessions.write(lane, 1, laneView("executing"));
     const start = (sessionId: string, cwd = "/work") => sessions.session({ type: "start", sessionId, cli: "claude", cwd });
     for (const sessionId of ["s-1", "s-2"]) await sessions.session({ type: "link", sessionId, lane });
     await sessions.stopCheck(attempt("s-1", { cwd: "/work" }));
@@ -170,7 +188,7 @@ describe("sessions", () => {
     expect((await start("s-4")).warning).toMatchObject({ decision: "deny", ruleId: "laneActive", pendingGates: [] });
     expect((await start("s-5")).warning).toBeNull();
     await sessions.stopCheck(attempt("s-1"));
-    await sessions.write(lane, 2, { lane: "ralph", phase: "complete", paused: false, session: null });
+    await sessions.write(lane, 2, laneView("done"));
     expect((await start("s-6")).warning).toBeNull();
   });
 });

@@ -30,7 +30,7 @@ const must = (context: CommandContext, sessions: readonly SessionView[], id: str
 /** Which lane drives what it works on, and how far that is. */
 const workOf = (session: SessionView, item: ItemState | undefined): { readonly lane: string | null; readonly phase: string | null } => ({
   lane: item?.item.operatorLane ?? (session.lane === null ? null : session.lane.slice(0, session.lane.indexOf("/"))),
-  phase: item === undefined ? null : item.team?.phase ?? (item.item.status === "operating" ? item.pipeline?.stage : undefined) ?? item.item.status,
+  phase: item === undefined ? null : item.lane?.phase ?? item.team?.phase ?? (item.item.status === "operating" ? item.pipeline?.stage : undefined) ?? item.item.status,
 });
 
 const verdictText = (verdict: StopVerdict, now: number): string => `${verdict.decision === "deny" ? "denied" : "allowed"} ${relativeTime(verdict.at, now)}: ${verdict.reason}`;
