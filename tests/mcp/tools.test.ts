@@ -38,7 +38,7 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(session.client.getServerVersion()).toMatchObject({ name: "enact-factory" });
     expect(session.client.getInstructions()).toContain("never instructions");
     expect(session.tools.map(({ name }) => name).toSorted()).toEqual([
-      "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
+      "factory_ralph_cancel", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
       "factory_workItem_create", "factory_workItem_get", "factory_workItem_list", "factory_workItem_update", "factory_workitem_acknowledge_close", "factory_workitem_drain_push_queue", "factory_workitem_observe",
     ]);
     for (const { inputSchema, outputSchema, annotations, description = "" } of session.tools) {
@@ -148,6 +148,31 @@ describe("MCP", { timeout: guardMs }, () => {
     await factory.ended(running);
   });
 
+  test("factory_ralph_start gives an item to lane ralph and starts it; it is paused in its phase, goes on and is cancelled by its id", async () => {
+    const held = factory.put("ralph.toml", turn("coder", '{ wait-for-file = "never" }'));
+    const id = await waiting("Round and round", { playbook: held });
+    const given = { workItemId: id };
+    const status = async (): Promise<unknown> => (await factory.client.item(id))?.item.status;
+    expect(await bad("factory_ralph_pause", given)).toMatchObject({ kind: "refused", message: `${id} is in lane none, not ralph`, next: "start it with factory_ralph_start" });
+    expect((await good("factory_ralph_start", given)).structured).toMatchObject({ workItemId: id, delivered: expect.stringMatching(/now|queued/) });
+    await expect.poll(async () => (await good("factory_ralph_status", given)).structured, { timeout: guardMs }).toMatchObject({ total: 1, runs: [{ status: "operating", run: { lane: "ralph", phase: "executing", iteration: 1, stories: [{ id: 1 }] }, waitsFor: expect.stringContaining("coder") }] });
+    expect((await good("factory_ralph_start", given)).structured).toMatchObject({ delivered: null });
+    expect((await good("factory_ralph_status")).structured).toMatchObject({ total: 1, runs: [{ workItemId: id }] });
+    expect((await good("factory_workItem_get", given)).structured).toMatchObject({ lane: { lane: "ralph" } });
+    await good("factory_ralph_pause", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("paused");
+    expect(await bad("factory_ralph_pause", given)).toMatchObject({ kind: "refused", message: expect.stringContaining("cannot be paused") });
+    await good("factory_ralph_resume", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("operating");
+    await good("factory_ralph_cancel", given);
+    await factory.ended(id);
+    expect((await good("factory_ralph_status", given)).structured).toMatchObject({ runs: [{ status: "cancelled", run: { state: "cancelled" }, waitsFor: "" }] });
+    expect((await good("factory_ralph_status")).structured).toEqual({ runs: [], total: 0 });
+    expect(await bad("factory_ralph_resume", given)).toMatchObject({ kind: "refused" });
+    expect(await bad("factory_ralph_start", {})).toMatchObject({ kind: "input", field: "workItemId" });
+    expect(await bad("factory_ralph_status", { workItemId: "LOC-999" })).toMatchObject({ kind: "refused" });
+  });
+
   test("VOC-18 the packaged skills executor and reviewer speak of the stages coder and critic; a project's own version wins", async () => {
     const text = async (skill: string): Promise<unknown> => (await good("factory_skill_activate", { skill })).structured["text"];
     expect(await text("executor")).toContain("`coder`");
@@ -190,7 +215,7 @@ describe("MCP", { timeout: guardMs }, () => {
   test("state is listed and read: views, a journal in pages with long events cut, evidence", async () => {
     const id = await waiting("Read its state", { body: "y".repeat(5_000) });
     expect((await good("factory_state_list", { workItemId: id })).structured).toMatchObject({ running: true, total: 1, actors: [{ address: `item/${id}/1`, chart: "work-item", state: "ready" }] });
-    expect((await good("factory_state_read", { workItemId: id })).structured).toEqual({ workItemId: id, part: "views", views: { pipeline: null, stage: null, progress: null }, journal: null, evidence: null });
+    expect((await good("factory_state_read", { workItemId: id })).structured).toEqual({ workItemId: id, part: "views", views: { lane: null, pipeline: null, stage: null, progress: null }, journal: null, evidence: null });
     await factory.client.command(id, { type: "claim" });
     await factory.ended(id);
     const first = await good("factory_state_read", { workItemId: id, part: "journal", limit: 2 });
