@@ -38,7 +38,7 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(session.client.getServerVersion()).toMatchObject({ name: "enact-factory" });
     expect(session.client.getInstructions()).toContain("never instructions");
     expect(session.tools.map(({ name }) => name).toSorted()).toEqual([
-      "factory_ralph_cancel", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
+      "factory_ralph_cancel", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_session_start", "factory_session_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_stop_acknowledge", "factory_stop_check", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
       "factory_workItem_create", "factory_workItem_get", "factory_workItem_list", "factory_workItem_update", "factory_workitem_acknowledge_close", "factory_workitem_drain_push_queue", "factory_workitem_observe",
     ]);
     for (const { inputSchema, outputSchema, annotations, description = "" } of session.tools) {
@@ -210,6 +210,39 @@ describe("MCP", { timeout: guardMs }, () => {
     const [ended] = await factory.ended(id);
     expect(ended?.item.status).toBe("cancelled");
     expect(await bad("factory_team_shutdown", { name: "alpha" })).toMatchObject({ kind: "refused", message: expect.stringContaining("alpha is cancelled already") });
+  });
+
+  test("MCP-10 a session that drives a lane which has not ended may not stop, until factory_stop_acknowledge says why it may; another session is not touched", async () => {
+    const sleeps = factory.put("driven.toml", turn("coder", "{ sleep = 600000 }"));
+    const id = await factory.submit("Leave nothing open", { repository, lane: "team", playbook: sleeps, team: { name: "driven", workers: 1, adapters: [], tasks: [{ title: "One", description: "", acceptance: [], dependsOn: [] }], interactive: false } });
+    await expect.poll(async () => (await factory.client.teams()).find(({ team }) => team.name === "driven")?.team.members.length, { timeout: guardMs }).toBe(2);
+    const work = { workItemId: id, laneRun: `team/${id}/1` };
+    const one = await good("factory_session_start", { sessionId: "one", cli: "codex", ...work });
+    expect(one.structured).toMatchObject({ session: { sessionId: "one", cli: "codex", cwd: repository, state: "open", ...work, operatorLane: "team", status: "operating", verdict: null }, warning: null });
+    expect(await bad("factory_session_start", { sessionId: "one", cli: "codex", workItemId: await waiting() })).toMatchObject({ kind: "refused", message: expect.stringContaining(`already linked to "${id}"`) });
+    // The only one here is meant when none is named.
+    const denied = await good("factory_stop_check");
+    expect(denied.structured).toMatchObject({ decision: "deny", ruleId: "laneActive", workItemId: id, at: expect.stringMatching(/Z$/) });
+    expect(denied.text).toContain("factory_stop_acknowledge");
+    expect((await good("factory_stop_check", { sessionId: "one", cause: "rateLimited" })).structured).toMatchObject({ decision: "allow", ruleId: "rateLimited" });
+    expect((await good("factory_stop_check", { sessionId: "nobody" })).structured).toMatchObject({ decision: "allow", ruleId: "orphan" });
+
+    // The next session here hears of it once; now there are two, and neither is guessed.
+    expect((await good("factory_session_start", { sessionId: "two", ...work })).structured).toMatchObject({ warning: { decision: "deny", ruleId: "laneActive", workItemId: id } });
+    expect((await good("factory_session_start", { sessionId: "two" })).structured).toMatchObject({ warning: null });
+    expect(await bad("factory_stop_check")).toMatchObject({ kind: "input", field: "sessionId", message: expect.stringMatching(/one, two|two, one/) });
+    expect(await bad("factory_stop_acknowledge", { sessionId: "three", reason: "x" })).toMatchObject({ kind: "refused", message: expect.stringContaining('no session "three"') });
+    expect(await bad("factory_stop_acknowledge", { sessionId: "one" })).toMatchObject({ kind: "input", field: "reason" });
+    expect((await good("factory_stop_acknowledge", { sessionId: "one", reason: "The rest is a person's." })).structured).toMatchObject({ session: { sessionId: "one", acknowledged: { reason: "The rest is a person's." } } });
+    expect((await good("factory_stop_check", { sessionId: "one" })).structured).toMatchObject({ decision: "allow", ruleId: "acknowledged" });
+    expect((await good("factory_stop_check", { sessionId: "two" })).structured).toMatchObject({ decision: "deny", ruleId: "laneActive" });
+    expect((await good("factory_session_status")).structured).toMatchObject({ total: 2, sessions: expect.arrayContaining([expect.objectContaining({ sessionId: "two", verdict: expect.objectContaining({ decision: "deny" }) })]) });
+    expect((await good("factory_session_status", { sessionId: "one" })).structured).toMatchObject({ total: 1, sessions: [{ sessionId: "one", verdict: { decision: "allow", ruleId: "acknowledged" } }] });
+    expect(await bad("factory_session_status", { sessionId: "three" })).toMatchObject({ kind: "refused" });
+    expect(await bad("factory_session_start", { cli: "No Good" })).toMatchObject({ kind: "input", field: "cli" });
+    expect(await bad("factory_stop_check", { cause: "tired" })).toMatchObject({ kind: "input", field: "cause" });
+    await factory.client.team("driven", { type: "shutdown", force: true });
+    await factory.ended(id);
   });
 
   test("state is listed and read: views, a journal in pages with long events cut, evidence", async () => {
