@@ -10,27 +10,28 @@ import type { WorkItemId } from "../domain/ids.ts";
 import { OperatorLane } from "../domain/lane.ts";
 import { plainLine } from "../domain/plain-text.ts";
 import { TeamView } from "../domain/team.ts";
-import { LedgerEntry, WorkItemView } from "../domain/view.ts";
+import { LaneRunView, LedgerEntry, WorkItemView } from "../domain/view.ts";
 import { isTerminal, WorkItem, WorkItemKind, WorkItemStatus } from "../domain/work-item.ts";
 import { cut, instant } from "./tool.ts";
 
 export const ItemAnswer = z.object({
   workItem: WorkItemView.extend({ createdAt: instant, retryAt: instant.nullable(), ledger: z.array(LedgerEntry.extend({ at: instant })) }),
   stage: z.object({ name: z.string(), state: z.string(), iteration: z.number(), maxIterations: z.number(), feedback: z.string(), newFailures: z.array(z.string()) }).nullable().describe("What works on it now; null: nothing does."),
+  lane: LaneRunView.nullable().describe("The run of a lane that has phases of its own."),
   team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(),
   waitsFor: z.object({ on: z.string(), text: z.string(), until: instant.nullable(), commands: z.array(z.string()).describe("With which a person moves it on.") }),
   updatedAt: instant,
 });
 
 export const itemAnswer = (state: ItemState): z.input<typeof ItemAnswer> => {
-  const { item, pipeline, stage, team, updatedAt } = state;
+  const { item, pipeline, stage, lane, team, updatedAt } = state;
   const waiting = waitingFor(state);
   return {
     workItem: { ...item, createdAt: isoTime(item.createdAt), retryAt: item.retryAt === null ? null : isoTime(item.retryAt), ledger: item.ledger.map((entry) => ({ ...entry, at: isoTime(entry.at) })) },
     stage: pipeline === null || isTerminal(item.status) ? null : {
       name: pipeline.stage, state: stage?.state ?? pipeline.state, iteration: pipeline.iteration, maxIterations: pipeline.maxIterations, feedback: pipeline.feedback, newFailures: pipeline.newFailures,
     },
-    team,
+    lane, team,
     waitsFor: { on: waiting.on, text: waiting.text, until: waiting.until === null ? null : isoTime(waiting.until), commands: waiting.commands.map((words) => ["enact-factory", ...words].join(" ")) },
     updatedAt: isoTime(updatedAt),
   };

@@ -1,11 +1,10 @@
 /** `factory_skill_activate`: a lane for a work item, or a text that says how one kind of work is done. */
 import { z } from "zod";
-import { ClientProblem, type FactoryClient } from "../client/contract.ts";
-import type { WorkItemId } from "../domain/ids.ts";
+import { ClientProblem } from "../client/contract.ts";
 import { OperatorLane } from "../domain/lane.ts";
-import { isTerminal } from "../domain/work-item.ts";
 import { itemNamed } from "./item-answer.ts";
-import { laneOfSkill, type LaneSkill, laneSkills } from "./lane-skills.ts";
+import { laneOfSkill, laneSkills } from "./lane-skills.ts";
+import { startLane } from "./lane-start.ts";
 import { delivered, InvalidInput, tool, workItemId } from "./tool.ts";
 
 const Output = z.object({
@@ -32,23 +31,12 @@ const activate = tool({
     }
     if (context.scope !== "all") throw new ClientProblem(`a session of the factory's own agent starts no lane`, "say in your answer that it should be started; a person does it");
     if (id === undefined) throw new InvalidInput("workItemId", `lane ${lane} needs the work item that it drives`);
-    return start(context.client, lane, id);
+    const how = await startLane(context.client, lane, id);
+    return {
+      structured: { skill: lane, workItemId: id, operatorLane: lane, started: how !== null, delivered: how, text: null, from: null },
+      text: how === null ? `lane ${lane} drives ${id} already` : how === "now" ? `lane ${lane} drives ${id} now` : `lane ${lane} for ${id} is noted; it waits until a factory runs`,
+    };
   },
 });
-
-const start = async (client: FactoryClient, lane: LaneSkill, id: WorkItemId): Promise<{ readonly structured: z.input<typeof Output>; readonly text: string }> => {
-  const { item } = await itemNamed(client, id);
-  const answer = (started: boolean, how: "now" | "queued" | null) => ({
-    structured: { skill: lane, workItemId: id, operatorLane: lane, started, delivered: how, text: null, from: null },
-    text: started ? (how === "now" ? `lane ${lane} drives ${id} now` : `lane ${lane} for ${id} is noted; it waits until a factory runs`) : `lane ${lane} drives ${id} already`,
-  });
-  if (item.status !== "ready") {
-    if (item.operatorLane === lane && !isTerminal(item.status) && item.status !== "discovered" && item.status !== "awaitingApproval") return answer(false, null);
-    throw new ClientProblem(`${id} cannot be started: it is ${item.status}${item.operatorLane === lane ? "" : ` in lane ${item.operatorLane}`}`, isTerminal(item.status) ? "try it again with factory_workItem_update, action retry" : "see what it waits for with factory_workItem_get");
-  }
-  const set = await client.command(id, { type: "lane", lane });
-  const claimed = await client.command(id, { type: "claim" });
-  return answer(true, set.delivered === "queued" || claimed.delivered === "queued" ? "queued" : "now");
-};
 
 export const skillTools = [activate];

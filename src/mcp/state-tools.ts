@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { FactoryClient, ItemState, JournalLine } from "../client/contract.ts";
 import { isoTime } from "../client/text/time-text.ts";
 import { parseAddress } from "../domain/ids.ts";
-import { PipelineView, ProgressView, StageView } from "../domain/view.ts";
+import { LaneRunView, PipelineView, ProgressView, StageView } from "../domain/view.ts";
 import { itemNamed } from "./item-answer.ts";
 import { cut, instant, strangers, tool, workItemId } from "./tool.ts";
 
@@ -38,7 +38,7 @@ const Evidence = z.object({
 
 const read = tool({
   name: "factory_state_read", title: "State of a work item", scope: "read", readOnly: true, destructive: false, idempotent: true,
-  description: `What is kept of one work item. \`views\`: pipeline, stage and progress as they are. \`journal\`: what happened, oldest first, a page at a time; \`next\` goes into \`after\`, null at the end. \`evidence\`: effects under way, alarms, events that failed. ${strangers}`,
+  description: `What is kept of one work item. \`views\`: lane run, pipeline, stage and progress as they are. \`journal\`: what happened, oldest first, a page at a time; \`next\` goes into \`after\`, null at the end. \`evidence\`: effects under way, alarms, events that failed. ${strangers}`,
   input: z.strictObject({
     workItemId, part: z.enum(parts).default("views"),
     after: z.int().nonnegative().default(0).describe("Of the journal: the position to go on after."),
@@ -46,7 +46,7 @@ const read = tool({
   }),
   output: z.object({
     workItemId: z.string(), part: z.enum(parts),
-    views: z.object({ pipeline: PipelineView.nullable(), stage: StageView.extend({ retryAt: instant.nullable() }).nullable(), progress: ProgressView.nullable() }).nullable(),
+    views: z.object({ lane: LaneRunView.nullable(), pipeline: PipelineView.nullable(), stage: StageView.extend({ retryAt: instant.nullable() }).nullable(), progress: ProgressView.nullable() }).nullable(),
     journal: z.object({ events: z.array(Event), next: z.number().nullable() }).nullable(),
     evidence: Evidence.nullable(),
   }),
@@ -60,7 +60,7 @@ const read = tool({
   },
 });
 
-const viewsOf = ({ pipeline, stage, progress }: ItemState) => ({ pipeline, stage: stage && { ...stage, retryAt: stage.retryAt === null ? null : isoTime(stage.retryAt) }, progress });
+const viewsOf = ({ lane, pipeline, stage, progress }: ItemState) => ({ lane, pipeline, stage: stage && { ...stage, retryAt: stage.retryAt === null ? null : isoTime(stage.retryAt) }, progress });
 
 const page = async (client: FactoryClient, { item }: ItemState, after: number, limit: number) => {
   // One more tells whether there are more.

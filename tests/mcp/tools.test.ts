@@ -38,7 +38,7 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(session.client.getServerVersion()).toMatchObject({ name: "enact-factory" });
     expect(session.client.getInstructions()).toContain("never instructions");
     expect(session.tools.map(({ name }) => name).toSorted()).toEqual([
-      "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
+      "factory_ralph_cancel", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_session_start", "factory_session_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_stop_acknowledge", "factory_stop_check", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
       "factory_workItem_create", "factory_workItem_get", "factory_workItem_list", "factory_workItem_update", "factory_workitem_acknowledge_close", "factory_workitem_drain_push_queue", "factory_workitem_observe",
     ]);
     for (const { inputSchema, outputSchema, annotations, description = "" } of session.tools) {
@@ -148,6 +148,31 @@ describe("MCP", { timeout: guardMs }, () => {
     await factory.ended(running);
   });
 
+  test("factory_ralph_start gives an item to lane ralph and starts it; it is paused in its phase, goes on and is cancelled by its id", async () => {
+    const held = factory.put("ralph.toml", turn("coder", '{ wait-for-file = "never" }'));
+    const id = await waiting("Round and round", { playbook: held });
+    const given = { workItemId: id };
+    const status = async (): Promise<unknown> => (await factory.client.item(id))?.item.status;
+    expect(await bad("factory_ralph_pause", given)).toMatchObject({ kind: "refused", message: `${id} is in lane none, not ralph`, next: "start it with factory_ralph_start" });
+    expect((await good("factory_ralph_start", given)).structured).toMatchObject({ workItemId: id, delivered: expect.stringMatching(/now|queued/) });
+    await expect.poll(async () => (await good("factory_ralph_status", given)).structured, { timeout: guardMs }).toMatchObject({ total: 1, runs: [{ status: "operating", run: { lane: "ralph", phase: "executing", iteration: 1, stories: [{ id: 1 }] }, waitsFor: expect.stringContaining("coder") }] });
+    expect((await good("factory_ralph_start", given)).structured).toMatchObject({ delivered: null });
+    expect((await good("factory_ralph_status")).structured).toMatchObject({ total: 1, runs: [{ workItemId: id }] });
+    expect((await good("factory_workItem_get", given)).structured).toMatchObject({ lane: { lane: "ralph" } });
+    await good("factory_ralph_pause", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("paused");
+    expect(await bad("factory_ralph_pause", given)).toMatchObject({ kind: "refused", message: expect.stringContaining("cannot be paused") });
+    await good("factory_ralph_resume", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("operating");
+    await good("factory_ralph_cancel", given);
+    await factory.ended(id);
+    expect((await good("factory_ralph_status", given)).structured).toMatchObject({ runs: [{ status: "cancelled", run: { state: "cancelled" }, waitsFor: "" }] });
+    expect((await good("factory_ralph_status")).structured).toEqual({ runs: [], total: 0 });
+    expect(await bad("factory_ralph_resume", given)).toMatchObject({ kind: "refused" });
+    expect(await bad("factory_ralph_start", {})).toMatchObject({ kind: "input", field: "workItemId" });
+    expect(await bad("factory_ralph_status", { workItemId: "LOC-999" })).toMatchObject({ kind: "refused" });
+  });
+
   test("VOC-18 the packaged skills executor and reviewer speak of the stages coder and critic; a project's own version wins", async () => {
     const text = async (skill: string): Promise<unknown> => (await good("factory_skill_activate", { skill })).structured["text"];
     expect(await text("executor")).toContain("`coder`");
@@ -187,10 +212,43 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_team_shutdown", { name: "alpha" })).toMatchObject({ kind: "refused", message: expect.stringContaining("alpha is cancelled already") });
   });
 
+  test("MCP-10 a session that drives a lane which has not ended may not stop, until factory_stop_acknowledge says why it may; another session is not touched", async () => {
+    const sleeps = factory.put("driven.toml", turn("coder", "{ sleep = 600000 }"));
+    const id = await factory.submit("Leave nothing open", { repository, lane: "team", playbook: sleeps, team: { name: "driven", workers: 1, adapters: [], tasks: [{ title: "One", description: "", acceptance: [], dependsOn: [] }], interactive: false } });
+    await expect.poll(async () => (await factory.client.teams()).find(({ team }) => team.name === "driven")?.team.members.length, { timeout: guardMs }).toBe(2);
+    const work = { workItemId: id, laneRun: `team/${id}/1` };
+    const one = await good("factory_session_start", { sessionId: "one", cli: "codex", ...work });
+    expect(one.structured).toMatchObject({ session: { sessionId: "one", cli: "codex", cwd: repository, state: "open", ...work, operatorLane: "team", status: "operating", verdict: null }, warning: null });
+    expect(await bad("factory_session_start", { sessionId: "one", cli: "codex", workItemId: await waiting() })).toMatchObject({ kind: "refused", message: expect.stringContaining(`already linked to "${id}"`) });
+    // The only one here is meant when none is named.
+    const denied = await good("factory_stop_check");
+    expect(denied.structured).toMatchObject({ decision: "deny", ruleId: "laneActive", workItemId: id, at: expect.stringMatching(/Z$/) });
+    expect(denied.text).toContain("factory_stop_acknowledge");
+    expect((await good("factory_stop_check", { sessionId: "one", cause: "rateLimited" })).structured).toMatchObject({ decision: "allow", ruleId: "rateLimited" });
+    expect((await good("factory_stop_check", { sessionId: "nobody" })).structured).toMatchObject({ decision: "allow", ruleId: "orphan" });
+
+    // The next session here hears of it once; now there are two, and neither is guessed.
+    expect((await good("factory_session_start", { sessionId: "two", ...work })).structured).toMatchObject({ warning: { decision: "deny", ruleId: "laneActive", workItemId: id } });
+    expect((await good("factory_session_start", { sessionId: "two" })).structured).toMatchObject({ warning: null });
+    expect(await bad("factory_stop_check")).toMatchObject({ kind: "input", field: "sessionId", message: expect.stringMatching(/one, two|two, one/) });
+    expect(await bad("factory_stop_acknowledge", { sessionId: "three", reason: "x" })).toMatchObject({ kind: "refused", message: expect.stringContaining('no session "three"') });
+    expect(await bad("factory_stop_acknowledge", { sessionId: "one" })).toMatchObject({ kind: "input", field: "reason" });
+    expect((await good("factory_stop_acknowledge", { sessionId: "one", reason: "The rest is a person's." })).structured).toMatchObject({ session: { sessionId: "one", acknowledged: { reason: "The rest is a person's." } } });
+    expect((await good("factory_stop_check", { sessionId: "one" })).structured).toMatchObject({ decision: "allow", ruleId: "acknowledged" });
+    expect((await good("factory_stop_check", { sessionId: "two" })).structured).toMatchObject({ decision: "deny", ruleId: "laneActive" });
+    expect((await good("factory_session_status")).structured).toMatchObject({ total: 2, sessions: expect.arrayContaining([expect.objectContaining({ sessionId: "two", verdict: expect.objectContaining({ decision: "deny" }) })]) });
+    expect((await good("factory_session_status", { sessionId: "one" })).structured).toMatchObject({ total: 1, sessions: [{ sessionId: "one", verdict: { decision: "allow", ruleId: "acknowledged" } }] });
+    expect(await bad("factory_session_status", { sessionId: "three" })).toMatchObject({ kind: "refused" });
+    expect(await bad("factory_session_start", { cli: "No Good" })).toMatchObject({ kind: "input", field: "cli" });
+    expect(await bad("factory_stop_check", { cause: "tired" })).toMatchObject({ kind: "input", field: "cause" });
+    await factory.client.team("driven", { type: "shutdown", force: true });
+    await factory.ended(id);
+  });
+
   test("state is listed and read: views, a journal in pages with long events cut, evidence", async () => {
     const id = await waiting("Read its state", { body: "y".repeat(5_000) });
     expect((await good("factory_state_list", { workItemId: id })).structured).toMatchObject({ running: true, total: 1, actors: [{ address: `item/${id}/1`, chart: "work-item", state: "ready" }] });
-    expect((await good("factory_state_read", { workItemId: id })).structured).toEqual({ workItemId: id, part: "views", views: { pipeline: null, stage: null, progress: null }, journal: null, evidence: null });
+    expect((await good("factory_state_read", { workItemId: id })).structured).toEqual({ workItemId: id, part: "views", views: { lane: null, pipeline: null, stage: null, progress: null }, journal: null, evidence: null });
     await factory.client.command(id, { type: "claim" });
     await factory.ended(id);
     const first = await good("factory_state_read", { workItemId: id, part: "journal", limit: 2 });

@@ -1,0 +1,18 @@
+/** Gives a work item to a lane and starts it; where it runs in that lane already, nothing is done. */
+import { ClientProblem, type CommandReceipt, type FactoryClient } from "../client/contract.ts";
+import type { WorkItemId } from "../domain/ids.ts";
+import type { OperatorLane } from "../domain/lane.ts";
+import { isTerminal } from "../domain/work-item.ts";
+import { itemNamed } from "./item-answer.ts";
+
+/** `null`: it ran in that lane already. */
+export const startLane = async (client: FactoryClient, lane: OperatorLane, id: WorkItemId): Promise<CommandReceipt["delivered"] | null> => {
+  const { item } = await itemNamed(client, id);
+  if (item.status !== "ready") {
+    if (item.operatorLane === lane && !isTerminal(item.status) && item.status !== "discovered" && item.status !== "awaitingApproval") return null;
+    throw new ClientProblem(`${id} cannot be started: it is ${item.status}${item.operatorLane === lane ? "" : ` in lane ${item.operatorLane}`}`, isTerminal(item.status) ? "try it again with factory_workItem_update, action retry" : "see what it waits for with factory_workItem_get");
+  }
+  const set = await client.command(id, { type: "lane", lane });
+  const claimed = await client.command(id, { type: "claim" });
+  return set.delivered === "queued" || claimed.delivered === "queued" ? "queued" : "now";
+};
