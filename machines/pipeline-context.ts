@@ -21,6 +21,8 @@ export interface PipelineInput {
   readonly policy: Policy;
   /** Failing checks found after an earlier run of this pipeline's work. */
   readonly failing: readonly string[];
+  /** What a person said after an earlier attempt was stuck. */
+  readonly guidance?: string;
   /** It is a step of a lane: its owner is the lane's actor. */
   readonly leg?: Leg;
 }
@@ -56,6 +58,8 @@ export interface PipelineContext extends PipelineInput {
   readonly newFailures: readonly string[];
   readonly feedback: string;
   readonly findings: readonly Finding[];
+  /** What was wrong with each round, a line each; the last few. */
+  readonly tried?: readonly string[];
   readonly approved: boolean;
   readonly escalated: boolean;
   readonly escalateNow: boolean;
@@ -111,6 +115,10 @@ export type PipelineEvent = (
   | { readonly type: "stage.heard"; readonly ids: readonly string[] }
   | EffectFailed
 ) & Stamp;
+
+/** What the first turn is told of earlier attempts. */
+export const firstFeedback = ({ failing, guidance }: Pick<PipelineInput, "failing" | "guidance">): string =>
+  [failing.length > 0 ? "The final check of your work found new failures." : "", guidance === undefined ? "" : `An earlier attempt was stuck. A person says: ${guidance}`].filter((text) => text !== "").join("\n\n");
 
 /** Optional stages after approval, in their order. */
 const afterApproval = ["tester", "documenter", "auditor", "stage-documenter"] as const satisfies readonly Stage[];

@@ -5,7 +5,7 @@ import { pipelineAddress, progressAddress, stageAddress } from "../src/domain/id
 import { closeQueue, deliver, enqueue, messageCap, unread, waitingFor } from "../src/domain/message.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { escalates, gatesOf, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineGates, type PipelineInput, required, runnerOf } from "./pipeline-context.ts";
+import { escalates, firstFeedback, gatesOf, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineGates, type PipelineInput, required, runnerOf } from "./pipeline-context.ts";
 import { pipelineGuards } from "./pipeline-guards.ts";
 import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
 
@@ -111,6 +111,9 @@ const strayed = ({ stage, undone, denials, touched = [] }: StageEnded): readonly
   ...(touched.length === 0 ? [] : [`git's own files changed while the ${stage} worked: ${touched.slice(0, 5).map((name) => `.git/${name}`).join(", ")}${touched.length > 5 ? ` and ${touched.length - 5} more` : ""}; git may run other programs now, so look at them before you use it there`]),
 ];
 
+/** What was wrong with the round that ends. */
+const triedLine = ({ feedback, newFailures }: PipelineContext): string => [feedback, newFailures.slice(0, 3).join("; ")].filter((text) => text !== "").join(" ").replaceAll(/\s+/g, " ").slice(0, 300) || "nothing was said";
+
 /** For people: the rule, and what went wrong each time. */
 const stuckReason = (rule: string, says: string, feedback: string): string => `stopped by rule ${rule}: ${says}${feedback === "" ? "" : `; the last time: ${feedback.slice(0, 500)}`}`;
 
@@ -141,7 +144,7 @@ export const pipelineMachine = setup({
       const escalated = context.escalated || escalates(context), plan = context.policy.stages.coder;
       // A session belongs to the CLI that opened it.
       const changed = plan !== undefined && runnerOf({ ...context, stage: "coder", escalated }, plan).adapter !== runnerOf({ ...context, stage: "coder" }, plan).adapter;
-      return { iteration: context.iteration + 1, approved: false, undocumented: undefined, reason: "", escalated, escalateNow: false, ...(changed ? { coderSession: { id: null, costUsd: 0 } } : {}) };
+      return { iteration: context.iteration + 1, tried: [...context.tried ?? [], `round ${context.iteration}: ${triedLine(context)}`].slice(-5), approved: false, undocumented: undefined, reason: "", escalated, escalateNow: false, ...(changed ? { coderSession: { id: null, costUsd: 0 } } : {}) };
     }),
     retryDocumenter: assign({ documenterRetried: true }),
     takeStage: assign(({ context, event }) => {
@@ -184,7 +187,7 @@ export const pipelineMachine = setup({
     noteRejected: assign(({ event }) => (event.type === "stage.ended" && event.verdict ? { failure: "rejected" as const, reason: `rejected in review: ${event.verdict.feedback}` } : {})),
     noteCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.policy.maxIterations} iterations used; last feedback: ${context.feedback.slice(0, 500)}` })),
     noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
-    noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [], reason: stuckReason(event.rule, event.says, context.feedback) } : {})),
+    noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.${context.tried?.length ? `\nTried so far:\n${context.tried.map((line) => `- ${line}`).join("\n")}` : ""}`, findings: [], reason: stuckReason(event.rule, event.says, context.feedback) } : {})),
     noteStuckEnd: assign({ failure: "stuck" as const }),
     noteQuestion: assign(({ context, event }) => (event.type === "stage.asks" ? { question: event.question, messages: deliver(context.messages, event.heard ?? []) } : {})),
     clearQuestion: assign({ question: null }),
@@ -206,7 +209,7 @@ export const pipelineMachine = setup({
   options: chartOptions,
   context: ({ input }) => ({
     ...input, workspace: null, iteration: input.leg?.round ?? 1, started: 0, stage: "coder" as const, stageAddress: "stage/none", head: "", changeSummary: "", diffHash: "", empty: true,
-    checks: null, newFailures: input.failing, feedback: input.leg?.feedback ?? (input.failing.length > 0 ? "The final check of your work found new failures." : ""), findings: input.leg?.findings ?? [], approved: false,
+    checks: null, newFailures: input.failing, feedback: input.leg?.feedback ?? firstFeedback(input), findings: input.leg?.findings ?? [], approved: false,
     escalated: input.leg?.escalated ?? false, escalateNow: false, documenterRetried: false, question: null, coderSession: input.leg?.session ?? { id: null, costUsd: 0 }, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null, messages: [],
   }),
   initial: "preparing",

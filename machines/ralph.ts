@@ -3,7 +3,7 @@ import { laneAddress, pipelineAddress, progressAddress } from "../src/domain/ids
 import { defaultLanePolicy } from "../src/domain/policy.ts";
 import { storiesOf } from "../src/domain/story.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { mayEscalate, type PipelineEnded, type PipelineGates, type PipelineInput, runnerOf } from "./pipeline-context.ts";
+import { firstFeedback, mayEscalate, type PipelineEnded, type PipelineGates, type PipelineInput, runnerOf } from "./pipeline-context.ts";
 import { claimedGates, legInput, type RalphContext, type RalphEvent, storyOf } from "./ralph-context.ts";
 import { ralphGuards } from "./ralph-guards.ts";
 
@@ -131,7 +131,7 @@ export const ralphMachine = setup({
   options: chartOptions,
   context: ({ input }) => ({
     ...input, maxIterations: (input.policy.lanes ?? defaultLanePolicy).ralph.maxIterations, workspace: null, stories: [...storiesOf(input.item)], iteration: 1, legs: 0, running: false, phase: "executing" as const, generation: 1, request: null, head: "",
-    checks: null, feedback: input.failing.length > 0 ? "The final check of your work found new failures." : "", findings: [], failing: input.failing, session: { id: null, costUsd: 0 }, escalated: false, escalateNow: false,
+    checks: null, feedback: firstFeedback(input), findings: [], failing: input.failing, session: { id: null, costUsd: 0 }, escalated: false, escalateNow: false,
     question: null, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
   }),
   initial: "starting",

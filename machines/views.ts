@@ -30,7 +30,7 @@ export const viewWorkItem = (snapshot: Snapshot<WorkItemContext>): WorkItemView 
     failures: c.failures, itemFailures: c.policy.itemFailures, infraFailures: c.infraFailures, infraRetries: c.policy.infraRetries, retryAt: c.retryAt, blocked: c.blocked, question: c.question, reason: c.reason,
     branch: c.workspace?.branch ?? null, worktree: c.tidied ? null : (c.workspace?.path ?? null), base: c.workspace?.base ?? null, head: c.head || null,
     checks: c.checks, summary: c.summary, warnings: [...c.warnings], costUsd: c.costUsd, published: c.published,
-    needs: [...neededGates(c)], gates: c.gates, ledger: [...c.ledger],
+    running: c.running, needs: [...neededGates(c)], gates: c.gates, ledger: [...c.ledger],
   };
 };
 

@@ -44,6 +44,8 @@ export interface WorkItemContext {
   readonly published: string;
   /** The worktree was taken away; the branch stays. */
   readonly tidied: boolean;
+  /** What a person said to do differently, when the last attempt was stuck. */
+  readonly guidance?: string;
   readonly gates: Gates;
   readonly ledger: readonly LedgerEntry[];
 }

@@ -21,7 +21,8 @@ import { canPause, changedGates, openGates, operatorAddress, operatorFor, type W
  * I8 Work that is done is not done again: when the last check or the publication could not be carried out, they alone are repeated.
  * I9 What is published is done, whatever becomes of its worktree. I10 Nothing is published with a gate open that it needs, unless a person says so;
  * what may not close by itself is published only once a person has said why it may (`review`, with an entry in the ledger). I11 A source is told of each
- * change of a gate, and of the end, once; what was handed in by a command has no source to tell.
+ * change of a gate, and of the end, once; what was handed in by a command has no source to tell. I12 Work that is stuck waits for a person, with the rule and what was
+ * tried; what they say is told to the next attempt.
  */
 interface Args { readonly context: WorkItemContext; readonly event: WorkItemEvent }
 const tellOperator = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({
@@ -65,6 +66,7 @@ const afterPipeline = [
   { guard: "pipelineDone", target: "verifying", actions: "takePipeline" },
   { guard: "pipelineCancelled", target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
   { guard: "needsEnvironment", target: "blocked", actions: ["takePipeline", { type: "block", params: { why: "needsEnvironment" } }] },
+  { guard: "stuckEnd", target: "blocked", actions: ["takePipeline", "askForGuidance", { type: "block", params: { why: "needsHuman" } }] },
   { guard: "infraWithinCap", target: "retryAt", actions: ["takePipeline", "countInfra", "setRetry"] },
   { guard: "infra", target: "exhausted", actions: "takePipeline" },
   { guard: "workWithinCap", target: "retryAt", actions: ["takePipeline", "countFailure", "setRetry"] },
@@ -102,6 +104,8 @@ export const workItemMachine = setup({
     noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
     block: assign((_, params: { readonly why: BlockedReason }) => ({ blocked: params.why })),
     unblock: assign({ blocked: null, question: null, reason: "" }),
+    askForGuidance: assign(({ event }) => (event.type === "pipeline.ended" ? { question: `It is stuck, and was ${event.reason}\nWhat should be done differently?` } : {})),
+    takeGuidance: assign(({ event }) => (event.type === "answer" ? { guidance: event.text.slice(0, 8_000) } : {})),
     takeQuestion: assign(({ event }) => (event.type === "pipeline.asks" ? { question: event.question, reason: event.question } : {})),
     noteReconcile: assign(({ event }) => (event.type === "reconcile" ? { reason: event.reason, question: null } : {})),
     warnReconcile: assign(({ context, event }) => (event.type === "reconcile" ? { warnings: [...context.warnings, event.reason].slice(-20) } : {})),
@@ -142,7 +146,10 @@ export const workItemMachine = setup({
     waitsForClosing: ({ context }) => waitsForClosing(context),
     mayAcknowledge: ({ context, event }) => event.type === "acknowledgeClose" && waitsForClosing(context) && event.reason.trim() !== "",
     ofThisPipeline: ({ context, event }) => event.type === "pipeline.gates" && context.running && event.attempt === context.attempt,
-    pipelineAsks: ({ context }) => context.blocked === "needsHuman",
+    pipelineAsks: ({ context }) => context.blocked === "needsHuman" && context.running,
+    /** I12. */
+    stuckEnd: ({ event }) => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "stuck",
+    waitsForGuidance: ({ context }) => context.blocked === "needsHuman" && !context.running,
     pipelineRuns: ({ context }) => context.running,
     operatorPauses: ({ context }) => canPause(context.operator),
     ofThisRun: (asked) => isOfThisRun(asked),
@@ -195,7 +202,7 @@ export const workItemMachine = setup({
     claimed: {
       entry: {
         type: "spawn",
-        params: ({ context: c }) => ({ address: operatorAddress(c), chart: c.operator ?? "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing } }),
+        params: ({ context: c }) => ({ address: operatorAddress(c), chart: c.operator ?? "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing, ...(c.guidance === undefined ? {} : { guidance: c.guidance }) } }),
       },
       always: "operating",
     },
@@ -270,12 +277,12 @@ export const workItemMachine = setup({
       },
     },
     /**
-     * Waits for a person; `blocked` says for what. With `needsHuman` the pipeline is alive and waits for the answer too; with
+     * Waits for a person; `blocked` says for what. With `needsHuman` the pipeline is alive and waits for the answer too, or has ended stuck; with
      * `needsReconcile` it may still be winding down, and a retry waits for its end.
      */
     blocked: {
       on: {
-        answer: { guard: "pipelineAsks", target: "operating", actions: ["unblock", tellOperator(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" }))] },
+        answer: [{ guard: "waitsForGuidance", target: "claimed", actions: ["takeGuidance", ...newAttempt] }, { guard: "pipelineAsks", target: "operating", actions: ["unblock", tellOperator(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" }))] }],
         "pipeline.ended": [
           { guard: "stalePipeline" },
           { guard: "pipelineWindsDown", actions: "takePipeline" },

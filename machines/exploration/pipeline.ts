@@ -150,6 +150,7 @@ export const exploration: Exploration = {
     { name: "all stages", input: input({ coder: plan, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan }) },
     { name: "a leg of a lane that works", input: input({ coder: large }, ["test: a"], { ...leg, begin: "work", escalated: true }) },
     { name: "a leg of a lane that judges", input: input({ coder: plan, critic: plan, documenter: plan }, [], { ...leg, begin: "review", escalated: false }) },
+    { name: "with a person's guidance", input: { ...input({ coder: plan }, ["test: a"]), guidance: "use a stack" } },
     { name: "tester without critic, taken up again", input: input({ coder: plan, tester: plan, auditor: plan }, ["test: a"]) },
   ],
   events: [...alphabet],
@@ -177,7 +178,7 @@ export const exploration: Exploration = {
     { name: "the stage is the one that the state names", holds: (s) => (stageIn[String(s.value)] ?? contextOf(s).stage) === contextOf(s).stage },
   ],
   first: [
-    { name: "a leg goes on with what its lane gives it", holds: (first) => { const c = contextOf(first.to), given = c.leg; return c.iteration === (given ? 2 : 1) && c.escalated === (given?.escalated ?? false) && same(c.coderSession, given?.session ?? { id: null, costUsd: 0 }) && same(c.findings, given?.findings ?? []) && (given === undefined || c.feedback === given.feedback); } },
+    { name: "a leg goes on with what its lane gives it", holds: (first) => { const c = contextOf(first.to), given = c.leg; return c.iteration === (given ? 2 : 1) && c.escalated === (given?.escalated ?? false) && same(c.coderSession, given?.session ?? { id: null, costUsd: 0 }) && same(c.findings, given?.findings ?? []) && (given === undefined ? c.feedback.includes(c.guidance ?? "") && c.feedback.includes("final check") === (c.failing.length > 0) : c.feedback === given.feedback); } },
     { name: "the first step starts the watch and asks for the workspace, once each", holds: (first) => {
       const watch = spawned(first, "progress"), prepare = asked(first, "workspace.prepare");
       return at(first.to, "preparing") && first.actions.length === 2 && same(watch, [{ address: watcherOf(contextOf(first.to)), input: { pipeline: pipelineAddress(id, attempt, contextOf(first.to).leg?.n), limits: policy.progress } }])
@@ -301,6 +302,11 @@ export const exploration: Exploration = {
         || (state === "auditing" && stage?.outcome === "done" && !at(e.to, "coding", "exhausted")) || (state === "documenting" && stage !== undefined && stage.outcome !== "done" && !at(e.to, "documenting"));
       const again = at(e.to, "coding") && started(e) && to.iteration > 1;
       return tells.length === (holds || again ? 1 : 0) && tells.every(({ to: whom, event: said }) => whom === owner && said["attempt"] === attempt && said["leg"] === to.leg?.n && same(said["gates"], again ? {} : gatesMust(to, from.stage)));
+    } },
+    { name: "each round leaves a line of what was wrong with it, and who goes on after a rule reads them", holds: (e) => {
+      const { state, event, from, to } = read(e), before = from.tried ?? [], rises = to.iteration > from.iteration, line = to.tried?.at(-1) ?? "";
+      const settles = event?.type === "stuck" && !at(e.from, "settling") && at(e.to, "settling");
+      return (to.tried ?? []).length === before.length + (rises ? 1 : 0) && (!rises || (line.startsWith(`round ${from.iteration}: `) && (to.feedback === "" || state === "settling" || line.includes(to.feedback.slice(0, 20))))) && (!settles || before.every((each) => to.feedback.includes(each)));
     } },
     { name: "a leg that judges begins with what is there; the others with the coder", holds: (e) => { const { state, event, from } = read(e); return state !== "preparing" || event?.type !== "workspace.ready" || at(e.to, from.leg?.begin === "review" ? "committing" : "coding"); } },
     { name: "word of another stage or iteration, and misplaced events, change nothing", holds: (e) => {

@@ -64,6 +64,7 @@ const isInfra = (end: End): boolean => end.failure === "infra";
 const afterPipeline = (from: WorkItemContext, end: End): string => {
   if (end.outcome === "done") return "verifying";
   if (end.outcome === "cancelled") return "cancelled";
+  if (end.failure === "stuck") return "blocked";
   if (isInfra(end)) return from.infraFailures < from.policy.infraRetries ? "retryAt" : "exhausted";
   if (end.outcome === "exhausted") return "exhausted";
   if (end.failure === "environment" || end.failure === "auth") return "blocked";
@@ -136,7 +137,7 @@ export const exploration: Exploration = {
     { name: "I1 failures and infraFailures keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).failures <= contextOf(s).policy.itemFailures + (at(s, "failed") ? 1 : 0) },
     { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "tidying", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
     { name: "I10 nothing is published without the evidence that it needs", holds: (s) => !at(s, "publishing", "tidying", "done") || (open(contextOf(s)).length === 0 && (!spans(contextOf(s)) || contextOf(s).gates.closureEvidence !== undefined) && (at(s, "publishing") || contextOf(s).gates.closureEvidence !== undefined)) },
-    { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "paused") && contextOf(s).operator === "ralph") || (at(s, "blocked") && (contextOf(s).running ? contextOf(s).blocked !== "needsEnvironment" : contextOf(s).blocked !== "needsHuman")) },
+    { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "paused") && contextOf(s).operator === "ralph") || (at(s, "blocked") && (!contextOf(s).running || contextOf(s).blocked !== "needsEnvironment")) },
     { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "tidying", "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
     { name: "an item waits for approval only where the policy asks for it", holds: (s) => !at(s, "awaitingApproval") || contextOf(s).policy.requireApproval },
     { name: "a time to retry is set exactly in retryAt", holds: (s) => at(s, "retryAt") === (contextOf(s).retryAt !== null) },
@@ -152,9 +153,9 @@ export const exploration: Exploration = {
     { name: "I4 a new pipeline (in a lane with a chart of its own, that) is the next attempt of this lineage, and only when none runs", holds: (e) => {
       const { from, to } = read(e), lane = from.operatorLane, must = lane === "team" || lane === "ralph" ? lane : "pipeline", started = [...spawned(e, "pipeline"), ...spawned(e, "team"), ...spawned(e, "ralph")], rises = at(e.to, "operating") && !from.running;
       return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && to.operator === must && spawned(e, to.operator).length === 1 && address === operatorOf(to) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
-        && i["lineage"] === to.lineage && same(i["failing"], to.failing) && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
+        && i["lineage"] === to.lineage && same(i["failing"], to.failing) && i["guidance"] === to.guidance && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
     } },
-    { name: "each end of the current pipeline leads where it must", holds: (e) => { const r = read(e); return !decides(r) || !r.end || (at(e.to, afterPipeline(r.from, r.end)) && (!at(e.to, "blocked") || r.to.blocked === "needsEnvironment")); } },
+    { name: "each end of the current pipeline leads where it must", holds: (e) => { const r = read(e); return !decides(r) || !r.end || (at(e.to, afterPipeline(r.from, r.end)) && (!at(e.to, "blocked") || r.to.blocked === (r.end.failure === "stuck" ? "needsHuman" : "needsEnvironment"))); } },
     { name: "I1 work failures and infrastructure failures are counted apart, once each", holds: (e) => { const r = read(e), { failures, infra } = counts(r); return r.to.failures === r.from.failures + failures && r.to.infraFailures === r.from.infraFailures + infra; } },
     { name: "what a pipeline left is taken once, whatever became of it", holds: (e) => {
       const r = read(e), { from, to, end } = r, takes = end !== undefined && (decides(r) || r.state === "cancelling" || (r.state === "blocked" && from.blocked === "needsReconcile" && from.running));
@@ -200,10 +201,13 @@ export const exploration: Exploration = {
       if (at(e.to, "retryAt") && !at(e.from, "retryAt")) return alarm(e, "retry") === to.retryAt && to.retryAt === now + backoffMs(from.policy, to.failures + to.infraFailures);
       return alarm(e, "retry") === (at(e.from, "retryAt") && !at(e.to, "retryAt") ? null : undefined);
     } },
-    { name: "a question blocks the item until it is answered, and a newer one replaces it", holds: (e) => { const { state, event, from, to } = read(e); return event?.type !== "pipeline.asks" || !(state === "operating" || (state === "blocked" && from.blocked === "needsHuman")) || (at(e.to, "blocked") && to.blocked === "needsHuman" && to.question === event.question && to.reason === event.question); } },
+    { name: "I12 work that is stuck asks a person, with the rule", holds: (e) => { const r = read(e); return !(decides(r) && r.end?.failure === "stuck") || (at(e.to, "blocked") && !r.to.running && (r.to.question ?? "").includes(r.end.reason) && r.to.reason === r.end.reason); } },
+    { name: "a question blocks the item until it is answered, and a newer one replaces it", holds: (e) => { const { state, event, from, to } = read(e); return event?.type !== "pipeline.asks" || !(state === "operating" || (state === "blocked" && from.blocked === "needsHuman" && from.running)) || (at(e.to, "blocked") && to.blocked === "needsHuman" && to.question === event.question && to.reason === event.question); } },
     { name: "an answer goes to the pipeline that asked, and only there", holds: (e) => {
-      const { state, event, from, to } = read(e), said = told(e, "answer"), must = state === "blocked" && from.blocked === "needsHuman" && event?.type === "answer";
-      return said.length === (must ? 1 : 0) && said.every(({ to: whom, event: say }) => whom === operatorOf(from) && say["text"] === "the first") && (!must || (at(e.to, "operating") && to.question === null && to.blocked === null && to.reason === "")) && (event?.type !== "answer" || must || ignored(e));
+      const { state, event, from, to } = read(e), said = told(e, "answer"), waits = state === "blocked" && from.blocked === "needsHuman" && event?.type === "answer", must = waits && from.running;
+      // Of work that has ended stuck the next attempt is told.
+      if (waits && !from.running) return said.length === 0 && at(e.to, "operating") && to.guidance === "the first" && to.attempt === from.attempt + 1;
+      return to.guidance === from.guidance && said.length === (must ? 1 : 0) && said.every(({ to: whom, event: say }) => whom === operatorOf(from) && say["text"] === "the first") && (!must || (at(e.to, "operating") && to.question === null && to.blocked === null && to.reason === "")) && (event?.type !== "answer" || must || ignored(e));
     } },
     { name: "I4 a cancel stops the pipeline first when one runs, ends the item at once when none does, and comes too late for publishing", holds: (e) => {
       const { state, event, from } = read(e), stops = told(e, "cancel"), poisoned = event?.type === "reconcile" && from.running && state !== "cancelling" && !(state === "blocked" && from.blocked === "needsReconcile");

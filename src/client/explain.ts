@@ -86,7 +86,7 @@ const sameAtEnd = (diffs: readonly unknown[]): number => {
 };
 
 /** What every progress rule does. */
-export const stuckThen = "stuck: the turn is stopped; once more with the escalation model when there is one, else exhausted";
+export const stuckThen = "stuck: the turn is stopped; once more with the escalation model when there is one, else you are asked";
 
 const progressRules = ({ progress, pipeline }: ItemState): readonly RuleState[] => {
   if (progress === null || pipeline === null) return [];

@@ -141,7 +141,8 @@ const ofItem = (state: ItemState, now: number): readonly Draft[] => {
       repository: item.repository, branch: item.branch ?? pipeline?.branch ?? null, worktree: item.worktree ?? pipeline?.worktree ?? null, base: item.base, head: item.head ?? pipeline?.head ?? null,
     },
     commands: waitingFor(state).commands,
-    keys: keysOf[kind],
+    // Work that is stuck may also be tried again as it is.
+    keys: kind === "question" && !item.running ? keys("e", "t", "c", "o") : keysOf[kind],
   }];
 };
 

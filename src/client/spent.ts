@@ -8,7 +8,7 @@ export const spentUsd = ({ item, lane, pipeline, stage }: ItemState): number => 
   if (lane !== null && !isTerminal(item.status) && item.status !== "verifying" && item.status !== "review" && item.status !== "publishing" && item.status !== "tidying" && item.attempt >= item.lineage) {
     return item.costUsd + lane.costUsd + (lane.running && pipeline !== null ? pipeline.costUsd + (stage !== null && stageGoesOn.has(stage.state) ? stage.costUsd : 0) : 0);
   }
-  const alive = pipeline !== null && item.attempt >= item.lineage && (item.status === "operating" || item.status === "cancelling" || (item.status === "blocked" && item.blocked === "needsHuman"));
+  const alive = pipeline !== null && item.attempt >= item.lineage && (item.status === "operating" || item.status === "cancelling" || (item.status === "blocked" && item.running));
   if (!alive) return item.costUsd;
   return item.costUsd + pipeline.costUsd + (stage !== null && stageGoesOn.has(stage.state) ? stage.costUsd : 0);
 };

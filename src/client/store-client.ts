@@ -160,7 +160,7 @@ const refuseSenseless = (state: ItemState, command: ItemCommand): void => {
     case "resume": if (status !== "paused") refuse(`is not paused; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
     case "pause": if (status !== "ready" && status !== "retryAt" && !(status === "operating" && state.lane?.running === true && state.lane.state !== "pausing" && state.lane.state !== "settling")) refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
     case "retry":
-      if (!isTerminal(status) && status !== "retryAt" && (status !== "blocked" || blocked === "needsHuman")) refuse(`is under way (${status})`, `see what it waits for with: enact-factory why ${id}`);
+      if (!isTerminal(status) && status !== "retryAt" && (status !== "blocked" || (blocked === "needsHuman" && state.item.running))) refuse(`is under way (${status})`, `see what it waits for with: enact-factory why ${id}`);
       break;
     case "claim": if (status !== "ready") refuse(`is not ready; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
     case "cancel":

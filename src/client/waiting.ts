@@ -64,7 +64,7 @@ export const waitingFor = (state: ItemState): Waiting => {
 const blocked = ({ item }: ItemState): Waiting => {
   const { id } = item;
   switch (item.blocked) {
-    case "needsHuman": return waiting("person", "your answer", { commands: [["task", "answer", id, "…"]] });
+    case "needsHuman": return item.running ? waiting("person", "your answer", { commands: [["task", "answer", id, "…"]] }) : waiting("person", "your advice: it is stuck", { commands: [["task", "answer", id, "…"], ["task", "retry", id]] });
     case "needsSpec": return waiting("person", "a clearer task", { commands: [["task", "cancel", id]] });
     case "needsReconcile": return waiting("person", "you to look: an event could not be processed", { commands: [["log", id], ["task", "retry", id]] });
     case "needsEnvironment":

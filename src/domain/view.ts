@@ -47,6 +47,8 @@ export const WorkItemView = z.object({
   warnings: z.array(z.string()),
   costUsd: z.number(),
   published: z.string(),
+  /** Something works on it, or waits for an answer to go on. */
+  running: z.boolean().default(false),
   /** Gates it needs before it may close, and those that are settled. */
   needs: z.array(Gate).default([]),
   gates: Gates.default({}),

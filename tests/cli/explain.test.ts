@@ -8,7 +8,7 @@ import { WorkItemStatus } from "../../src/domain/work-item.ts";
 
 const item: WorkItemView = {
   id: WorkItemId.parse("LOC-1"), source: "local", sourceId: "1.md", title: "t", kind: "bug", priority: 1, createdAt: 0, project: "p", repository: "/r", operatorLane: "none", status: "operating", lineage: 1, attempt: 1,
-  iterations: 0, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", needs: [], gates: {}, ledger: [],
+  iterations: 0, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", running: false, needs: [], gates: {}, ledger: [],
 };
 const pipeline: PipelineView = { state: "coding", stage: "coder", stageAddress: "stage/LOC-1/1/coder.1", iteration: 2, maxIterations: 5, branch: null, worktree: null, head: null, changeSummary: "", checks: null, newFailures: [], feedback: "", escalated: false, question: null, costUsd: 0, rule: "", reason: "" };
 const stage: StageView = { state: "working", stage: "coder", iteration: 2, tryNumber: 1, adapter: "claude", model: null, infraFailures: 0, infraRetries: 5, crashes: 0, crashRetries: 2, retryAt: null, question: null, reason: "", costUsd: 0 };

@@ -7,7 +7,7 @@ import { WorkItemId } from "../../src/domain/ids.ts";
 const state = (id: string, status: "ready" | "operating" | "done", stage = "coder"): ItemState => ({
   item: {
     id: WorkItemId.parse(id), source: "local", sourceId: "1", title: "漢字 \u001b[2J", kind: "bug", priority: 1, createdAt: 0, project: "p", repository: "/r", operatorLane: "none", status, lineage: 1, attempt: 1,
-    iterations: 1, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", needs: [], gates: {}, ledger: [],
+    iterations: 1, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", running: false, needs: [], gates: {}, ledger: [],
   },
   pipeline: { state: stage === "coder" ? "coding" : "criticising", stage: stage === "coder" ? "coder" : "critic", stageAddress: "stage/LOC-1/1/coder.1", iteration: 1, maxIterations: 5, branch: null, worktree: null, head: null, changeSummary: "", checks: null, newFailures: [], feedback: "", escalated: false, question: null, costUsd: 0, rule: "", reason: "" },
   stage: { state: "working", stage: stage === "coder" ? "coder" : "critic", iteration: 1, tryNumber: 1, adapter: "claude", model: null, infraFailures: 0, infraRetries: 5, crashes: 0, crashRetries: 2, retryAt: null, question: null, reason: "", costUsd: 0 },

@@ -129,7 +129,7 @@ describe("what needs a human", () => {
     expect(question?.text).toContain("반올림을 어떻게 할까요");
     expect(review?.evidence).toMatchObject({ checks: expect.stringContaining("→"), branch: `enact/${review?.item}` });
     expect(review?.evidence.head).toMatch(/^[0-9a-f]{40}$/);
-    expect(cap).toMatchObject({ waits: false, evidence: { rule: "sameFeedback" }, keys: [{ key: "t" }, { key: "o" }] });
+    expect(cap).toMatchObject({ waits: false, evidence: { rule: "", reason: expect.stringContaining("5 of 5 iterations") }, keys: [{ key: "t" }, { key: "o" }] });
     expect(inboxKinds).toContain(cap?.kind);
     expect(recorded.items.filter(({ item }) => isTerminal(item.status)).map((state) => spentUsd(state) === state.item.costUsd)).not.toContain(false);
   });

@@ -27,7 +27,7 @@ export const itemState = (n: number, title = `Item ${n}`): ItemState => ({
   item: {
     id: itemId(n), source: "local", sourceId: `${n}.md`, title, kind: "bug", priority: 2, createdAt: n, project: "app", repository: "/repository", operatorLane: "none", status: "ready", lineage: 1, attempt: 1,
     iterations: 0, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null,
-    summary: "", warnings: [], costUsd: 0, published: "", needs: [], gates: {}, ledger: [],
+    summary: "", warnings: [], costUsd: 0, published: "", running: false, needs: [], gates: {}, ledger: [],
   },
   pipeline: null, stage: null, progress: null, team: null, lane: null, updatedAt: n,
 });

@@ -23,7 +23,7 @@ export const stock = async (use: (client: FactoryClient, stock: Stock) => Promis
     const { client } = owned;
     const done = await owned.submit(koreanTitle, play("done", works));
     const asks = await owned.submit("Round half a cent", play("asks", turn("coder", `{ cost = 0.4 }, { question = ${JSON.stringify(question)} }`, "try = 1") + turn("coder", '{ write = "half.txt", text = "even" }, { result = "Rounded half to even." }', "try = 2")));
-    const capped = await owned.submit("Endless review", play("never", works.replace("0.12", "0.2") + turn("critic", '{ verdict = "revise", feedback = "Still not clear enough." }')));
+    const capped = await owned.submit("Endless review", play("never", ["naming", "errors", "speed", "layout", "words"].map((what, n) => turn("coder", `{ cost = 0.08 }, { write = "sum.txt", text = "${what}" }, { result = "Minded the ${what}." }`, `iteration = ${n + 1}`) + turn("critic", `{ verdict = "revise", feedback = "Look at the ${what} again." }`, `iteration = ${n + 1}`)).join("")));
     const review = await owned.submit(hostileTitle, play("review", works));
     const stop = AbortSignal.timeout(guardMs);
     const stands = (status: WorkItemStatus): boolean => isTerminal(status) || status === "blocked" || status === "review";

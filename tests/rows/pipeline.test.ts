@@ -98,7 +98,7 @@ enabled = false
     const loop = '{ repeat = 40, steps = [ { read = "README.md" } ] }, { hang = true }';
     const id = await play("looping", turn("coder", loop));
     const [state] = await factory.ended(id);
-    expect(state?.item.status).toBe("exhausted");
+    expect(state?.item).toMatchObject({ status: "blocked", blocked: "needsHuman", running: false, question: expect.stringContaining("What should be done differently?") });
     expect(state?.item.reason).toContain("repeatedTool");
     const lines = await factory.journal(id);
     expect(lines.filter(({ actor, type }) => actor.startsWith("pipeline/") && type === "stuck").at(-1)?.event).toMatchObject({ rule: "repeatedTool" });
