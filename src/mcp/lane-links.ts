@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { FactoryClient, ItemState } from "../client/contract.ts";
 import type { WorkItemId } from "../domain/ids.ts";
+import { LaneAddress } from "../domain/session.ts";
 import type { LaneRunView } from "../domain/view.ts";
 import { itemNamed } from "./item-answer.ts";
 import { ofHere, SessionAnswer, sessionAnswer, sessionHere } from "./session-tools.ts";
@@ -15,7 +16,7 @@ type Lane = LaneRunView["lane"];
 /** Links the item, and its run in that lane once there is one. The same again changes nothing. */
 export const linkSession = async (client: FactoryClient, lane: Lane, sessionId: string, state: ItemState) => {
   const known = (await client.sessions()).find((session) => session.sessionId === sessionId);
-  const run = state.lane?.lane === lane && known?.lane == null ? z.templateLiteral([z.string(), "/", z.string()]).parse(state.lane.address) : undefined;
+  const run = state.lane?.lane === lane && known?.lane == null ? LaneAddress.parse(state.lane.address) : undefined;
   return client.session({ type: "link", sessionId, item: state.item.id, ...(run === undefined ? {} : { lane: run }) });
 };
 
