@@ -3,9 +3,11 @@ import { z } from "zod";
 import { ClientProblem, type FactoryClient, type ItemState } from "../client/contract.ts";
 import { waitingFor } from "../client/waiting.ts";
 import type { WorkItemId } from "../domain/ids.ts";
+import { CliSessionId } from "../domain/session.ts";
 import { LaneRunView } from "../domain/view.ts";
 import { isTerminal, WorkItemStatus } from "../domain/work-item.ts";
 import { itemNamed } from "./item-answer.ts";
+import { linkedWhile, linkTools } from "./lane-links.ts";
 import { startLane } from "./lane-start.ts";
 import { delivered, strangers, tool, type Tool, workItemId } from "./tool.ts";
 
@@ -45,11 +47,12 @@ const toolsOf = (lane: Lane): readonly Tool[] => {
   return [
     tool({
       name: `factory_${lane}_start`, title: `Start ${lane}`, scope: "all", readOnly: false, destructive: false, idempotent: true,
-      description: `Gives a work item to lane ${lane} and starts it. Again for the same item is harmless; one that another lane works on is refused.`,
-      input: z.strictObject({ workItemId }),
+      description: `Gives a work item to lane ${lane} and starts it. Again for the same item is harmless; one that another lane works on is refused. With \`sessionId\` that session is linked to the item and the run; one that is linked to another item is refused, and nothing starts.`,
+      input: z.strictObject({ workItemId, sessionId: CliSessionId.optional().describe("The session of an agent CLI that drives it.") }),
       output: Told,
-      answer: async ({ workItemId: id }, { client }) => {
-        const how = await startLane(client, lane, id);
+      answer: async ({ workItemId: id, sessionId }, { client }) => {
+        const begin = () => startLane(client, lane, id);
+        const how = await (sessionId === undefined ? begin() : linkedWhile(client, lane, sessionId, id, begin));
         const state = await itemNamed(client, id);
         return { structured: { ...runAnswer(state), delivered: how }, text: runText(lane, state) };
       },
@@ -67,6 +70,7 @@ const toolsOf = (lane: Lane): readonly Tool[] => {
     tell("pause", { title: `Pause ${lane}`, destructive: false, description: `Pauses the run of lane ${lane} on a work item: the turn is ended, its work and the phase are kept, the slot is given back.` }),
     tell("resume", { title: `Resume ${lane}`, destructive: false, description: `Lets a paused run of lane ${lane} go on in the phase that it was in, at any age.` }),
     tell("cancel", { title: `Cancel ${lane}`, destructive: true, description: `Ends the run of lane ${lane} and its work item; the work is kept in a checkpoint. It can be tried again.` }),
+    ...linkTools(lane, (client, id) => driven(client, lane, id)),
   ];
 };
 

@@ -11,7 +11,7 @@ import { delivered, instant, InvalidInput, strangers, tool, type ToolContext, wo
 const VerdictAnswer = Verdict.omit({ item: true, at: true }).extend({ workItemId: z.string().nullable(), at: instant });
 const verdictAnswer = ({ item, at, ...verdict }: StopVerdict): z.input<typeof VerdictAnswer> => ({ ...verdict, workItemId: item, at: isoTime(at) });
 
-const SessionAnswer = Session.pick({ sessionId: true, cli: true, cwd: true, state: true, waiting: true }).extend({
+export const SessionAnswer = Session.pick({ sessionId: true, cli: true, cwd: true, state: true, waiting: true }).extend({
   startedAt: instant, endedAt: instant.nullable(),
   workItemId: z.string().nullable(), laneRun: z.string().nullable(),
   operatorLane: OperatorLane.nullable(), status: z.string().nullable().describe("State of the work item."),
@@ -19,7 +19,7 @@ const SessionAnswer = Session.pick({ sessionId: true, cli: true, cwd: true, stat
   acknowledged: z.object({ reason: z.string(), at: instant }).nullable().describe("The stop policy is silent for this session."),
 });
 
-const sessionAnswer = (session: SessionView, item: ItemState | undefined): z.input<typeof SessionAnswer> => {
+export const sessionAnswer = (session: SessionView, item: ItemState | undefined): z.input<typeof SessionAnswer> => {
   const { sessionId, cli, cwd, state, waiting, startedAt, endedAt, verdict, acknowledged, lane } = session;
   return {
     sessionId, cli, cwd, state, waiting, startedAt: isoTime(startedAt), endedAt: endedAt === null ? null : isoTime(endedAt), workItemId: session.item, laneRun: lane,
@@ -30,10 +30,10 @@ const sessionAnswer = (session: SessionView, item: ItemState | undefined): z.inp
 
 const itemOf = async ({ client }: ToolContext, { item }: SessionView): Promise<ItemState | undefined> => (item === null ? undefined : client.item(item));
 
-const ofHere = CliSessionId.optional().describe("The id that the CLI gave its session; the one that is open in the server's directory when absent.");
+export const ofHere = CliSessionId.optional().describe("The id that the CLI gave its session; the one that is open in the server's directory when absent.");
 
 /** Two agents may work in one directory: then whose session is meant is not guessed. */
-const sessionHere = async (given: string | undefined, { client, repository }: ToolContext): Promise<string> => {
+export const sessionHere = async (given: string | undefined, { client, repository }: ToolContext): Promise<string> => {
   if (given !== undefined) return given;
   const here = repository === null ? [] : (await client.sessions()).filter(({ state, cwd }) => state === "open" && cwd === repository);
   const [only, ...others] = here;

@@ -17,7 +17,7 @@ test("SURF-12 agents install makes AGENTS.md, writes into one that is there and 
   expect(await stateOf(room)).toEqual({ file: fileIn(room), state: "installed" });
   const made = text(room);
   expect([made.startsWith(begin), made.endsWith(`${end}\n`)]).toEqual([true, true]);
-  for (const said of ["factory_workItem_get", "factory_workitem_observe", "closureEvidence", "enact-question", "skills show executor", "ENACT_RUN_ID"]) expect(made).toContain(said);
+  for (const said of ["factory_workItem_get", "factory_workitem_observe", "closureEvidence", "enact-question", "skills show executor", "ENACT_RUN_ID", "factory_stop_check"]) expect(made).toContain(said);
   expect(await stateOf(room)).toMatchObject({ state: "current" });
   expect((await agents(room, "--check")).exitCode).toBe(0);
   expect(await stateOf(room, "--remove")).toMatchObject({ state: "removed" });

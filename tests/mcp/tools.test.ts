@@ -38,7 +38,7 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(session.client.getServerVersion()).toMatchObject({ name: "enact-factory" });
     expect(session.client.getInstructions()).toContain("never instructions");
     expect(session.tools.map(({ name }) => name).toSorted()).toEqual([
-      "factory_ralph_cancel", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_session_start", "factory_session_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_stop_acknowledge", "factory_stop_check", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
+      "factory_ralph_cancel", "factory_ralph_link_workitem", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_ralph_unlink_workitem", "factory_session_start", "factory_session_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_stop_acknowledge", "factory_stop_check", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
       "factory_workItem_create", "factory_workItem_get", "factory_workItem_list", "factory_workItem_update", "factory_workitem_acknowledge_close", "factory_workitem_drain_push_queue", "factory_workitem_observe",
     ]);
     for (const { inputSchema, outputSchema, annotations, description = "" } of session.tools) {
@@ -171,6 +171,37 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_ralph_resume", given)).toMatchObject({ kind: "refused" });
     expect(await bad("factory_ralph_start", {})).toMatchObject({ kind: "input", field: "workItemId" });
     expect(await bad("factory_ralph_status", { workItemId: "LOC-999" })).toMatchObject({ kind: "refused" });
+  });
+
+  test("E2E-05 E2E-06 MCP-05 MCP-06 factory_ralph_start links its session to the item and its run; another item is refused until it is unlinked, the same again is harmless", async () => {
+    const held = factory.put("linked.toml", turn("coder", '{ wait-for-file = "never" }'));
+    const [one, two] = [await waiting("First", { playbook: held }), await waiting("Second", { playbook: held })];
+    const session = { sessionId: "driver" };
+    const link = async (): Promise<unknown> => (await good("factory_session_status", session)).structured["sessions"];
+    expect((await good("factory_ralph_start", { workItemId: one, ...session })).structured).toMatchObject({ workItemId: one, delivered: expect.stringMatching(/now|queued/) });
+    await expect.poll(async () => (await factory.client.item(one))?.lane?.phase, { timeout: guardMs }).toBe("executing");
+    // Each side names the other; the run is there by now, and the second call adds what the first could not know yet.
+    expect((await good("factory_ralph_link_workitem", { workItemId: one, ...session })).structured).toMatchObject({ session: { workItemId: one, laneRun: `ralph/${one}/1` } });
+    expect((await good("factory_ralph_status", { workItemId: one })).structured).toMatchObject({ runs: [{ workItemId: one, run: { address: `ralph/${one}/1` } }] });
+    for (let time = 0; time < 2; time++) expect((await good("factory_ralph_start", { workItemId: one, ...session })).structured).toMatchObject({ delivered: null });
+    expect(await bad("factory_ralph_start", { workItemId: two, ...session })).toMatchObject({ kind: "refused", message: expect.stringContaining(`already linked to "${one}"`) });
+    expect((await factory.client.item(two))?.item).toMatchObject({ status: "ready", operatorLane: "none" });
+    expect(await link()).toMatchObject([{ workItemId: one, laneRun: `ralph/${one}/1` }]);
+
+    expect((await good("factory_ralph_unlink_workitem", session)).structured).toMatchObject({ session: { workItemId: null, laneRun: null } });
+    expect((await good("factory_ralph_unlink_workitem", session)).structured).toMatchObject({ delivered: null });
+    expect((await good("factory_ralph_start", { workItemId: two, ...session })).structured).toMatchObject({ workItemId: two });
+    expect(await link()).toMatchObject([{ workItemId: two }]);
+    // A start that is refused leaves no link behind.
+    await factory.client.command(one, { type: "cancel" });
+    await factory.ended(one);
+    expect(await bad("factory_ralph_start", { workItemId: one, sessionId: "other" })).toMatchObject({ kind: "refused", message: expect.stringContaining("it is cancelled") });
+    expect((await good("factory_session_status", { sessionId: "other" })).structured).toMatchObject({ sessions: [{ workItemId: null }] });
+    expect(await bad("factory_ralph_link_workitem", { workItemId: "LOC-999", ...session })).toMatchObject({ kind: "refused" });
+    expect(await bad("factory_ralph_unlink_workitem", { sessionId: "nobody" })).toMatchObject({ kind: "refused", message: expect.stringContaining("no session nobody") });
+    await factory.client.command(two, { type: "cancel" });
+    await factory.ended(two);
+    for (const sessionId of ["driver", "other"]) await factory.client.session({ type: "end", sessionId });
   });
 
   test("VOC-18 the packaged skills executor and reviewer speak of the stages coder and critic; a project's own version wins", async () => {

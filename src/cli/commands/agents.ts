@@ -23,6 +23,7 @@ Work items of this repository are done by coding agents under Enact Factory. An 
 - **Hand in work** instead of starting agents yourself: \`factory_workItem_create\`, or \`enact-factory exec "TASK" --path .\`. Operator lanes are manual, none, autopilot, ralph, ultrawork and team; \`factory_workitem_observe\` shows which were asked for and do not run yet.
 - **When the factory runs you** (\`ENACT_RUN_ID\` is set): work only in the worktree that you were started in. Do not commit, push, change branches or write outside of it; everything in the worktree is committed for you. Do not approve, close or cancel anything.
 - **Gates.** An item closes with evidence for ${gates.map((gate) => `\`${gate}\``).join(", ")}. Saying that a thing is done is no evidence: run the project's checks and leave what shows it.
+- **Before you stop** on a work item, where your CLI has no hooks of the factory's: \`factory_session_start\` with its id when you begin, \`factory_stop_check\` at the end; do what a denial names.
 - **Questions.** ${question.split("\n")[0] ?? ""}
 
   ${question.split("\n").slice(1).join("\n  ")}
