@@ -68,7 +68,7 @@ export const sessionClient = ({ reader, deliver, now, stop }: SessionsOptions): 
   };
 
   return {
-    sessions: async () => [...(await all()).values()].toSorted((a, b) => b.startedAt - a.startedAt),
+    sessions: async () => [...(await all()).values()].toSorted((a, b) => b.startedAt - a.startedAt || (a.key < b.key ? -1 : 1)),
 
     session: async (command) => {
       const known = await all();

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { Effect, Exit, Scope } from "effect";
 import { afterEach, describe, expect, test } from "vitest";
 import { DurableHost } from "../../actors/durable-host.ts";
@@ -191,4 +192,54 @@ describe("sessions", () => {
     await sessions.write(lane, 2, laneView("done"));
     expect((await start("s-6")).warning).toBeNull();
   });
+
+  // Seeded: a failing run prints its seed and path, which replay it.
+  test("two sessions on one lane run, with owners that come and go: what holds one holds that one only, nobody is denied more often than the breaker has it, and no owner changes what was known without one", async () => {
+    const who = fc.constantFrom("s-1", "s-2");
+    const step = fc.oneof(
+      { weight: 5, arbitrary: fc.record({ do: fc.constant("stop" as const), who }) },
+      fc.record({ do: fc.constantFrom("link" as const, "unlink" as const, "acknowledge" as const, "start" as const, "end" as const), who }),
+      fc.record({ do: fc.constant("lane" as const), state: fc.constantFrom("executing", "verifying", "pausing", "paused", "cancelled", "done"), owner: fc.constantFrom(null, "s-1", "s-2") }),
+      fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(1, withinMs / 2, withinMs) }),
+      fc.record({ do: fc.constantFrom("own" as const, "leave" as const) }),
+    );
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const at = place();
+      let owner: Awaited<ReturnType<typeof at.own>> | undefined = await at.own(), seq = 0, laneNow: { readonly state: string; readonly owner: string | null } | undefined;
+      const linked = new Set<string>(), acknowledged = new Set<string>(), denied: Record<string, number[]> = { "s-1": [], "s-2": [] };
+      for (const each of steps) {
+        const by = owner ?? at.offline;
+        switch (each.do) {
+          case "link": await by.session({ type: "link", sessionId: each.who, lane }); linked.add(each.who); break;
+          case "unlink":
+            if ((await by.sessions()).every(({ sessionId }) => sessionId !== each.who)) break;
+            await by.session({ type: "unlink", sessionId: each.who, lane: true });
+            if (linked.delete(each.who)) acknowledged.delete(each.who);
+            break;
+          case "acknowledge": await by.session({ type: "acknowledge", sessionId: each.who, reason: "I know" }); acknowledged.add(each.who); break;
+          case "start": await by.session({ type: "start", sessionId: each.who, cli: "claude", cwd: `/${each.who}` }); break;
+          case "end": if ((await by.sessions()).some(({ sessionId }) => sessionId === each.who)) await by.session({ type: "end", sessionId: each.who }); break;
+          case "lane": if (owner) { await owner.write(lane, ++seq, laneView(each.state, each.owner)); laneNow = each; } break;
+          case "pass": at.pass(each.ms); break;
+          case "own": owner ??= await at.own(); break;
+          case "leave": await owner?.stop(); owner = undefined; break;
+          case "stop": {
+            const verdict = await by.stopCheck(attempt(each.who));
+            const active = laneNow !== undefined && (laneNow.state === "executing" || laneNow.state === "verifying") && (laneNow.owner === null || laneNow.owner === each.who);
+            const recent = (denied[each.who] ?? []).filter((time) => time > verdict.at - withinMs).length;
+            expect(verdict.decision).toBe(linked.has(each.who) && active && !acknowledged.has(each.who) && recent < 3 ? "deny" : "allow");
+            if (verdict.decision === "deny") denied[each.who]?.push(verdict.at);
+          }
+        }
+      }
+      const before = await (owner ?? at.offline).sessions();
+      await owner?.stop();
+      const next = await at.own();
+      // When it ended or was acknowledged is when its owner took it: clocks of two processes.
+      const known = (sessions: typeof before) => sessions.map(({ endedAt, acknowledged: ack, ...rest }) => ({ ...rest, ended: endedAt !== null, acknowledged: ack?.reason }));
+      expect(known(await next.sessions())).toEqual(known(before));
+      expect(await at.deadLetters()).toEqual([]);
+      await next.stop();
+    }), { numRuns: 150 });
+  }, 120_000);
 });

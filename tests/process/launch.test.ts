@@ -109,6 +109,13 @@ describe("before anything is started", () => {
     expect(await Effect.runPromise(it.processes.list)).toEqual([{ runId: runId("files"), alive: false, exit: await exitOf(handle), labels: { item: "LOC-1" } }]);
   });
 
+  test("files of a run are there before its program, for nobody else, and in no other file", async () => {
+    const handle = await it.start(it.js("files", "process.stdout.write(require('node:fs').readFileSync(process.env.FILE, 'utf8') + '\\n')", { files: { "settings.json": "its own settings" }, env: { FILE: join(it.root, "files", "settings.json") } }));
+    expect(await texts(handle)).toEqual(["its own settings"]);
+    expect(statSync(join(handle.directory, "settings.json")).mode & 0o777).toBe(0o600);
+    expect(readFileSync(join(handle.directory, "spec.json"), "utf8")).not.toContain("its own settings");
+  });
+
   test("a run directory that cannot be made is an error of the run, not a crash", async () => {
     writeFileSync(join(it.root, "blocked"), "a file where a directory should be");
     const failure = await Effect.runPromise(Effect.scoped(Effect.flip(it.processes.start(it.js("blocked", "")))));
