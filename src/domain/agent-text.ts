@@ -5,7 +5,8 @@
  * I2 Escape sequences are ours alone: whatever an agent, a tool or a person wrote is made plain first.
  * I3 Every line ends with CR LF and leaves no colour on. I4 No event makes more than a bounded number of lines; what is cut says how much it was.
  */
-import type { AgentEvent, AgentFailure, ToolDiff, Usage } from "./agent.ts";
+import type { AgentEvent, AgentFailure, ToolDiff } from "./agent.ts";
+import type { Usage } from "./spend.ts";
 import type { Said } from "./message.ts";
 import { plainLine, plainText } from "./plain-text.ts";
 import type { Finding } from "./verdict.ts";
