@@ -147,7 +147,8 @@ export const turnText = (): TurnText => {
   const end = (): string => {
     const parts = [
       ...(usage === undefined ? [] : [`${usage.inputTokens} tokens in (${usage.cachedTokens} cached), ${usage.outputTokens} out`]),
-      ...(usd === undefined ? [] : [`$${usd.toFixed(4)}`]),
+      // What cost nothing need not say so.
+      ...(usd === undefined || usd === 0 ? [] : [`$${usd.toFixed(4)}`]),
     ];
     return print([styled(`── end of turn${parts.length === 0 ? "" : ` · ${parts.join(" · ")}`} ──`, "dim")]);
   };
