@@ -23,6 +23,7 @@ import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
 import { placeOf } from "./seat-file.ts";
 import type { SeatRun, Seats } from "./seats.ts";
+import type { SpendGate } from "./spend-gate.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { mouthOf, type Mouths } from "./turn-mouths.ts";
 import { narrator, showAgain } from "./turn-narrator.ts";
@@ -38,7 +39,8 @@ import { mouthOnScreen, screenFor, watchScreen } from "./turn-on-screen.ts";
  * I1 The run id is derived from the outbox key: carrying the effect out again adopts the run. I2 The agent works inside its worktree.
  * I3 No output reaches a chart: only phases and counts do. I4 Nothing of the run lives on after its outcome was given, except when the
  * factory left it to the next owner on purpose. I5 What the agent has heard is told by its outcome, whoever read it before: the messages of its brief
- * once it has opened its session, and each that it confirmed.
+ * once it has opened its session, and each that it confirmed. I6 A turn begins only while no cap of the spending is reached; one that has begun is
+ * not asked about again.
  */
 export interface TurnOptions {
   /** Supervises the live charts of runs. */
@@ -56,6 +58,8 @@ export interface TurnOptions {
   readonly stillOwner: Effect.Effect<void, unknown>;
   readonly seats: Seats;
   readonly mouths: Mouths;
+  /** Knows whether something is left to spend. */
+  readonly spend: SpendGate;
   /** The terminals in which agents run whose turns are on their own screen. */
   readonly terminals?: () => Promise<Terminals>;
   /** How hooks of the agents' CLIs reach this factory. */
@@ -96,20 +100,28 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   // A run of an earlier owner goes on as it is: its prompt was given, and the repository is its own to change just now.
   const runId = runIdFor(options.factory, context.key);
   const adopted = yield* processes.adopt(runId).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(undefined)), Effect.mapError(asIo));
-  const diff = adopted || request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
+  const asked = { runId, item: request.item.id, repository: request.repository };
+  // I6: who runs already was asked about before.
+  const refused = adopted ? undefined : yield* Effect.promise(() => options.spend.ask(asked));
+  if (adopted) options.spend.adopt(asked);
+  // Nobody goes on with this work before a person does: it is kept as it stands. A team's members keep theirs when they leave.
+  if (refused !== undefined && request.duty === undefined) yield* workspaces.checkpoint(request.item.id, request.workspace, `the cap spend.${refused.cap}`).pipe(Effect.mapError(workspaceTrouble));
+  const diff = adopted || refused !== undefined || request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
   const turn = turnRequest(runId, request, diff);
   let tally = begin(turn);
 
   const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }) };
-  const onScreen = request.screen === true ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
+  const onScreen = request.screen === true && refused === undefined ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
   const plan = onScreen?.plan ?? adapter.plan(turn, host);
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
   const withoutProcess = (shown: SeatRun, failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
+    options.spend.release(runId);
     const show = narrator(shown, request);
     show.event({ type: "failure", failure });
     await show.end();
     return ended(withoutRun(turn, failure));
   });
+  if (refused !== undefined) return yield* withoutProcess(yield* Effect.promise(openSeat), refused);
   if ("kind" in plan) {
     // What cannot be started any more is not left running either (I4).
     if (adopted) yield* adopted.sweep;
@@ -226,7 +238,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
   const outcome = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
-  const result: TurnOutcome = heard.size === 0 ? outcome : { ...outcome, heard: [...heard] };
+  const spend = options.spend.ended(turn, request.repository, outcome, { usd: tally.costUsd, usage: tally.usage, model: tally.model }, left.at - handle.startedAt);
+  const result: TurnOutcome = { ...outcome, costUsd: spend.amount.cost.usd, spend, ...(heard.size === 0 ? {} : { heard: [...heard] }) };
   if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail }, ofItsOwn);
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
@@ -237,7 +250,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   else if (!turn.readOnly && result.costUsd > 0) observed({ kind: "cost", usd: result.costUsd });
   const touched = before && after ? touchedBetween(before, after) : [];
   return ended(touched.length === 0 ? result : { ...result, touched });
-}));
+})).pipe(Effect.onError(() => Effect.sync(() => options.spend.release(runIdFor(options.factory, context.key)))));
 
 type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 

@@ -8,12 +8,15 @@ import { isTerminal, usesSlot } from "../src/domain/work-item.ts";
  * Owns: what it knows of the items (derived from their views, so a restart re-derives it) and the claims it has sent.
  * I1 Never more than `slots` items hold a slot, nor `slotsPerProject` of one project; a claim sent counts until it is answered.
  * I2 `manual` is never claimed; `none` only while `claimUnassigned`. I3 Priority first, then age, then id: no item overtakes an equal.
+ * I4 Nothing is claimed for a project that is held.
  */
 export interface SchedulerOptions {
   readonly slots: number;
   readonly slotsPerProject: number;
   readonly claimUnassigned: boolean;
   readonly claim: (item: Address) => void;
+  /** As much as the caps of its day allow is used. */
+  readonly held?: (project: string) => boolean;
 }
 
 export class Scheduler {
@@ -34,6 +37,11 @@ export class Scheduler {
 
   stop(): void {
     this.#paused = true;
+  }
+
+  /** Something else may have changed than an item: claims what may be claimed now. */
+  look(): void {
+    this.#fill();
   }
 
   note(address: Address, view: WorkItemView): void {
@@ -76,6 +84,7 @@ export class Scheduler {
       .sort(([, a], [, b]) => a.priority - b.priority || a.createdAt - b.createdAt || a.id.localeCompare(b.id, "en", { numeric: true }));
     for (const [address, item] of candidates) {
       if (busy >= this.#options.slots) return;
+      if (this.#options.held?.(item.project) === true) continue;
       const inProject = byProject.get(item.project) ?? 0;
       if (inProject >= this.#options.slotsPerProject) continue;
       busy++;

@@ -8,6 +8,7 @@ import { exploration as explorePipeline } from "./exploration/pipeline.ts";
 import { exploration as exploreProgress } from "./exploration/progress.ts";
 import { exploration as exploreRalph } from "./exploration/ralph.ts";
 import { exploration as exploreSession } from "./exploration/session.ts";
+import { exploration as exploreSpend } from "./exploration/spend.ts";
 import { exploration as exploreStage } from "./exploration/stage.ts";
 import { exploration as exploreTeam } from "./exploration/team.ts";
 import { exploration as exploreWorkItem } from "./exploration/work-item.ts";
@@ -19,9 +20,10 @@ import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
 import { ralphMachine } from "./ralph.ts";
 import { sessionMachine } from "./session.ts";
+import { spendMachine } from "./spend.ts";
 import { stageMachine } from "./stage.ts";
 import { teamMachine } from "./team.ts";
-import { viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewStage, viewTeam, viewWorkItem } from "./views.ts";
+import { viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewSpend, viewStage, viewTeam, viewWorkItem } from "./views.ts";
 import { workItemMachine } from "./work-item.ts";
 
 const unseen = (): null => null;
@@ -38,5 +40,6 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "session", version: 1, machine: sessionMachine, durable: true, migrate: noOlderVersion("session"), view: viewSession, exploration: exploreSession },
   { id: "intake", version: 1, machine: intakeMachine, durable: true, migrate: noOlderVersion("intake"), view: unseen, exploration: exploreIntake },
   { id: "incidents", version: 1, machine: incidentsMachine, durable: true, migrate: noOlderVersion("incidents"), view: (snapshot) => snapshot.context, exploration: exploreIncidents },
+  { id: "spend", version: 1, machine: spendMachine, durable: true, migrate: noOlderVersion("spend"), view: viewSpend, exploration: exploreSpend },
   { id: "agent-process", version: 1, machine: agentProcessMachine, durable: false, migrate: noOlderVersion("agent-process"), view: unseen, exploration: exploreAgentProcess },
 ];

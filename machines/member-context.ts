@@ -4,6 +4,7 @@ import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
 import type { Policy } from "../src/domain/policy.ts";
+import type { Cost } from "../src/domain/spend.ts";
 import type { TeamBrief } from "../src/domain/team-brief.ts";
 import type { TeamCriteria, TeamDuty, TeamMessage, TeamPlan } from "../src/domain/team-answers.ts";
 import type { TeamPolicy } from "../src/domain/team.ts";
@@ -55,7 +56,7 @@ export interface Grant {
 
 export interface Mail { readonly id: string; readonly from: string; readonly text: string }
 
-export type MemberFailure = "infra" | "auth" | "environment" | "crash";
+export type MemberFailure = "infra" | "auth" | "environment" | "crash" | "cap";
 
 export interface MemberContext extends MemberInput {
   readonly workspace: WorkspaceRef | null;
@@ -85,6 +86,8 @@ export interface MemberContext extends MemberInput {
   readonly carried: readonly string[];
   readonly turns: number;
   readonly costUsd: number;
+  /** The same with what is unknown of it. */
+  readonly cost?: Cost;
   /** Its turn has shown life since the lease was last renewed. */
   readonly alive: boolean;
   /** The claim was lost while something was under way. */

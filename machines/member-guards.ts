@@ -31,6 +31,7 @@ export const memberGuards = {
   wasInterrupted: ({ event }: Asked) => failureOf(event)?.kind === "interrupted",
   infraWithinCap: ({ context, event }: Asked) => isInfra(event) && context.infraFailures < context.policy.infraRetries && context.stopping === "no",
   isInfra: ({ event }: Asked) => isInfra(event),
+  isCapped: ({ event }: Asked) => failureOf(event)?.kind === "capReached",
   isHopeless: ({ event }: Asked) => isHopeless(event),
   turnGaveUp: ({ event }: Asked) => event.type === "effect.failed" && event.kind === "turn",
   /** A person has to mend something. */

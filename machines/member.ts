@@ -2,10 +2,12 @@ import { assign, setup } from "xstate";
 import { passed } from "../src/domain/check.ts";
 import { emptyBrief, type SyncFrom, type TurnBrief } from "../src/domain/effects.ts";
 import { backoffMs } from "../src/domain/policy.ts";
+import { addCost, noCost } from "../src/domain/spend.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import { failureOf, type Grant, type MemberContext, type MemberEnded, type MemberEvent, type MemberFailure, type MemberInput, type MemberNews, reasonOf, recentDeaths } from "./member-context.ts";
 import { memberGuards } from "./member-guards.ts";
 import { required } from "./pipeline-context.ts";
+import { tellSpent } from "./spend.ts";
 
 /**
  * One member of a team: takes what the team grants, one thing at a time, works on it in a worktree of its own, and brings evidence.
@@ -15,6 +17,8 @@ import { required } from "./pipeline-context.ts";
  * I4 The lease is renewed only while its turn shows life, or while it does something that is no turn. I5 Evidence is a commit whose checks have
  * no new failures, without a conflict left in it. I6 Every death is told; beyond the restart intensity it ends for good. I7 Its work is in a
  * checkpoint before it ends. I8 A stop lets the turn under way finish and takes what it brings; nothing new is begun after it.
+ * I9 The ledger is told what each turn used in the step that takes in its end; a turn that a cap of the spending kept from beginning is no death:
+ * the member ends as exhausted.
  */
 type Args = { readonly context: MemberContext; readonly event: MemberEvent };
 
@@ -81,6 +85,9 @@ const clearRetry = { type: "alarm" as const, params: { name: "retry", at: null }
 
 const down = (failure: MemberFailure, outcome: "failed" | "exhausted") => ({ type: "goDown" as const, params: { failure, outcome } });
 
+/** The end of a turn is taken in; team and ledger hear of it in the same step. */
+const takenTurn = ["takeTurn", tellTurn, tellSpent] as const;
+
 /** An effect is under way: what is heard meanwhile is remembered until its answer (I2). */
 const whileBusy = {
   "member.revoked": { guard: "current", actions: "revoke" },
@@ -109,7 +116,7 @@ export const memberMachine = setup({
       if (event.type !== "turn.ended") return {};
       const { outcome } = event, failure = failureOf(event), well = outcome.ended.how === "completed" || outcome.ended.how === "question";
       return {
-        turns: context.turns + 1, costUsd: context.costUsd + outcome.costUsd,
+        turns: context.turns + 1, costUsd: context.costUsd + outcome.costUsd, cost: addCost(context.cost ?? { ...noCost, usd: context.costUsd }, outcome.spend?.amount.cost ?? { ...noCost, usd: outcome.costUsd }),
         session: failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
         ...(outcome.ended.how === "completed" ? { summary: outcome.ended.text.slice(0, 4_000), answer: null } : {}),
         question: outcome.ended.how === "question" ? outcome.ended.text : null,
@@ -210,16 +217,17 @@ export const memberMachine = setup({
         // A turn that shows no life keeps no lease.
         "member.life": [{ guard: "currentAlive", actions: tellRenew }, {}],
         "turn.ended": [
-          { guard: "completedDuty", target: "between", actions: ["takeTurn", tellTurn, tellAnswered] },
-          { guard: "completed", target: "committing", actions: ["takeTurn", tellTurn] },
-          { guard: "asksTooLate", target: "between", actions: ["takeTurn", tellTurn] },
-          { guard: "asks", target: "asking", actions: ["takeTurn", tellTurn] },
-          { guard: "stopping", target: "between", actions: ["takeTurn", tellTurn] },
-          { guard: "wasInterrupted", target: "working", reenter: true, actions: ["takeTurn", tellTurn, "nextTry"] },
-          { guard: "infraWithinCap", target: "waiting", actions: ["takeTurn", tellTurn, "noteTrouble", "countInfra", "setRetry", "nextTry"] },
-          { guard: "isInfra", target: "between", actions: ["takeTurn", tellTurn, "noteTrouble", down("infra", "exhausted")] },
-          { guard: "isHopeless", target: "between", actions: ["takeTurn", tellTurn, "noteTrouble", down("auth", "failed")] },
-          { target: "dying", actions: ["takeTurn", tellTurn, "noteTrouble"] },
+          { guard: "completedDuty", target: "between", actions: [...takenTurn, tellAnswered] },
+          { guard: "completed", target: "committing", actions: [...takenTurn] },
+          { guard: "asksTooLate", target: "between", actions: [...takenTurn] },
+          { guard: "asks", target: "asking", actions: [...takenTurn] },
+          { guard: "stopping", target: "between", actions: [...takenTurn] },
+          { guard: "wasInterrupted", target: "working", reenter: true, actions: [...takenTurn, "nextTry"] },
+          { guard: "isCapped", target: "between", actions: [...takenTurn, "noteTrouble", down("cap", "exhausted")] },
+          { guard: "infraWithinCap", target: "waiting", actions: [...takenTurn, "noteTrouble", "countInfra", "setRetry", "nextTry"] },
+          { guard: "isInfra", target: "between", actions: [...takenTurn, "noteTrouble", down("infra", "exhausted")] },
+          { guard: "isHopeless", target: "between", actions: [...takenTurn, "noteTrouble", down("auth", "failed")] },
+          { target: "dying", actions: [...takenTurn, "noteTrouble"] },
         ],
         "effect.failed": [{ guard: "needsEnvironment", target: "between", actions: ["noteTrouble", tellTurn, down("environment", "failed")] }, { target: "dying", actions: ["noteTrouble", tellTurn] }],
         "member.revoked": { guard: "current", target: "cancelling" },
@@ -231,7 +239,7 @@ export const memberMachine = setup({
       entry: { type: "effect", params: { kind: "turn.cancel" } },
       on: {
         "member.stop": { actions: "stop" },
-        "turn.ended": { target: "between", actions: ["takeTurn", tellTurn] },
+        "turn.ended": { target: "between", actions: [...takenTurn] },
         "turn.cancel.sent": "between",
         "effect.failed": { guard: "turnGaveUp", target: "between" },
       },

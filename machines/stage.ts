@@ -8,6 +8,7 @@ import { backoffMs, type Policy } from "../src/domain/policy.ts";
 import { writeScope, type Stage } from "../src/domain/stage.ts";
 import type { Audit, Verdict } from "../src/domain/verdict.ts";
 import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
+import { tellSpent } from "./spend.ts";
 
 /**
  * One stage of one iteration: asks for a turn until the stage has what it owes (a commit-worthy turn, a verdict, an audit),
@@ -19,6 +20,8 @@ import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./dura
  * I4 What the stage may not write is undone before it ends, however it ends: the next stage works in the same worktree.
  * I5 A message is given to no turn after one that has it, and is in the brief of every turn until then; a stage that ends without it says so by silence,
  * and the pipeline keeps it. I6 A person who interrupts costs the stage no try of its caps.
+ * I7 The ledger is told what each turn used in the step that takes in its end. I8 A turn that a cap of the spending kept from beginning ends the
+ * stage as exhausted: nothing is tried again and nothing is counted.
  */
 export interface StageInput {
   readonly pipeline: Address;
@@ -65,7 +68,7 @@ export interface StageContext extends StageInput {
 }
 
 /** What kind of trouble ended a stage: the pipeline decides by it. */
-export type StageFailure = "infra" | "crash" | "timeout" | "stalled" | "auth" | "model" | "noAnswer" | "environment";
+export type StageFailure = "infra" | "crash" | "timeout" | "stalled" | "auth" | "model" | "noAnswer" | "environment" | "cap";
 
 /** What a pipeline hears from its stage when it is over. */
 export interface StageEnded {
@@ -120,7 +123,7 @@ const reasonOf = (failure: AgentFailure): string => {
 const stageFailure: Readonly<Record<AgentFailure["kind"], StageFailure>> = {
   rateLimited: "infra", overloaded: "infra", network: "infra", spawn: "infra", interrupted: "infra",
   crashed: "crash", noResult: "crash", badSession: "crash",
-  auth: "auth", model: "model", timeout: "timeout", stalled: "stalled",
+  auth: "auth", model: "model", timeout: "timeout", stalled: "stalled", capReached: "cap",
 };
 
 const crashKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["crashed", "noResult", "badSession"]);
@@ -178,13 +181,17 @@ const tellHeard = {
   params: ({ context, event }: { readonly context: StageContext; readonly event: StageEvent }) => ({ to: context.pipeline, event: { type: "stage.heard", ids: newlyHeard(context, event) } }),
 };
 
+/** The end of a turn is taken in. */
+const takeTurn = ["adoptTurn", tellSpent] as const;
+
 /** A turn that ended by trouble: what that leads to does not depend on who else wanted it ended. */
 const afterTrouble = [
-  { guard: "infraWithinCap", target: "waiting", actions: ["adoptTurn", "countInfra", "setRetry", "noteFailure", "nextTry"] },
-  { guard: "isInfra", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
-  { guard: "crashWithinCap", target: "working", reenter: true, actions: ["adoptTurn", "countCrash", "nextTry"] },
-  { guard: "isCrash", target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("exhausted")] },
-  { target: "leaving", actions: ["adoptTurn", "noteFailure", endAs("failed")] },
+  { guard: "isCapped", target: "leaving", actions: [...takeTurn, "noteFailure", endAs("exhausted")] },
+  { guard: "infraWithinCap", target: "waiting", actions: [...takeTurn, "countInfra", "setRetry", "noteFailure", "nextTry"] },
+  { guard: "isInfra", target: "leaving", actions: [...takeTurn, "noteFailure", endAs("exhausted")] },
+  { guard: "crashWithinCap", target: "working", reenter: true, actions: [...takeTurn, "countCrash", "nextTry"] },
+  { guard: "isCrash", target: "leaving", actions: [...takeTurn, "noteFailure", endAs("exhausted")] },
+  { target: "leaving", actions: [...takeTurn, "noteFailure", endAs("failed")] },
 ] as const;
 
 /** The turn of the present try, and no other: a late effect must not end the next one. */
@@ -266,6 +273,8 @@ export const stageMachine = setup({
     isInfra: ({ event }) => isInfra(event),
     crashWithinCap: ({ context, event }) => isCrash(event) && context.crashes < context.policy.crashRetries,
     isCrash: ({ event }) => isCrash(event),
+    /** I8. */
+    isCapped: ({ event }) => failureOf(event)?.kind === "capReached",
     /** I4. */
     mustEnforce: ({ context }) => writeScope[context.stage] !== "all" && !context.enforced,
     ends: ({ context }, params: { readonly as: StageEnded["outcome"] }) => context.ending === params.as,
@@ -297,12 +306,12 @@ export const stageMachine = setup({
       },
       on: {
         "turn.ended": [
-          { guard: "mayReask", target: "working", reenter: true, actions: ["adoptTurn", "countReask", "nextTry"] },
-          { guard: "owesAnswer", target: "leaving", actions: ["adoptTurn", "noteNoAnswer", endAs("failed")] },
-          { guard: "completed", target: "leaving", actions: ["adoptTurn", endAs("done")] },
-          { guard: "asks", target: "asking", actions: "adoptTurn" },
-          { guard: "wasCancelled", target: "leaving", actions: ["adoptTurn", "noteCancelled", endAs("cancelled")] },
-          { guard: "wasInterrupted", target: "working", reenter: true, actions: ["adoptTurn", "nextTry"] },
+          { guard: "mayReask", target: "working", reenter: true, actions: [...takeTurn, "countReask", "nextTry"] },
+          { guard: "owesAnswer", target: "leaving", actions: [...takeTurn, "noteNoAnswer", endAs("failed")] },
+          { guard: "completed", target: "leaving", actions: [...takeTurn, endAs("done")] },
+          { guard: "asks", target: "asking", actions: [...takeTurn] },
+          { guard: "wasCancelled", target: "leaving", actions: [...takeTurn, "noteCancelled", endAs("cancelled")] },
+          { guard: "wasInterrupted", target: "working", reenter: true, actions: [...takeTurn, "nextTry"] },
           ...afterTrouble,
         ],
         "effect.failed": { guard: "turnGaveUp", target: "leaving", actions: ["noteFailure", endAs("failed")] },
@@ -318,7 +327,7 @@ export const stageMachine = setup({
       entry: cancelTurn,
       on: {
         "turn.ended": [
-          { guard: "mayGoOn", target: "working", actions: ["adoptTurn", "dropQuestion", "nextTry"] },
+          { guard: "mayGoOn", target: "working", actions: [...takeTurn, "dropQuestion", "nextTry"] },
           ...afterTrouble,
         ],
         "turn.cancel.sent": { guard: "thisTryIsOver", target: "working", actions: "nextTry" },
@@ -361,7 +370,7 @@ export const stageMachine = setup({
     cancelling: {
       entry: cancelTurn,
       on: {
-        "turn.ended": { target: "leaving", actions: ["adoptTurn", "noteCancelled", endAs("cancelled")] },
+        "turn.ended": { target: "leaving", actions: [...takeTurn, "noteCancelled", endAs("cancelled")] },
         "turn.cancel.sent": { guard: "thisTryIsOver", target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
         "effect.failed": { guard: "turnGaveUp", target: "leaving", actions: ["noteCancelled", endAs("cancelled")] },
       },

@@ -86,6 +86,8 @@ export type TeamEvent = (
 
 export const isLiving = ({ state }: Member): boolean => state !== "down" && state !== "gone";
 export const workersOf = (context: Pick<TeamContext, "members">): readonly Member[] => context.members.filter(({ role }) => role === "worker");
+/** Who of the workers has left last. */
+export const lastWorker = (context: Pick<TeamContext, "members">): Member | undefined => workersOf(context).toSorted((a, b) => a.since - b.since).at(-1);
 export const livingNames = (context: Pick<TeamContext, "members">): readonly string[] => context.members.filter(isLiving).map(({ name }) => name);
 export const memberOf = (context: Pick<TeamContext, "members">, name: string): Member | undefined => context.members.find((member) => member.name === name);
 

@@ -1,5 +1,5 @@
 import { unfinished } from "../src/domain/board.ts";
-import { isLiving, memberOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
+import { isLiving, lastWorker, memberOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
 import { allDone, holds, isSettled, planProblem } from "./team-work.ts";
 
 /** The guards of the team chart. Those `mayFix…` stand before their namesakes in the chart and ask for a fix that is left. */
@@ -35,6 +35,9 @@ export const teamGuards = {
   mayFixGivenUp: ({ context }: Asked) => isSettled(context) && mayFix(context),
   givenUp: ({ context }: Asked) => isSettled(context),
   noWorkers: ({ context }: Asked) => !workerLives(context),
+  /** A cap of the spending kept the last one from beginning; that reads as exhausted. */
+  workersCapped: ({ context }: Asked) => !workerLives(context) && lastWorker(context)?.failure === "cap",
+  leaderCapped: ({ context }: Asked) => { const leader = memberOf(context, "leader"); return leader !== undefined && !isLiving(leader) && leader.failure === "cap"; },
   leaderDown: ({ context }: Asked) => { const leader = memberOf(context, "leader"); return leader !== undefined && !isLiving(leader); },
   mayFixChecks: (asked: Asked) => hasNewFailures(asked) && mayFix(asked.context),
   newFailures: hasNewFailures,

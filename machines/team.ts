@@ -6,7 +6,7 @@ import { defaultTeamPolicy } from "../src/domain/team.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import type { Gates } from "../src/domain/gate.ts";
 import { type PipelineEnded, type PipelineFailure, type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
-import { memberOf, specOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
+import { lastWorker, memberOf, specOf, type TeamContext, type TeamEvent } from "./team-context.ts";
 import { teamGuards } from "./team-guards.ts";
 import * as work from "./team-work.ts";
 
@@ -30,7 +30,7 @@ const acting = (step: (args: Args) => work.Step) => enqueueActions<TeamContext, 
 });
 const changing = (change: (args: Args) => TeamContext) => assign<TeamContext, TeamEvent, undefined, TeamEvent, never>((args) => change(args));
 
-const infraKinds = { infra: "infra", crash: "infra", auth: "auth", environment: "environment" } as const satisfies Record<string, PipelineFailure>;
+const infraKinds = { infra: "infra", crash: "infra", auth: "auth", environment: "environment", cap: "work" } as const satisfies Record<string, PipelineFailure>;
 
 const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
   type: "tell" as const,
@@ -66,6 +66,7 @@ const whenSettled = [
   { guard: "allDone", target: "verify" },
   { guard: "mayFixGivenUp", target: "fix", reenter: true, actions: ["countFix", "putFailedAgain"] },
   { guard: "givenUp", target: "#team.draining", actions: ["noteGivenUp", endAs("exhausted", "cap")] },
+  { guard: "workersCapped", target: "#team.draining", actions: ["noteNoWorkers", endAs("exhausted")] },
   { guard: "noWorkers", target: "#team.draining", actions: ["noteNoWorkers", endAs("failed")] },
 ] as const;
 
@@ -127,7 +128,7 @@ export const teamMachine = setup({
     noteNothing: assign({ reason: "every task is done, and nothing in the repository changed" }),
     noteGivenUp: assign(({ context }) => ({ reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; given up: ${context.board.tasks.filter(({ state, replacedBy }) => state === "failed" && replacedBy === null).map(({ id, reason }) => `task ${id} (${reason})`).join("; ").slice(0, 500)}` })),
     noteChecks: assign(({ context }) => ({ reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; the checks still fail: ${context.newFailures.slice(0, 3).join("; ")}` })),
-    noteNoWorkers: assign(({ context }) => { const last = workersOf(context).toSorted((a, b) => a.since - b.since).at(-1); return { reason: `no worker is left: ${last?.name ?? "none"}: ${last?.reason || "it left"}`, failure: infraKinds[last?.failure ?? "crash"] }; }),
+    noteNoWorkers: assign(({ context }) => { const last = lastWorker(context); return { reason: `no worker is left: ${last?.name ?? "none"}: ${last?.reason || "it left"}`, failure: infraKinds[last?.failure ?? "crash"] }; }),
     noteLeaderDown: assign(({ context }) => { const leader = memberOf(context, "leader"); return { reason: `the leader is down: ${leader?.reason ?? ""}`, failure: infraKinds[leader?.failure ?? "crash"] }; }),
     noteCancelled: assign({ reason: "cancelled", failure: null, force: true }),
     noteShutdown: assign(({ event }) => ({ reason: "shut down", force: event.type === "team.shutdown" && event.force })),
@@ -210,7 +211,10 @@ export const teamMachine = setup({
         ],
         cancel: { target: "draining", actions: ["noteCancelled", endAs("cancelled")] },
       },
-      always: { guard: "leaderDown", target: "draining", actions: ["noteLeaderDown", endAs("failed")] },
+      always: [
+        { guard: "leaderCapped", target: "draining", actions: ["noteLeaderDown", endAs("exhausted")] },
+        { guard: "leaderDown", target: "draining", actions: ["noteLeaderDown", endAs("failed")] },
+      ],
       states: {
         plan: {
           initial: "deciding",

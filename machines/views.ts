@@ -3,6 +3,7 @@ import type { QueuedMessage } from "../src/domain/message.ts";
 import type { SessionView } from "../src/domain/session.ts";
 import { stages } from "../src/domain/stage.ts";
 import { laneAddress, memberAddress, pipelineAddress } from "../src/domain/ids.ts";
+import type { Ledger } from "../src/domain/ledger.ts";
 import type { TeamView } from "../src/domain/team.ts";
 import type { LaneRunView, MemberView, PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
 import { WorkItemStatus } from "../src/domain/work-item.ts";
@@ -11,6 +12,7 @@ import type { ProgressContext } from "./progress.ts";
 import type { MemberContext } from "./member-context.ts";
 import type { RalphContext } from "./ralph-context.ts";
 import type { SessionContext } from "./session.ts";
+import type { SpendContext } from "./spend.ts";
 import type { StageContext } from "./stage.ts";
 import type { TeamContext } from "./team-context.ts";
 import { neededGates, type WorkItemContext } from "./work-item-context.ts";
@@ -77,7 +79,7 @@ export const viewMember = (snapshot: Snapshot<MemberContext>): MemberView => {
   const c: MemberContext = snapshot.context;
   return {
     name: c.name, role: c.role, state: c.stopping !== "no" && snapshot.status === "active" ? "draining" : (memberState[stateName(snapshot)] ?? "working"), adapter: c.adapter, task: c.grant && c.grant.task > 0 ? c.grant.task : null, iteration: c.iteration,
-    turns: c.turns, restarts: c.died, costUsd: c.costUsd, branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, retryAt: c.retryAt, reason: c.reason.slice(0, 300), since: c.since, question: c.question,
+    turns: c.turns, restarts: c.died, costUsd: c.costUsd, ...(c.cost === undefined ? {} : { cost: c.cost }), branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, retryAt: c.retryAt, reason: c.reason.slice(0, 300), since: c.since, question: c.question,
   };
 };
 
@@ -100,3 +102,5 @@ export const viewTeam = (snapshot: Snapshot<TeamContext>): TeamView => {
     branch: c.workspace?.branch ?? null, head: c.head || null, checks: c.checks, costUsd: c.costUsd, interactive: c.spec.interactive, reason: c.reason,
   };
 };
+
+export const viewSpend = ({ context: { caps, items, days } }: Snapshot<SpendContext>): Ledger => ({ caps, items, days });

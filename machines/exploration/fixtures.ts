@@ -1,7 +1,8 @@
 import type { CheckReport } from "../../src/domain/check.ts";
 import type { WorkspaceRef } from "../../src/domain/effects.ts";
-import { WorkItemId } from "../../src/domain/ids.ts";
+import { RunId, WorkItemId } from "../../src/domain/ids.ts";
 import type { Policy, StagePlan } from "../../src/domain/policy.ts";
+import { type Charge, noAmount } from "../../src/domain/spend.ts";
 import type { WorkItem } from "../../src/domain/work-item.ts";
 
 /** The small world that explorations share. A 2 in an input is a cap that its chart keeps; no other number here is one. */
@@ -30,3 +31,6 @@ export const report = (newFailures: readonly string[], head = "head1"): CheckRep
     newFailures: [...newFailures], fixed: [], warnings: ["a flaky check"], sandbox: "off",
   };
 };
+
+/** What a turn used. */
+export const charge: Charge = { run: RunId.parse("run-1"), item: id, attempt: 1, project: item.project, lane: "none", stage: "coder", member: null, adapter: "scripted", model: null, day: "2026-11-30", amount: { ...noAmount, turns: 1 } };

@@ -3,10 +3,12 @@ import { type AgentFailure, infraKinds, type TurnOutcome } from "../../src/domai
 import { emptyBrief } from "../../src/domain/effects.ts";
 import { RunId, teamAddress } from "../../src/domain/ids.ts";
 import { backoffMs } from "../../src/domain/policy.ts";
+import { addCost, noCost } from "../../src/domain/spend.ts";
 import type { Verdict } from "../../src/domain/verdict.ts";
 import type { Edge, Exploration } from "../catalog.ts";
 import type { Grant, MemberContext, MemberEvent, MemberInput } from "../member-context.ts";
-import { id, item, policy, report, workspace } from "./fixtures.ts";
+import { spendAddress } from "../spend.ts";
+import { charge, id, item, policy, report, workspace } from "./fixtures.ts";
 import { alarm, asked, at, ignored, implies, now, same, stamped, told, when } from "./reading.ts";
 
 const team = teamAddress(id, 1), leaseMs = 90_000, withinMs = 600_000;
@@ -40,9 +42,9 @@ const results = [
   stamped({ type: "workspace.committed", head: "work1" }), stamped({ type: "workspace.committed", head: "team1" }), stamped({ type: "workspace.committed", head: "work3", unresolved: ["a.ts"] }), stamped({ type: "workspace.committed", head: "work3", dropped: ["b.ts"] }),
   stamped({ type: "workspace.checkpointed", ref: "refs/enact/checkpoints/LOC-7/1" }), stamped({ type: "workspace.removed" }),
   stamped({ type: "verify.done", report: report([]) }), stamped({ type: "verify.done", report: report(["test: a"]) }),
-  turn({ how: "completed", text: "finished" }, { sessionId: "session-1", messages: [{ to: "leader", text: "look" }], verdict, plan: { tasks: [{ title: "a", description: "", acceptance: [], dependsOn: [] }] } }), turn({ how: "question", text: "which one?" }), turn({ how: "cancelled" }),
+  turn({ how: "completed", text: "finished" }, { sessionId: "session-1", spend: charge, messages: [{ to: "leader", text: "look" }], verdict, plan: { tasks: [{ title: "a", description: "", acceptance: [], dependsOn: [] }] } }), turn({ how: "question", text: "which one?" }), turn({ how: "cancelled" }),
   failed({ kind: "rateLimited", until: named, message }), failed({ kind: "network", message }), failed({ kind: "crashed", exitCode: 1, signal: null, message }), failed({ kind: "badSession", message }), failed({ kind: "stalled", afterMs: 1_000 }),
-  failed({ kind: "auth", message }), failed({ kind: "model", message }), failed({ kind: "interrupted" }),
+  failed({ kind: "capReached", cap: "dayUsd", spent: 10, limit: 10, message }), failed({ kind: "auth", message }), failed({ kind: "model", message }), failed({ kind: "interrupted" }),
   // Long after what happened before: that no longer counts.
   { ...failed({ kind: "noResult", message }), at: now + 10 * withinMs },
   stamped({ type: "turn.cancel.sent" }), stamped({ type: "turn.alive" }), stamped({ type: "alarm.renew" }), stamped({ type: "alarm.retry" }),
@@ -116,6 +118,7 @@ const specAnew = (e: Edge): Next | undefined => {
       if (outcome.ended.how === "question") return from.stopping === "no" ? { to: "asking" } : rest();
       if (from.stopping !== "no") return rest();
       if (failure?.kind === "interrupted") return { to: "working" };
+      if (failure?.kind === "capReached") return rest("exhausted");
       if (failure && infraKinds.has(failure.kind)) return from.infraFailures < from.policy.infraRetries ? { to: "waiting" } : rest("exhausted");
       return failure?.kind === "auth" || failure?.kind === "model" ? rest("failed") : death();
     case "cancelling": return outcome || event.type === "turn.cancel.sent" || (event.type === "effect.failed" && event.kind === "turn") ? rest() : undefined;
@@ -229,10 +232,15 @@ export const exploration: Exploration = {
       const well = outcome?.ended.how === "completed" || outcome?.ended.how === "question";
       return about1(told(e, "member.turn"), isTurnEnd(r) || gaveUp ? 1 : 0, { member: from.name, turns: to.turns, costUsd: to.costUsd, well, mail: from.carried, messages: outcome?.messages ?? [] });
     } },
+    { name: "I9 the ledger is told once of each turn that ended, in the same step", holds: (e) => {
+      const r = read(e), news = told(e, "spent");
+      return news.length === (isTurnEnd(r) ? 1 : 0) && news.every(({ to, event }) => to === spendAddress && same(event["charge"], r.outcome?.spend ?? null));
+    } },
     { name: "a turn's cost and session are taken once; letters stay until a turn that carried them ended well", holds: (e) => {
       const r = read(e), { from, to, outcome, failure, event } = r, well = outcome?.ended.how === "completed" || outcome?.ended.how === "question";
       if (!isTurnEnd(r) || !outcome) return to.turns === from.turns && to.costUsd === from.costUsd && (same(to.session, from.session) || event?.type === "member.granted") && (event?.type === "member.mail" || same(to.inbox, from.inbox)) && (to.summary === from.summary || to.summary === "");
-      return to.turns === from.turns + 1 && to.costUsd === from.costUsd + 0.25 && same(to.session, failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? from.session.id, costUsd: Math.max(from.session.costUsd, 0.75) })
+      const cost = addCost(from.cost ?? { ...noCost, usd: from.costUsd }, outcome.spend?.amount.cost ?? { ...noCost, usd: 0.25 });
+      return to.turns === from.turns + 1 && to.costUsd === from.costUsd + 0.25 && same(to.cost, cost) && same(to.session, failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? from.session.id, costUsd: Math.max(from.session.costUsd, 0.75) })
         && same(to.inbox, well ? from.inbox.filter((mail) => !from.carried.includes(mail.id)) : from.inbox) && (outcome.ended.how === "completed" ? to.summary === "finished" : to.summary === from.summary);
     } },
     { name: "a letter is kept once, wherever it comes", holds: (e) => { const { event, from, to } = read(e); return event?.type !== "member.mail" || e.from.status !== "active" || (to.inbox.filter(({ id: each }) => each === event.mail.id).length === 1 && to.inbox.length === from.inbox.length + (from.inbox.some(({ id: each }) => each === event.mail.id) ? 0 : 1) && e.actions.length === 0); } },
@@ -265,11 +273,11 @@ export const exploration: Exploration = {
       if (!dies(e)) return same(from.deaths, to.deaths) && !enters(e, "restarting");
       return to.died === from.died + 1 && same(to.deaths, [...recent, event?.at]) && to.reason !== "" && (enters(e, "restarting") ? to.grant === null && alarm(e, "renew") === null : to.ending === "exhausted" && to.failure === "crash");
     } },
-    { name: "only what should is a death", holds: (e) => { const { state, from, event, failure } = read(e); return dies(e) === (moved(e) && from.stopping === "no" && (event?.type === "effect.failed" ? ["syncing", "working", "committing", "checking"].includes(state) && event.class !== "environment" && !from.revoked && !(event.class === "refused" && (state === "syncing" || state === "committing")) : event?.type === "turn.ended" && state === "working" && (event.outcome.ended.how === "cancelled" || (failure !== undefined && !infraKinds.has(failure.kind) && !["auth", "model", "interrupted"].includes(failure.kind))))) || (dies(e) && from.stopping === "drain" && event?.type === "effect.failed"); } },
+    { name: "only what should is a death", holds: (e) => { const { state, from, event, failure } = read(e); return dies(e) === (moved(e) && from.stopping === "no" && (event?.type === "effect.failed" ? ["syncing", "working", "committing", "checking"].includes(state) && event.class !== "environment" && !from.revoked && !(event.class === "refused" && (state === "syncing" || state === "committing")) : event?.type === "turn.ended" && state === "working" && (event.outcome.ended.how === "cancelled" || (failure !== undefined && !infraKinds.has(failure.kind) && !["auth", "model", "interrupted", "capReached"].includes(failure.kind))))) || (dies(e) && from.stopping === "drain" && event?.type === "effect.failed"); } },
     { name: "trouble has its kind and its reason", holds: (e) => {
       const { state, from, to, event, failure } = read(e);
       if (to.ending === from.ending || (to.ending !== "failed" && to.ending !== "exhausted")) return to.failure === from.failure;
-      const kind = dies(e) ? "crash" : event?.type === "effect.failed" ? (event.class === "environment" ? "environment" : "infra") : failure && infraKinds.has(failure.kind) ? "infra" : "auth";
+      const kind = dies(e) ? "crash" : event?.type === "effect.failed" ? (event.class === "environment" ? "environment" : "infra") : failure && infraKinds.has(failure.kind) ? "infra" : failure?.kind === "capReached" ? "cap" : "auth";
       return to.failure === kind && to.reason === (event?.type === "effect.failed" ? (event.class === "environment" ? "it broke (mend it)" : "it broke") : failure?.kind === "stalled" ? "no output and no CPU use for 1 s" : failure?.kind === "interrupted" ? "?" : failure ? message : "its turn was ended") && state !== "idle";
     } },
     { name: "waits are counted apart from deaths, and end at the backoff or the later time that the provider named", holds: (e) => {

@@ -6,8 +6,9 @@ import { backoffMs } from "../../src/domain/policy.ts";
 import { type Stage, writeScope } from "../../src/domain/stage.ts";
 import type { Audit, Verdict } from "../../src/domain/verdict.ts";
 import type { Edge, Exploration } from "../catalog.ts";
+import { spendAddress } from "../spend.ts";
 import type { StageContext, StageEnded, StageEvent, StageInput } from "../stage.ts";
-import { id, item, policy, workspace } from "./fixtures.ts";
+import { charge, id, item, policy, workspace } from "./fixtures.ts";
 import { alarm, asked, at, ignored, implies, now, same, stamped, told, when } from "./reading.ts";
 
 const input = (stage: Stage): StageInput => ({
@@ -32,12 +33,15 @@ const infra: readonly AgentFailure[] = [{ kind: "rateLimited", until: null, mess
 const crash: readonly AgentFailure[] = [{ kind: "crashed", exitCode: 1, signal: null, message }, { kind: "noResult", message }, { kind: "badSession", message }];
 const fatal: readonly AgentFailure[] = [{ kind: "auth", message }, { kind: "model", message }, { kind: "timeout", afterMs: 60_000 }, { kind: "stalled", afterMs: 600_000 }];
 
+/** It was never begun. */
+const capped: readonly AgentFailure[] = [{ kind: "capReached", cap: "itemTurns", spent: 2, limit: 2, message }];
+
 /** Comes plainly or as one that interrupts; the tester has it from the start, so there it comes again. */
 const said = { id: "m0", text: "use tabs" };
 
 const results = [
-  ...[...infra, ...crash, ...fatal, { kind: "interrupted" as const }].map(failed),
-  turn({ how: "completed", text: "finished" }, { sessionId: "session-1" }),
+  ...[...infra, ...crash, ...fatal, ...capped, { kind: "interrupted" as const }].map(failed),
+  turn({ how: "completed", text: "finished" }, { sessionId: "session-1", spend: charge }),
   turn({ how: "completed", text: "judged" }, { verdict }),
   turn({ how: "completed", text: "audited" }, { audit }),
   turn({ how: "question", text: "which one?" }, { sessionId: "session-1" }),
@@ -105,6 +109,7 @@ const afterTurn = (edge: Edge, { from, outcome, failure }: Reading): boolean => 
   if (outcome.ended.how === "completed") return leaves(edge, "done");
   if (outcome.ended.how === "question") return at(edge.to, "asking");
   if (outcome.ended.how === "cancelled") return leaves(edge, "cancelled");
+  if (oneOf(capped, failure)) return leaves(edge, "exhausted") && same([contextOf(edge.to).infraFailures, contextOf(edge.to).crashes], [from.infraFailures, from.crashes]);
   if (oneOf(infra, failure)) return from.infraFailures < from.policy.infraRetries ? at(edge.to, "waiting") : leaves(edge, "exhausted");
   if (oneOf(crash, failure)) return from.crashes < from.policy.crashRetries ? at(edge.to, "working") : leaves(edge, "exhausted");
   return failure?.kind === "interrupted" ? at(edge.to, "working") : leaves(edge, "failed");
@@ -195,6 +200,10 @@ export const exploration: Exploration = {
         ? to.costUsd === from.costUsd + 0.25 && to.session.costUsd === (failure?.kind === "badSession" ? 0 : Math.max(from.session.costUsd, 0.75)) && same(to.denials, outcome.permissionDenials) && same(to.verdict, outcome.verdict ?? from.verdict) && same(to.audit, outcome.audit ?? from.audit) && (outcome.ended.how !== "completed" || to.text === outcome.ended.text)
         : to.costUsd === from.costUsd && same([to.denials, to.verdict, to.audit, to.text], [from.denials, from.verdict, from.audit, from.text]);
     } },
+    { name: "I7 the ledger is told once of each turn that ended, in the same step, and of nothing else", holds: (e) => {
+      const { outcome } = read(e), news = told(e, "spent"), takes = outcome !== undefined && at(e.from, ...takesTurn);
+      return news.length === (takes ? 1 : 0) && news.every(({ to, event }) => to === spendAddress && same(event["charge"], outcome?.spend ?? null));
+    } },
     { name: "the session is kept over crashes and waits, and dropped when it is bad", holds: (e) => {
       const { from, to, outcome, failure } = read(e);
       if (!outcome || !at(e.from, ...takesTurn)) return same(to.session, from.session);
@@ -202,7 +211,7 @@ export const exploration: Exploration = {
     } },
     { name: "trouble is named by its kind", holds: (e) => {
       const { to, failure, event } = read(e);
-      if (at(e.from, "working", "interrupting") && failure && failure.kind !== "interrupted" && !(oneOf(crash, failure) && at(e.to, "working"))) return to.failure === (oneOf(infra, failure) ? "infra" : oneOf(crash, failure) ? "crash" : failure.kind) && to.reason !== "";
+      if (at(e.from, "working", "interrupting") && failure && failure.kind !== "interrupted" && !(oneOf(crash, failure) && at(e.to, "working"))) return to.failure === (oneOf(infra, failure) ? "infra" : oneOf(crash, failure) ? "crash" : oneOf(capped, failure) ? "cap" : failure.kind) && to.reason !== "";
       return implies(event?.type === "effect.failed" && ((at(e.from, "working", "interrupting") && event.kind === "turn") || (at(e.from, "enforcing") && event.kind === "workspace.enforce")), () => to.failure === (event?.type === "effect.failed" && event.class === "environment" ? "environment" : "infra") && to.reason.includes(message));
     } },
     { name: "the alarm is set on entering the wait, at the backoff or the later time that the provider named, and cleared on leaving it", holds: (e) => {

@@ -46,7 +46,7 @@ const results = [
   ...claimed({ type: "member.failed", reason: "too hard" }, claims.slice(0, 5)), ...claimed({ type: "member.declined" }, [claims[0], claims[2], claims[4], [leader, 0, 1]]),
   ...answers,
   ...[leader, w1].map((member) => stamped({ type: "member.died" as const, member, died: 1, reason: "it crashed" })),
-  ended(w1, "done"), ended(w1, "exhausted", "crash"), ended(w2, "done"), ended(w2, "exhausted", "auth"), ended(w3, "done"), ended(leader, "done"), ended(leader, "failed", "environment"),
+  ended(w1, "done"), ended(w1, "exhausted", "crash"), ended(w2, "done"), ended(w2, "exhausted", "auth"), ended(w3, "done"), ended(leader, "done"), ended(leader, "failed", "environment"), ended(w1, "exhausted", "cap"), ended(leader, "exhausted", "cap"),
   ...(["io", "environment"] as const).map((klass) => stamped({ type: "effect.failed" as const, kind: "workspace.merge" as const, class: klass, message: "it broke", mend: "mend it" })),
   stamped({ type: "member.ready", member: "worker-9" }),
 ] satisfies readonly TeamEvent[];
@@ -98,7 +98,7 @@ const over = (told: Told): Told => {
   return { ...told, path: c.ending, asked: [...told.asked, { type: "tell", params: { to: owner, event } }] };
 };
 
-const kindOf = { infra: "infra", crash: "infra", auth: "auth", environment: "environment" } as const;
+const kindOf = { infra: "infra", crash: "infra", auth: "auth", environment: "environment", cap: "work" } as const;
 const mayFix = (c: TeamContext): boolean => c.fixes < c.limits.maxFixes;
 const noted = (when: number, text: string): Do => (c) => work.noted(c, when, text);
 const carryOn = (when: number): Do => (c) => work.carryOn(c, when);
@@ -107,7 +107,7 @@ const fix = (given: Told, when: number, put: Do): Told => settled(does(gates(doe
 
 const leaderGone = (told: Told): Told => {
   const known = memberOf(told.context, leader);
-  return told.path.startsWith("alive") && known && !isLiving(known) ? drain(told, "failed", { reason: `the leader is down: ${known.reason}`, failure: kindOf[known.failure ?? "crash"] }) : told;
+  return told.path.startsWith("alive") && known && !isLiving(known) ? drain(told, known.failure === "cap" ? "exhausted" : "failed", { reason: `the leader is down: ${known.reason}`, failure: kindOf[known.failure ?? "crash"] }) : told;
 };
 
 /** What follows by itself. */
@@ -121,7 +121,7 @@ const settled = (told: Told, when: number): Told => {
   if (isQuiet) return drain(told, "exhausted", { failure: "cap", reason: `${c.fixes} of ${c.limits.maxFixes} fixes used; given up: ${tasks.filter((task) => task.state === "failed" && task.replacedBy === null).map((task) => `task ${task.id} (${task.reason})`).join("; ")}` });
   if (!workersOf(c).some(isLiving)) {
     const last = workersOf(c).toSorted((a, b) => a.since - b.since).at(-1);
-    return drain(told, "failed", { reason: `no worker is left: ${last?.name}: ${last?.reason || "it left"}`, failure: kindOf[last?.failure ?? "crash"] });
+    return drain(told, last?.failure === "cap" ? "exhausted" : "failed", { reason: `no worker is left: ${last?.name}: ${last?.reason || "it left"}`, failure: kindOf[last?.failure ?? "crash"] });
   }
   return leaderGone(told);
 };

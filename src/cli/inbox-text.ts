@@ -4,6 +4,7 @@ import { inbox, type InboxEntry } from "../client/inbox.ts";
 import { compareIds } from "../client/item-state.ts";
 import { block, indented, oneLine } from "../client/text/safe-text.ts";
 import { isoTime } from "../client/text/time-text.ts";
+import { costText } from "../domain/spend.ts";
 import { CliProblem } from "./problem.ts";
 import { paint, type Screen } from "./screen.ts";
 
@@ -29,7 +30,7 @@ export const entryNamed = ({ entries }: Inbox, ref: string): InboxEntry => {
 export const entryText = (screen: Screen, entry: InboxEntry, commands: readonly string[], now: number): string => {
   const { evidence } = entry;
   const facts: readonly (readonly [string, string])[] = [
-    entry.waits ? ["waits", `for you, since ${relativeTime(entry.since, now)}`] : ["ended", `${relativeTime(entry.since, now)}; it waits for nobody`], ["cost", `$${entry.costUsd.toFixed(2)}`], ["iterations", evidence.iterations], ["checks", evidence.checks],
+    entry.waits ? ["waits", `for you, since ${relativeTime(entry.since, now)}`] : ["ended", `${relativeTime(entry.since, now)}; it waits for nobody`], ["cost", costText(entry.cost)], ["iterations", evidence.iterations], ["checks", evidence.checks],
     ["failures", evidence.newFailures.join(", ")], ["changes", evidence.changes], ["review", evidence.feedback], ["rule", evidence.rule], ["reason", evidence.reason === entry.text ? "" : evidence.reason],
     ["branch", evidence.branch ?? ""], ["worktree", evidence.worktree ?? ""], ["terminal", entry.terminal ?? ""],
   ];

@@ -4,6 +4,7 @@ import { iterationsOf } from "../client/text/item-text.ts";
 import { block, indented, oneLine } from "../client/text/safe-text.ts";
 import { isoTime } from "../client/text/time-text.ts";
 import { waitingFor } from "../client/waiting.ts";
+import { costText, isNothing } from "../domain/spend.ts";
 import { isTerminal, type WorkItemStatus } from "../domain/work-item.ts";
 import { paint, type Screen, type Tone } from "./screen.ts";
 
@@ -23,7 +24,7 @@ export const itemJson = (state: ItemState): Readonly<Record<string, unknown>> =>
     title: item.title, kind: item.kind, priority: item.priority, project: item.project, repository: item.repository, source: item.source, sourceId: item.sourceId,
     operatorLane: item.operatorLane, stage: pipeline !== null && !isTerminal(item.status) ? { name: pipeline.stage, iteration: pipeline.iteration, maxIterations: pipeline.maxIterations, state: stage?.state ?? pipeline.state } : null,
     waitsFor: { on: waiting.on, text: waiting.text, until: waiting.until === null ? null : isoTime(waiting.until) },
-    blocked: item.blocked, question: item.question, reason: item.reason, summary: item.summary, warnings: item.warnings, needs: item.needs, gates: item.gates, ledger: item.ledger.map((entry) => ({ ...entry, at: isoTime(entry.at) })), costUsd: item.costUsd,
+    blocked: item.blocked, question: item.question, reason: item.reason, summary: item.summary, warnings: item.warnings, needs: item.needs, gates: item.gates, ledger: item.ledger.map((entry) => ({ ...entry, at: isoTime(entry.at) })), costUsd: state.cost.usd, cost: state.cost,
     worktree: item.worktree, published: item.published, failures: item.failures, infraFailures: item.infraFailures,
     createdAt: isoTime(item.createdAt), updatedAt: isoTime(state.updatedAt), retryAt: item.retryAt === null ? null : isoTime(item.retryAt),
   };
@@ -37,7 +38,7 @@ export const summaryText = (screen: Screen, state: ItemState): string => {
   if (item.head !== null) facts.push(["commit", item.head.slice(0, 12)]);
   if (item.checks !== null) facts.push(["checks", item.checks.head === "0/0" ? "none found; see verify.checks" : `${item.checks.base} → ${item.checks.head}`]);
   if (item.needs.length > 0) facts.push(["gates", gatesText(item)]);
-  if (item.costUsd > 0) facts.push(["cost", `$${item.costUsd.toFixed(2)}`]);
+  if (!isNothing(state.cost)) facts.push(["cost", costText(state.cost)]);
   if (item.published !== "") facts.push(["published", item.published]);
   if (item.reason !== "") facts.push(["reason", item.reason]);
   if (item.question !== null) facts.push(["question", item.question]);

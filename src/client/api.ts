@@ -6,10 +6,10 @@
  * I3 Both sides check what they send and get with the schemas of the route.
  */
 import { z } from "zod";
-import type { FactoryClient } from "./contract.ts";
+import { type FactoryClient, spendKinds } from "./contract.ts";
 import {
   ActorDetail, ActorSummary, AnyAddress, Attachment, Checkpoint, CommandReceipt, FactoryDescription, FactoryStatus, ItemCommand, ItemEvidence, ItemState, JournalLine, MessageReceipt, ProcessNode, PushReport,
-  SessionCommand, SessionReceipt, SessionView, StopAttempt, StopVerdict, Submission, TeamCommand, TeamState, TerminalState,
+  SessionCommand, SessionReceipt, SessionView, SpendReport, StopAttempt, StopVerdict, Submission, TeamCommand, TeamState, TerminalState,
 } from "./wire.ts";
 import { WorkItemId } from "../domain/ids.ts";
 import { TeamName } from "../domain/team.ts";
@@ -61,6 +61,11 @@ export const routes = {
   journal: {
     ...read, path: "/api/journal", query: z.strictObject({ id: WorkItemId.optional(), after: whole.optional(), limit: whole.min(1).max(journalPage).optional() }), result: z.array(JournalLine),
     says: `The journal of one item or of everything, in commit order, from the position after \`after\` on; at most ${journalPage} lines, which is also the default.`,
+  },
+
+  spend: {
+    ...read, path: "/api/spend", query: z.strictObject({ by: z.enum(spendKinds).optional(), since: z.string().max(40).optional(), item: WorkItemId.optional() }), result: SpendReport,
+    says: "What agents used: today against the caps, and with `by` rows of the journal since a day (`2026-11-30`, `today`, `7d`; a month when absent), at most 500.",
   },
 
   teams: { ...read, path: "/api/teams", result: z.array(TeamState), says: "Every team, running ones first, then by name." },

@@ -4,6 +4,8 @@ import type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspe
 import type { OperatorLane } from "../domain/lane.ts";
 import type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
 import type { StopVerdict } from "../domain/stop-policy.ts";
+import type { CapState } from "../domain/ledger.ts";
+import type { Amount, Cost, Day } from "../domain/spend.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
@@ -32,6 +34,8 @@ export interface StoredFactory {
   readonly evidence: (id: WorkItemId) => Promise<ItemEvidence>;
   /** Calls back after every durable change, in order; at most one call is under way. Returns how to stop. */
   readonly watch: (onChange: (change: LiveChange) => void) => () => void;
+  /** What was used, as the ledger and its journal have it: today against the caps, and rows by what is asked for. */
+  readonly spend: (query: SpendQuery) => Promise<SpendReport>;
   /** The supervisor tree of the owner; empty with no owner in reach. */
   readonly tree: () => Promise<readonly ProcessNode[]>;
   /** Checkpoints of an item's work, oldest first. */
@@ -105,7 +109,7 @@ export type { StopVerdict } from "../domain/stop-policy.ts";
 /** `warning`: a denied stop of an earlier session here, or of the same item, told once; only by `start`. */
 export interface SessionReceipt extends CommandReceipt { readonly session: SessionView; readonly warning: StopVerdict | null }
 
-export interface TeamState { readonly team: TeamView; readonly item: WorkItemView | null; readonly updatedAt: number }
+export interface TeamState { readonly team: TeamView; readonly item: WorkItemView | null; /** Of all tries of its item. */ readonly cost: Cost; readonly updatedAt: number }
 
 export type TeamCommand =
   | { readonly type: "message"; /** A member's name, `leader`, or `all`. */ readonly to: string; readonly text: string; readonly id: string }
@@ -163,7 +167,45 @@ export interface ItemState {
   readonly team: { readonly phase: TeamView["phase"]; readonly done: number; readonly tasks: number } | null;
   /** A lane with phases of its own: its run. The pipeline and the stage are then those of the run's present step. */
   readonly lane: LaneRunView | null;
+  /** Of all its tries so far. */
+  readonly cost: Cost;
   readonly updatedAt: number;
+}
+
+export const spendKinds = ["run", "stage", "item", "lane", "project", "day"] as const;
+export type SpendKind = (typeof spendKinds)[number];
+
+export interface SpendQuery {
+  /** What the rows are; absent: no rows, which costs no look into the journal. */
+  readonly by?: SpendKind | undefined;
+  /** The first day that counts: `2026-11-30`, `today`, `7d`; a month when absent. */
+  readonly since?: string | undefined;
+  /** Only this item. */
+  readonly item?: WorkItemId | undefined;
+}
+
+export interface SpendRow {
+  readonly key: string;
+  /** Of a run: whose, which model, which day. */
+  readonly says: string;
+  readonly amount: Amount;
+  /** When the last of it was charged. */
+  readonly at: number;
+}
+
+export interface SpendReport {
+  /** The calendar day it is where the user lives. */
+  readonly today: Day;
+  /** All that was used today. */
+  readonly day: Amount;
+  /** Those of the day, of the projects that used something today, and of the items that are asked for, by `item` or as rows. */
+  readonly caps: readonly CapState[];
+  readonly since: Day | null;
+  readonly rows: readonly SpendRow[];
+  /** Rows beyond the most that are told; the oldest are left out. */
+  readonly more: number;
+  /** Of all rows, also those left out. */
+  readonly total: Amount;
 }
 
 export interface Submission {

@@ -1,3 +1,4 @@
+import { type CapState, capText } from "../domain/ledger.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import type { ItemEvidence, ItemState, JournalLine } from "./contract.ts";
 import { type Waiting, waitingFor } from "./waiting.ts";
@@ -27,7 +28,7 @@ export interface Explanation {
 /** One rule over one counter. */
 export interface RuleState {
   readonly id: string;
-  readonly scope: "item" | "lane" | "pipeline" | "stage" | "progress";
+  readonly scope: "item" | "lane" | "pipeline" | "stage" | "progress" | "spend";
   readonly now: number;
   readonly limit: number;
   /** "iteration 2 of 5", in words. */
@@ -38,13 +39,14 @@ export interface RuleState {
   readonly state: "quiet" | "atLimit" | "fired";
 }
 
-export const explain = (state: ItemState, evidence: ItemEvidence): Explanation => ({
+/** `caps`: of the spending, those that its turns must keep to. */
+export const explain = (state: ItemState, evidence: ItemEvidence, caps: readonly CapState[] = []): Explanation => ({
   id: state.item.id,
   status: state.item.status,
   waiting: waitingFor(state),
   reason: state.item.reason || (isTerminal(state.item.status) ? "" : state.pipeline?.reason || state.stage?.reason || ""),
   question: state.item.question ?? state.pipeline?.question ?? state.stage?.question ?? null,
-  rules: [...itemRules(state), ...[...pipelineRules(state), ...stageRules(state), ...progressRules(state)].filter((rule) => !isTerminal(state.item.status) || rule.state === "fired")],
+  rules: [...itemRules(state), ...caps.map(capRule), ...[...pipelineRules(state), ...stageRules(state), ...progressRules(state)].filter((rule) => !isTerminal(state.item.status) || rule.state === "fired")],
   pending: evidence.effects.map(({ kind, attempts, at }) => ({ kind, attempts, since: at })),
   alarms: evidence.alarms,
   deadLetters: evidence.deadLetters,
@@ -60,6 +62,11 @@ const itemRules = ({ item }: ItemState): readonly RuleState[] => [
   budget({ id: "itemFailures", scope: "item", now: item.failures, limit: item.itemFailures, says: `the work was wrong ${item.failures} time(s); ${item.itemFailures} new tr${item.itemFailures === 1 ? "y" : "ies"} of the whole item allowed`, then: "failed" }),
   budget({ id: "infraRetries", scope: "item", now: item.infraFailures, limit: item.infraRetries, says: `${item.infraFailures} of ${item.infraRetries} waits for provider, network or disk used by the item`, then: "exhausted" }),
 ];
+
+const capRule = (cap: CapState): RuleState => ({
+  id: cap.cap, scope: "spend", now: cap.spent, limit: cap.limit, says: capText(cap).slice(`spend.${cap.cap}: `.length), then: "no new turn begins: exhausted",
+  state: cap.state === "reached" ? "fired" : cap.state === "near" ? "atLimit" : "quiet",
+});
 
 const pipelineRules = ({ pipeline, lane }: ItemState): readonly RuleState[] =>
   lane !== null ? [budget({ id: `${lane.lane}.maxIterations`, scope: "lane", now: lane.iteration, limit: lane.maxIterations, says: `round ${lane.iteration} of ${lane.maxIterations}`, then: "exhausted" })]

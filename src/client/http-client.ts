@@ -87,6 +87,7 @@ export const httpClient = ({ address, locate, onState }: HttpClientOptions): Con
       return lines;
     },
     evidence: (id) => must(routes.evidence, { params: { id } }),
+    spend: (query) => must(routes.spend, { query: { ...query } }),
     tree: () => must(routes.tree),
     checkpoints: (id) => must(routes.checkpoints, { params: { id } }),
     restore: async (id, ref, to) => (await must(routes.restore, { params: { id }, body: { ref, to } })).directory,

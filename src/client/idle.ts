@@ -1,3 +1,4 @@
+import { noCost } from "../domain/spend.ts";
 import type { WorkItemView } from "../domain/view.ts";
 import { isTerminal, usesSlot } from "../domain/work-item.ts";
 import { compareIds } from "./item-state.ts";
@@ -13,6 +14,8 @@ export interface IdleSettings {
   readonly slots: number;
   readonly slotsPerProject: number;
   readonly claimUnassigned: boolean;
+  /** Why nothing is begun in a project today; empty while it may. */
+  readonly held?: (project: string) => string;
 }
 
 export const idleReason = (all: readonly WorkItemView[], settings: IdleSettings): string => {
@@ -23,8 +26,11 @@ export const idleReason = (all: readonly WorkItemView[], settings: IdleSettings)
   if (claimable.length > 0) {
     if (busy.length >= settings.slots) return `${settings.slots === 1 ? "the only slot is" : `all ${settings.slots} slots are`} in use${named(busy)}; ${counted(claimable, "waits", "wait")}`;
     const inProject = (project: string): number => busy.filter((item) => item.project === project).length;
-    const held = claimable.filter(({ project }) => inProject(project) >= settings.slotsPerProject);
-    if (held.length < claimable.length) return "";
+    const capped = claimable.filter(({ project }) => (settings.held?.(project) ?? "") !== "");
+    const [first] = capped;
+    if (first && capped.length === claimable.length) return `${settings.held?.(first.project)}; ${counted(claimable, "waits", "wait")}`;
+    const held = claimable.filter((item) => !capped.includes(item) && inProject(item.project) >= settings.slotsPerProject);
+    if (held.length + capped.length < claimable.length) return "";
     const full = [...new Set(held.map(({ project }) => project))].toSorted();
     const theirs = settings.slotsPerProject === 1 ? "only slot" : `${settings.slotsPerProject} slots`;
     return `${full.length === 1 ? `project ${full.join()} uses its ${theirs}` : `projects ${full.join(", ")} each use their ${theirs}`}; ${counted(claimable, "waits", "wait")}`;
@@ -54,7 +60,7 @@ const kindOf = (item: WorkItemView): (typeof kinds)[number]["kind"] => {
   if (usesSlot(item.status)) return "working";
   if (item.status === "ready") return item.operatorLane === "manual" ? "manual" : "unassigned";
   // Nobody works on it, so its pipeline says nothing that it does not say itself.
-  const { on } = waitingFor({ item, pipeline: null, stage: null, progress: null, team: null, lane: null, updatedAt: 0 });
+  const { on } = waitingFor({ item, pipeline: null, stage: null, progress: null, team: null, lane: null, cost: noCost, updatedAt: 0 });
   return on === "person" || on === "time" ? on : "factory";
 };
 

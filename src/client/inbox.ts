@@ -2,7 +2,7 @@
  * What needs a human now, from the views alone. Pure: every client shows the same list in the same order.
  *
  * The order. First what waits for a person, then what has ended at a cap and waits for nobody. Within each, the longest wait and the
- * highest cost first, in one number: `score` = hours waited + dollars spent, so a dollar weighs as much as an hour. Equal scores: by kind
+ * highest cost first, in one number: `score` = hours waited + dollars known to be spent, so a dollar weighs as much as an hour. Equal scores: by kind
  * as in `inboxKinds`, then by reference.
  *
  * I1 Two entries never change places while they last: all of them age alike. I2 Every entry has at least one key that settles it and a
@@ -10,11 +10,12 @@
  * left to manual start on purpose, or its agent has only just asked and the item does not know yet. I4 References are unique.
  */
 import type { WorkItemId } from "../domain/ids.ts";
+import { type Cost, noCost } from "../domain/spend.ts";
 import type { TeamView } from "../domain/team.ts";
 import type { WorkItemView } from "../domain/view.ts";
 import type { ItemCommand, ItemState, TeamCommand, TeamState, TerminalState } from "./contract.ts";
 import { compareIds } from "./item-state.ts";
-import { spentUsd } from "./spent.ts";
+import { memberCost } from "./item-cost.ts";
 import { isRunning } from "./team-state.ts";
 import { shellWord } from "./text/safe-text.ts";
 import { isDeferred, waitingFor } from "./waiting.ts";
@@ -38,7 +39,7 @@ export interface InboxEntry {
   readonly text: string;
   /** Since when it waits, milliseconds since the epoch. */
   readonly since: number;
-  readonly costUsd: number;
+  readonly cost: Cost;
   readonly score: number;
   /** Nothing goes on before a person has spoken; false: it has ended. */
   readonly waits: boolean;
@@ -89,7 +90,7 @@ export const inbox = ({ items, teams, terminals }: InboxFacts, now: number): rea
   const asked = new Set(drafts.filter(({ kind, member }) => kind === "question" && member === null).map(({ item, text }) => `${item}\n${text}`));
   return drafts
     .filter(({ kind, member, item, text }) => kind !== "question" || member === null || !asked.has(`${item}\n${text}`))
-    .map((draft): InboxEntry => ({ ...draft, score: Math.max(0, now - draft.since) / 3_600_000 + draft.costUsd, terminal: watched(draft.item, draft.team, draft.member) }))
+    .map((draft): InboxEntry => ({ ...draft, score: Math.max(0, now - draft.since) / 3_600_000 + draft.cost.usd, terminal: watched(draft.item, draft.team, draft.member) }))
     .sort(byUrgency);
 };
 
@@ -97,7 +98,7 @@ type Draft = Omit<InboxEntry, "score" | "terminal">;
 
 /** Free of the time of day, so that the order holds still (I1). */
 const byUrgency = (a: InboxEntry, b: InboxEntry): number =>
-  Number(b.waits) - Number(a.waits) || a.since - a.costUsd * 3_600_000 - (b.since - b.costUsd * 3_600_000) || inboxKinds.indexOf(a.kind) - inboxKinds.indexOf(b.kind) || compareIds(a.ref, b.ref) || (a.ref < b.ref ? -1 : 1);
+  Number(b.waits) - Number(a.waits) || a.since - a.cost.usd * 3_600_000 - (b.since - b.cost.usd * 3_600_000) || inboxKinds.indexOf(a.kind) - inboxKinds.indexOf(b.kind) || compareIds(a.ref, b.ref) || (a.ref < b.ref ? -1 : 1);
 
 const labels = { a: "approve", r: "reject", e: "answer", t: "try again", c: "cancel", o: "open" } as const satisfies Record<InboxKey, string>;
 const keys = (...chosen: readonly InboxKey[]): InboxEntry["keys"] => chosen.map((key) => ({ key, label: labels[key] }));
@@ -134,7 +135,7 @@ const ofItem = (state: ItemState, now: number): readonly Draft[] => {
   return [{
     ref: item.id, kind, item: item.id, team: null, member: null, title: item.title,
     text: askedText(state) || item.reason || waitingFor(state).text,
-    since: state.updatedAt, costUsd: spentUsd(state), waits: kind !== "cap",
+    since: state.updatedAt, cost: state.cost, waits: kind !== "cap",
     evidence: {
       checks: checksText(item.checks ?? pipeline?.checks ?? null), newFailures: pipeline?.newFailures ?? [], feedback: pipeline?.feedback ?? "", changes: pipeline?.changeSummary ?? "", summary: item.summary,
       rule: pipeline?.rule || progress?.rule || "", reason: item.reason, iterations: pipeline === null ? String(item.iterations) : `${Math.max(item.iterations, pipeline.iteration)} of ${pipeline.maxIterations}`,
@@ -148,10 +149,10 @@ const ofItem = (state: ItemState, now: number): readonly Draft[] => {
 
 type Member = TeamView["members"][number];
 
-const ofTeam = ({ team, item, updatedAt }: TeamState, items: readonly ItemState[]): readonly Draft[] => {
-  const draft = (part: string, kind: InboxKind, more: Pick<Draft, "text" | "since" | "costUsd" | "keys" | "commands"> & { readonly member?: Member | undefined; readonly reason?: string }): Draft => ({
+const ofTeam = ({ team, item, cost, updatedAt }: TeamState, items: readonly ItemState[]): readonly Draft[] => {
+  const draft = (part: string, kind: InboxKind, more: Pick<Draft, "text" | "since" | "cost" | "keys" | "commands"> & { readonly member?: Member | undefined; readonly reason?: string }): Draft => ({
     ref: `${team.name}/${part}`, kind, item: team.item, team: team.name, member: more.member?.name ?? null, title: item?.title ?? team.name, waits: true,
-    text: more.text, since: more.since, costUsd: more.costUsd, keys: more.keys, commands: [...more.commands, ["team", "status", team.name]],
+    text: more.text, since: more.since, cost: more.cost, keys: more.keys, commands: [...more.commands, ["team", "status", team.name]],
     evidence: {
       checks: checksText(team.checks), newFailures: [], feedback: "", changes: "", summary: item?.summary ?? "", rule: "", reason: more.reason ?? more.member?.reason ?? "",
       iterations: "", repository: item?.repository ?? items.find((state) => state.item.id === team.item)?.item.repository ?? "",
@@ -161,19 +162,19 @@ const ofTeam = ({ team, item, updatedAt }: TeamState, items: readonly ItemState[
   const nameOf = (owner: string | null): Member | undefined => team.members.find(({ name }) => name === owner);
   return [
     ...team.members.filter(({ state }) => state === "asking").map((member) => draft(member.name, "question", {
-      member, text: member.question ?? `${member.name} asks`, since: member.since, costUsd: member.costUsd, keys: keys("e", "o"), commands: [["inbox", "answer", `${team.name}/${member.name}`, "…"]],
+      member, text: member.question ?? `${member.name} asks`, since: member.since, cost: memberCost(member), keys: keys("e", "o"), commands: [["inbox", "answer", `${team.name}/${member.name}`, "…"]],
     })),
     ...team.members.filter(({ state }) => state === "down").map((member) => draft(member.name, "down", {
-      member, text: `${member.name} is down after ${member.restarts} restart(s)${member.reason === "" ? "" : `: ${member.reason}`}`, since: member.since, costUsd: member.costUsd,
+      member, text: `${member.name} is down after ${member.restarts} restart(s)${member.reason === "" ? "" : `: ${member.reason}`}`, since: member.since, cost: memberCost(member),
       keys: [{ key: "t", label: "add another" }, { key: "c", label: "remove it" }, { key: "o", label: "open" }], commands: [["inbox", "retry", `${team.name}/${member.name}`]],
     })),
     // A conflict that somebody works on is the team's business; one that failed, or that nobody can work on, is a person's.
     ...team.tasks.filter((task) => task.kind === "conflict" && (task.state === "failed" || (task.owner !== null && ["down", "gone"].includes(nameOf(task.owner)?.state ?? "gone") && task.state !== "done" && task.state !== "cancelled"))).map((task) => draft(`task-${task.id}`, "conflict", {
-      text: `${task.title}${task.reason === "" ? "" : `: ${task.reason}`}`, reason: task.reason, since: updatedAt, costUsd: team.costUsd, member: nameOf(task.owner),
+      text: `${task.title}${task.reason === "" ? "" : `: ${task.reason}`}`, reason: task.reason, since: updatedAt, cost, member: nameOf(task.owner),
       keys: [{ key: "e", label: "tell the leader" }, { key: "o", label: "open" }], commands: [["inbox", "answer", `${team.name}/task-${task.id}`, "…"]],
     })),
     ...team.messages.filter(({ state }) => state === "undelivered").map((message) => draft(`message-${message.id}`, "undelivered", {
-      text: `a message of ${message.from} to ${message.to} was not delivered: ${message.text}`, since: updatedAt, costUsd: 0, member: nameOf(message.to),
+      text: `a message of ${message.from} to ${message.to} was not delivered: ${message.text}`, since: updatedAt, cost: noCost, member: nameOf(message.to),
       keys: [{ key: "t", label: "send again" }, { key: "o", label: "open" }], commands: [["inbox", "retry", `${team.name}/message-${message.id}`]],
     })),
   ];

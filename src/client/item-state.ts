@@ -3,10 +3,12 @@ import { TeamView } from "../domain/team.ts";
 import { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { ViewRow } from "../ports/store.ts";
 import type { ItemState } from "./contract.ts";
+import { itemCost, ledgerIn } from "./item-cost.ts";
 
 /** Puts the views of single actors together into what a client calls an item: its newest lineage, and who works on it now. */
 export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
   const byAddress = new Map(rows.map((row) => [String(row.actor), row]));
+  const ledger = ledgerIn(rows);
   const newest = new Map<WorkItemId, { readonly row: ViewRow; readonly lineage: number }>();
   for (const row of rows) {
     const address = parseAddress(row.actor);
@@ -22,15 +24,18 @@ export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
   };
   return [...newest.values()]
     .flatMap(({ row }): ItemState[] => {
-      const item = read(WorkItemView, row.actor);
-      if (!item) return [];
+      const shown = read(WorkItemView, row.actor);
+      if (!shown) return [];
+      const warned = ledger.items.find(({ id }) => id === shown.id)?.warnings ?? [];
+      const item = warned.length === 0 ? shown : { ...shown, warnings: [...shown.warnings, ...warned] };
       const own = `${item.id}/${item.attempt}`;
       const lane = read(LaneRunView, laneAddress("ralph", item.id, item.attempt));
       const at = lane === null ? pipelineAddress(item.id, item.attempt) : lane.leg;
       const pipeline = at === "" ? null : read(PipelineView, at);
       const team = item.operatorLane === "team" ? read(TeamView, teamAddress(item.id, item.attempt)) : null;
       const updatedAt = Math.max(row.updatedAt, (team && byAddress.get(teamAddress(item.id, item.attempt))?.updatedAt) ?? 0, byAddress.get(at)?.updatedAt ?? 0, lane ? (byAddress.get(lane.address)?.updatedAt ?? 0) : 0, pipeline ? (byAddress.get(pipeline.stageAddress)?.updatedAt ?? 0) : 0);
-      return [{ item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), team: team && { phase: team.phase, done: team.tasks.filter(({ state }) => state === "done").length, tasks: team.tasks.length }, lane, updatedAt }];
+      const state = { item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), team: team && { phase: team.phase, done: team.tasks.filter(({ state }) => state === "done").length, tasks: team.tasks.length }, lane, updatedAt };
+      return [{ ...state, cost: itemCost(state, ledger) }];
     })
     .sort((a, b) => compareIds(a.item.id, b.item.id));
 };

@@ -3,6 +3,7 @@ import type { EventJson, StoreReaderShape } from "../ports/store.ts";
 import { pendingGates } from "../domain/gate.ts";
 import { type Address, itemAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import type { Policy } from "../domain/policy.ts";
+import type { Day } from "../domain/spend.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
 import type { StopLimits } from "../domain/stop-policy.ts";
@@ -10,6 +11,8 @@ import { itemStates } from "./item-state.ts";
 import { isDeferred } from "./waiting.ts";
 import { sayTo } from "./messages.ts";
 import { sessionClient } from "./sessions.ts";
+import { ledgerIn } from "./item-cost.ts";
+import { chargedIn, SpendRows } from "./spend-report.ts";
 import { isRunning, refuseForTeam, teamStates } from "./team-state.ts";
 
 /**
@@ -26,6 +29,8 @@ export interface StoreClientOptions {
   readonly policy: (repository: string, request: Pick<Submission, "stages" | "adapter" | "model">) => Policy;
   readonly projectOf: (repository: string) => string;
   readonly now: () => number;
+  /** The calendar day it is where the user lives. */
+  readonly today: () => Day;
   /** Resolves after the next change of the store, or soon enough; for waiting on an owner. */
   readonly nextChange: () => Promise<void>;
   readonly checkpoints: FactoryClient["checkpoints"];
@@ -36,6 +41,9 @@ export interface StoreClientOptions {
 }
 
 const intake: Address = "intake/factory";
+
+/** Of the ledger's journal, read at once. */
+const chargesPage = 5_000;
 
 /** An owner that takes longer than this to give an id is not there. Milliseconds. */
 const patienceMs = 30_000;
@@ -114,6 +122,17 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
     },
 
     journal: (query) => (query.id === undefined ? journal({ after: query.after ?? 0, limit: query.limit ?? Number.MAX_SAFE_INTEGER }) : journalOf(query.id, query.after ?? 0, query.limit ?? Number.MAX_SAFE_INTEGER)),
+
+    spend: async (query) => {
+      const today = options.today(), rows = new SpendRows(query, today);
+      for (let after = 0; !rows.isIdle;) {
+        const page = await journal({ actorPrefix: "spend/factory", after, limit: chargesPage });
+        for (const charged of page.map(chargedIn)) if (charged) rows.add(charged);
+        if (page.length < chargesPage) break;
+        after = page.at(-1)?.position ?? after;
+      }
+      return rows.report(ledgerIn(await Effect.runPromise(reader.views("spend"))), today);
+    },
 
     evidence: async (id) => {
       const mine = <T extends { readonly actor: string }>(rows: readonly T[]): readonly T[] => rows.filter((row) => row.actor.split("/")[1] === id);

@@ -1,5 +1,6 @@
 import { parseAddress, type WorkItemId } from "../domain/ids.ts";
 import { mostWorkers, TeamView } from "../domain/team.ts";
+import { noCost } from "../domain/spend.ts";
 import { MemberView } from "../domain/view.ts";
 import type { ViewRow } from "../ports/store.ts";
 import { ClientProblem, type ItemState, type TeamCommand, type TeamState } from "./contract.ts";
@@ -23,7 +24,10 @@ export const teamStates = (rows: readonly ViewRow[], items: readonly ItemState[]
     if (!known || known.team.attempt < parsed.data.attempt) newest.set(parsed.data.item, { team: parsed.data, updatedAt: row.updatedAt });
   }
   return [...newest.values()]
-    .map(({ team, updatedAt }): TeamState => ({ ...withMembers(team, updatedAt, members), item: items.find(({ item }) => item.id === team.item)?.item ?? null, updatedAt }))
+    .map(({ team, updatedAt }): TeamState => {
+      const own = items.find(({ item }) => item.id === team.item);
+      return { ...withMembers(team, updatedAt, members), item: own?.item ?? null, cost: own?.cost ?? { ...noCost, usd: team.costUsd }, updatedAt };
+    })
     .sort((a, b) => Number(over.has(a.team.phase)) - Number(over.has(b.team.phase)) || a.team.name.localeCompare(b.team.name, "en", { numeric: true }));
 };
 
@@ -35,7 +39,7 @@ const withMembers = (team: TeamView, updatedAt: number, known: ReadonlyMap<strin
     if (!own) return member;
     latest = Math.max(latest, own.updatedAt);
     const { view } = own, left = member.state === "down" || member.state === "gone";
-    return { ...member, state: left ? member.state : view.state, task: left ? null : view.task, turns: view.turns, restarts: view.restarts, costUsd: view.costUsd, branch: view.branch, worktree: view.worktree, reason: view.reason || member.reason, since: left ? member.since : view.since, question: left ? null : view.question };
+    return { ...member, state: left ? member.state : view.state, task: left ? null : view.task, turns: view.turns, restarts: view.restarts, costUsd: view.costUsd, ...(view.cost === undefined ? {} : { cost: view.cost }), branch: view.branch, worktree: view.worktree, reason: view.reason || member.reason, since: left ? member.since : view.since, question: left ? null : view.question };
   });
   return { team: { ...team, members }, updatedAt: latest };
 };

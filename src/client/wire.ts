@@ -5,6 +5,8 @@ import { WorkItemId } from "../domain/ids.ts";
 import { SessionView } from "../domain/session.ts";
 import { StopVerdict } from "../domain/stop-policy.ts";
 import { OperatorLane } from "../domain/lane.ts";
+import { CapState } from "../domain/ledger.ts";
+import { Amount, Cost, Day } from "../domain/spend.ts";
 import { TeamSpec, TeamView } from "../domain/team.ts";
 import { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import { WorkItemKind } from "../domain/work-item.ts";
@@ -17,8 +19,8 @@ const path = text(4_096).regex(/^\//, "an absolute path");
 /** `LOC-3/coder`, `alpha/worker-1`, `stage/LOC-1/1/coder.2`: data for a lookup, never part of a path or a command. */
 export const AnyAddress = text(300).min(1);
 
-export const ItemState: z.ZodType<contract.ItemState> = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(), lane: LaneRunView.nullable(), updatedAt: at });
-export const TeamState: z.ZodType<contract.TeamState> = z.object({ team: TeamView, item: WorkItemView.nullable(), updatedAt: at });
+export const ItemState: z.ZodType<contract.ItemState> = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(), lane: LaneRunView.nullable(), cost: Cost, updatedAt: at });
+export const TeamState: z.ZodType<contract.TeamState> = z.object({ team: TeamView, item: WorkItemView.nullable(), cost: Cost, updatedAt: at });
 
 export const FactoryDescription: z.ZodType<contract.FactoryDescription> = z.object({
   role: z.enum(["owner", "client", "offline"]), store: z.string(), stateDirectory: z.string(), configFile: z.string().nullable(), generation: z.number(), sandbox: z.string(),
@@ -64,6 +66,10 @@ export const ItemEvidence: z.ZodType<contract.ItemEvidence> = z.object({
   alarms: z.array(z.object({ actor: z.string(), name: z.string(), at })),
   deadLetters: z.array(z.object({ actor: z.string(), error: z.string(), at })),
   last: z.array(JournalLine),
+});
+
+export const SpendReport: z.ZodType<contract.SpendReport> = z.object({
+  today: Day, day: Amount, caps: z.array(CapState), since: Day.nullable(), rows: z.array(z.object({ key: z.string(), says: z.string(), amount: Amount, at })), more: z.number(), total: Amount,
 });
 
 export const ProcessNode: z.ZodType<contract.ProcessNode> = z.lazy(() => z.object({

@@ -30,6 +30,7 @@ import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { openScoped } from "./scoped.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
 import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
+import { calendarOf } from "./spend.ts";
 import { systemClock } from "./system-clock.ts";
 import { type FactoryTerminals, makeTerminals } from "./terminals.ts";
 
@@ -164,7 +165,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     status: async () => ({
       pid: process.pid, version: manifest.version, startedAt, gateway, automation, description,
       slots: { used: owner.scheduler.slotsUsed, of: slots },
-      idle: idleReason(owner.scheduler.items, { automation, slots, slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned }),
+      idle: idleReason(owner.scheduler.items, { automation, slots, slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned, held: (project) => owner.spend.held(project) }),
     }),
   });
   client = clientOver(setting, store.value, makeOwnWorkspaces({ config, worktrees }), {
@@ -234,7 +235,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
 
 const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange" | "live">): FactoryClient => {
   const client: FactoryClient = storeClient({
-    ...live, reader, now: systemClock.now, stop: setting.config.stop,
+    ...live, reader, now: systemClock.now, today: calendarOf(setting.config).today, stop: setting.config.stop,
     policy: (repository, request) => policyFor(setting.config, repository, request),
     projectOf: (repository) => settingsOfRepository(setting.config, resolve(repository)).name,
     checkpoints: async (id) => {

@@ -3,7 +3,9 @@ import { dirname, join } from "node:path";
 import { Effect } from "effect";
 import { execa } from "execa";
 import type { DoctorCheck } from "../client/contract.ts";
-import { Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
+import { capsOf, Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
+import { capKinds, CapName } from "../domain/ledger.ts";
+import { priceOf } from "../domain/spend.ts";
 import { stages } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
 import { hookChecks as hooks } from "./hook-settings.ts";
@@ -22,6 +24,7 @@ export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> 
   ...(await agents(setting)),
   await program("tmux", ["-V"], "agents have no terminals to attach to; everything else works", "apt-get install tmux (macOS: brew install tmux)", "warning"),
   ...hooks({ home: setting.home, env: setting.env, directory: setting.repository }),
+  spending(setting.config),
   ...unserved(setting.config),
 ];
 
@@ -91,6 +94,19 @@ const agents = async ({ config, env, home, stateDirectory: directory }: Setting)
     const { ok, detail, mend } = await Effect.runPromise(adapter.probe({ env, home, runDirectory: join(directory, "runs") }));
     return { name: `agent ${name}`, state: ok ? "ok" : "failed", detail, without, ...(mend === undefined ? {} : { mend }) };
   }));
+};
+
+/** A cap in dollars is blind to what nobody can price. */
+const spending = (config: Config): DoctorCheck => {
+  const caps = capsOf(config), name = "spend", without = "caps of money count known prices only; tokens and turns are counted whatever they cost";
+  const detail = CapName.options.flatMap((cap) => (caps[cap] === undefined ? [] : [`${cap} ${caps[cap]}`])).join(", ");
+  if (!CapName.options.some((cap) => caps[cap] !== undefined && capKinds[cap].counts === "usd")) return { name, state: "ok", detail, without };
+  const unpriced = stages.map((stage) => stageSettings(config, stage)).filter(({ enabled }) => enabled).flatMap(({ stage, adapter, model, escalateAdapter, escalateModel }) => [
+    { adapter, model }, ...(stage === "coder" && (escalateAdapter ?? escalateModel) !== null ? [{ adapter: escalateAdapter ?? adapter, model: escalateModel }] : []),
+  ]).filter(({ adapter, model }) => adapters.find((each) => each.name === adapter)?.capabilities.cost !== true && priceOf(model, config.spend.prices) === undefined);
+  const named = [...new Set(unpriced.map(({ adapter, model }) => `${adapter}${model === null ? "" : ` ${model}`}`))];
+  return named.length === 0 ? { name, state: "ok", detail, without }
+    : { name, state: "warning", detail: `${detail}; but ${named.join(", ")} does not tell its cost and no price fits, so its tokens count for caps of tokens and turns alone`, without, mend: "add a [[spend.prices]] table for it, or set a cap of tokens" };
 };
 
 /** Sections that validate but do nothing yet, when somebody set them to something else than the default. */

@@ -164,6 +164,7 @@ export const heir = async (options: HeirOptions): Promise<Connection> => {
     // I1: there was an owner when we asked, whatever it says of itself yet.
     describe: async () => ({ ...await read((by) => by.describe()), ...(succeed && current.kind === "store" ? { role: "client" as const } : {}) }),
     items: () => read((by) => by.items()),
+    spend: (query) => read((by) => by.spend(query)),
     item: (id) => read((by) => by.item(id)),
     // The same sourceId is the same item.
     submit: (submission) => read((by) => by.submit(submission)),

@@ -12,11 +12,13 @@ import { poller } from "../../actors/poller.ts";
 import { PushQueue } from "../../actors/push-queue.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
 import { Seats } from "../../actors/seats.ts";
+import type { SpendGate } from "../../actors/spend-gate.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
 import { messageHandler, Mouths } from "../../actors/turn-mouths.ts";
 import { catalog } from "../../machines/index.ts";
 import { incidentsAddress } from "../../machines/incidents.ts";
 import { intakeAddress } from "../../machines/intake.ts";
+import { ledgerKeeps, spendAddress } from "../../machines/spend.ts";
 import type { LiveChange } from "../client/contract.ts";
 import type { AgentEvent } from "../domain/agent.ts";
 import { type Config, settingsOfRepository } from "../domain/config.ts";
@@ -32,6 +34,7 @@ import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import type { OwnPorts } from "./ports.ts";
 import { redactedText } from "./secrets.ts";
+import { hearLedger, learnLedger, spendGate } from "./spend.ts";
 import { systemClock } from "./system-clock.ts";
 
 /**
@@ -69,6 +72,7 @@ export interface Owner {
   readonly seats: Seats;
   readonly host: DurableHost;
   readonly scheduler: Scheduler;
+  readonly spend: SpendGate;
   readonly inspection: Inspection;
   readonly pushes: PushQueue;
   readonly tree: Supervisor["tree"];
@@ -103,6 +107,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const seats = new Seats({ root: join(dirname(options.runsDirectory), "terminals"), clock, onTrouble: (text) => notice("warning", text) });
   const mouths = new Mouths();
   const pushes = new PushQueue();
+  const spend = spendGate(config, (id) => scheduler.items.find((item) => item.id === id)?.operatorLane ?? "none");
   const keeper = options.panes?.(seats, (text) => notice("warning", text));
   const handlers = {
     ...workHandlers,
@@ -111,7 +116,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory, ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
-      stillOwner: store.stillOwner, seats, mouths, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
+      stillOwner: store.stillOwner, seats, mouths, spend, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });
@@ -119,10 +124,11 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     }),
   };
 
-  const scheduler = new Scheduler({
+  const scheduler: Scheduler = new Scheduler({
     slots: config.scheduler.slots, slotsPerProject: config.scheduler.slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned,
     // A claim that does not become durable is made again by the next owner.
     claim: (item) => { host.send(item, claimEvent).catch(() => undefined); },
+    held: (project) => spend.held(project) !== "",
   });
   const host: DurableHost = new DurableHost({
     store, clock, catalog, redact: options.redact,
@@ -132,6 +138,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         noteView(scheduler, change);
         inspection.committed(change);
         endSeats(seats, change);
+        if (change.actor === spendAddress) hearLedger(spend, change, (text) => notice("warning", text));
         emit({ type: "journal", actor: change.actor, event: change.event.type, at: change.at });
       },
       deadLettered: (actor, event, error) => notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`),
@@ -158,12 +165,14 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   };
 
   // Before any mail is taken: another process may have handed in work to a store that was only just made.
-  for (const [address, chart] of [[intakeAddress, "intake"], [incidentsAddress, "incidents"]] as const) {
-    if (!(await host.state(address))) await host.send(address, { type: "actor.start", chart, version: 1, input: {} });
+  for (const [address, chart, input] of [[intakeAddress, "intake", {}], [incidentsAddress, "incidents", {}], [spendAddress, "spend", { keep: ledgerKeeps }]] as const) {
+    if (!(await host.state(address))) await host.send(address, { type: "actor.start", chart, version: 1, input });
   }
+  await learnLedger(spend, host, config);
   await host.recover();
   // What was left in the store for the items counts before anybody looks at them.
   await host.idle();
+  spend.open();
   for (const row of await Effect.runPromise(store.views("item"))) note(scheduler, row.actor, JSON.parse(row.view));
 
   const root: Supervisor = new Supervisor({
@@ -175,6 +184,8 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         const fenced = await Effect.runPromise(store.stillOwner.pipe(Effect.as(undefined), Effect.catchTag("StoreFenced", Effect.succeed), Effect.orElseSucceed(() => undefined)));
         if (fenced) lost(fenced.message);
         else options.onStatus(root.tree());
+        // A day may have ended, and with it what its caps held back.
+        scheduler.look();
       }),
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }, { subscribe: store.onMail, withinMs: mailWithinMs }),
       ...(keeper ? [keeper.child()] : []),
@@ -186,7 +197,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   if (options.automation) scheduler.start();
 
   return {
-    host, scheduler, seats, inspection, pushes,
+    host, scheduler, seats, spend, inspection, pushes,
     tree: () => root.tree(),
     stop: async (how) => {
       inspection.stop();

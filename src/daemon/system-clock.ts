@@ -19,3 +19,9 @@ export const systemClock: ClockShape = {
     return () => clearTimeout(timer);
   },
 };
+
+/**
+ * What the clock on the wall says now. For calendar days only: a day begins when people's clocks say so, also after the machine slept or its clock
+ * was set.
+ */
+export const wallClock = (): number => Date.now();

@@ -5,7 +5,8 @@
  * I2 Escape sequences are ours alone: whatever an agent, a tool or a person wrote is made plain first.
  * I3 Every line ends with CR LF and leaves no colour on. I4 No event makes more than a bounded number of lines; what is cut says how much it was.
  */
-import type { AgentEvent, AgentFailure, ToolDiff, Usage } from "./agent.ts";
+import type { AgentEvent, AgentFailure, ToolDiff } from "./agent.ts";
+import type { Usage } from "./spend.ts";
 import type { Said } from "./message.ts";
 import { plainLine, plainText } from "./plain-text.ts";
 import type { Finding } from "./verdict.ts";
@@ -146,7 +147,8 @@ export const turnText = (): TurnText => {
   const end = (): string => {
     const parts = [
       ...(usage === undefined ? [] : [`${usage.inputTokens} tokens in (${usage.cachedTokens} cached), ${usage.outputTokens} out`]),
-      ...(usd === undefined ? [] : [`$${usd.toFixed(4)}`]),
+      // What cost nothing need not say so.
+      ...(usd === undefined || usd === 0 ? [] : [`$${usd.toFixed(4)}`]),
     ];
     return print([styled(`── end of turn${parts.length === 0 ? "" : ` · ${parts.join(" · ")}`} ──`, "dim")]);
   };

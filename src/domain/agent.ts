@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { RunId, WorkItemId } from "./ids.ts";
+import { CapName } from "./ledger.ts";
+import { Charge, Usage } from "./spend.ts";
 import { Stage } from "./stage.ts";
 import { TeamCriteria, TeamDuty, TeamMessage, TeamPlan } from "./team-answers.ts";
 import { Audit, Verdict } from "./verdict.ts";
@@ -22,13 +24,12 @@ export const AgentFailure = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("interrupted") }),
   z.object({ kind: z.literal("timeout"), afterMs: z.number() }),
   z.object({ kind: z.literal("stalled"), afterMs: z.number() }),
+  /** It was never begun: as much as a cap allows is used. Costs no budget, and no retry helps before a person or a new day does. */
+  z.object({ kind: z.literal("capReached"), cap: CapName, spent: z.number(), limit: z.number(), message: z.string() }),
 ]);
 export type AgentFailure = z.infer<typeof AgentFailure>;
 
 export const infraKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded", "network", "spawn"]);
-
-export const Usage = z.object({ inputTokens: z.number(), outputTokens: z.number(), cachedTokens: z.number() });
-export type Usage = z.infer<typeof Usage>;
 
 /** One place of an edit, as the tool was told: lines taken away, lines put there. */
 export interface ToolDiff { readonly path: string; readonly removed: readonly string[]; readonly added: readonly string[]; /** Lines that were cut from both. */ readonly cut: number }
@@ -113,8 +114,11 @@ export const TurnOutcome = z.object({
   sessionId: z.string().nullable(),
   /** Cumulative cost of the session when the CLI reports it so, else of this run; US dollars. */
   sessionCostUsd: z.number(),
+  /** What is known of it; `spend` has the rest. */
   costUsd: z.number(),
   usage: Usage,
+  /** For the ledger; absent where no process ran. */
+  spend: Charge.optional(),
   verdict: Verdict.nullable(),
   audit: Audit.nullable(),
   permissionDenials: z.array(z.string()),

@@ -9,8 +9,10 @@
  */
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
+import { isZone } from "./calendar.ts";
 import { OperatorLane } from "./lane.ts";
 import { mostDenials } from "./session.ts";
+import { CapName, type Caps } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
 import { defaultLanePolicy } from "./policy.ts";
 import { defaultStopLimits } from "./stop-policy.ts";
@@ -19,6 +21,9 @@ import { defaultTeamPolicy, mostWorkers } from "./team.ts";
 const count = z.int().nonnegative();
 const positive = z.int().positive();
 const milliseconds = z.int().positive();
+const dollars = z.number().positive().optional();
+const tokens = positive.optional();
+const price = z.number().nonnegative();
 /** An empty text (`"${VAR:-}"` with VAR unset) counts as not given. */
 const text = z.string().transform((value) => (value === "" ? undefined : value)).optional();
 const path = z.string().min(1, "a path cannot be empty");
@@ -155,6 +160,23 @@ export const Config = z.strictObject({
     denials: positive.max(mostDenials).default(defaultStopLimits.denials).describe("Stops of one session that are denied within that time; the next one is allowed."),
     withinMs: milliseconds.default(defaultStopLimits.withinMs).describe("Milliseconds after which a denied stop no longer counts."),
   }).prefault({}).describe("When a session of an agent CLI may not stop yet."),
+  spend: z.strictObject({
+    itemUsd: dollars.meta({ description: "US dollars one item may use, retries of it included; no cap when absent.", examples: [10] }),
+    itemTokens: tokens.meta({ description: "Tokens one item may use, input, cached input and output; no cap when absent.", examples: [5_000_000] }),
+    itemTurns: positive.default(50).describe("Turns of agents one item may use, retries of it included; what a provider refused is none."),
+    itemWallMs: milliseconds.optional().meta({ description: "Milliseconds agents may work on one item, those at the same time each their own; no cap when absent.", examples: [14_400_000] }),
+    projectDayUsd: dollars.meta({ description: "US dollars one project may use in a calendar day; no cap when absent.", examples: [50] }),
+    projectDayTokens: tokens.meta({ description: "Tokens one project may use in a calendar day; no cap when absent.", examples: [50_000_000] }),
+    dayUsd: dollars.meta({ description: "US dollars the whole factory may use in a calendar day; no cap when absent.", examples: [100] }),
+    dayTokens: tokens.meta({ description: "Tokens the whole factory may use in a calendar day; no cap when absent.", examples: [100_000_000] }),
+    timeZone: text.refine((zone) => zone === undefined || isZone(zone), "the name of a time zone, e.g. Europe/Berlin").meta({ description: "Where a calendar day begins; this machine's zone when absent.", examples: ["Europe/Berlin"] }),
+    prices: z.array(z.strictObject({
+      model: z.string().min(1, "the name of a model, or a pattern").meta({ description: "The model as its CLI names it; * stands for any text. The first that fits counts.", examples: ["gpt-5*"] }),
+      input: price.meta({ description: "US dollars for a million input tokens.", examples: [1.25] }),
+      cachedInput: price.optional().meta({ description: "The same for input that was cached; as input when absent.", examples: [0.125] }),
+      output: price.meta({ description: "US dollars for a million output tokens.", examples: [10] }),
+    })).default([]).describe("What tokens cost where the CLI does not say it; unknown when no price fits."),
+  }).prefault({}).describe("How much agents may use: a cap that is reached keeps new turns from beginning."),
 
   team: z.strictObject({
     workers: z.int().min(1).max(mostWorkers).default(defaultTeamPolicy.workers).describe("Workers of a team that names no number."),
@@ -270,3 +292,6 @@ export const projectSettings = (config: Config, project: ProjectConfig): Project
 /** The settings of a repository by its absolute path, also of one that the configuration does not list (`run -p PATH`). */
 export const settingsOfRepository = (config: Config, repository: string): ProjectSettings =>
   projectSettings(config, config.projects.find((project) => project.projectPath === repository) ?? ProjectConfig.parse({ name: repository.replace(/^.*\//, "").replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[^A-Za-z0-9]+/, "").slice(0, 64) || "project", projectPath: repository }));
+
+/** The caps that are set. */
+export const capsOf = ({ spend }: Config): Caps => Object.fromEntries(CapName.options.flatMap((cap) => (spend[cap] === undefined ? [] : [[cap, spend[cap]]])));

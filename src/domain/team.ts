@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { WorkItemId } from "./ids.ts";
+import { Cost } from "./spend.ts";
 import { PlannedTask } from "./team-answers.ts";
 
 /** Names of teams and members go into addresses, branches and terminals: generated or checked, never free text. */
@@ -52,7 +53,7 @@ export const TeamView = z.object({
   maxFixes: z.number(),
   members: z.array(z.object({
     name: z.string(), role: z.enum(["leader", "worker"]), state: z.enum(memberStates), adapter: z.string(), task: z.number().nullable(), turns: z.number(), restarts: z.number(),
-    costUsd: z.number(), branch: z.string().nullable(), worktree: z.string().nullable(), address: z.string(), reason: z.string(), since: z.number(), question: z.string().nullable(),
+    costUsd: z.number(), cost: Cost.optional(), branch: z.string().nullable(), worktree: z.string().nullable(), address: z.string(), reason: z.string(), since: z.number(), question: z.string().nullable(),
   })),
   tasks: z.array(z.object({
     id: z.number(), title: z.string(), kind: z.enum(["work", "fix", "conflict"]), state: z.enum(taskStates), dependsOn: z.array(z.number()), owner: z.string().nullable(),

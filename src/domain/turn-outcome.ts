@@ -12,14 +12,19 @@
  *
  * Of verdicts, audits, plans and criteria the last one counts; of messages the first few. `usage` and `cost` state the run's total so far, so the last one counts too and nothing is added up twice.
  */
-import type { AgentEvent, AgentFailure, RunExit, TurnOutcome, TurnRequest, Usage } from "./agent.ts";
+import type { AgentEvent, AgentFailure, RunExit, TurnOutcome, TurnRequest } from "./agent.ts";
+import { noUsage, type Usage } from "./spend.ts";
 import type { TeamCriteria, TeamMessage, TeamPlan } from "./team-answers.ts";
 
 export interface Tally {
   readonly turn: Pick<TurnRequest, "runId" | "sessionId" | "sessionCostUsd">;
   readonly sessionId: string | null;
-  readonly usage: Usage;
-  readonly costUsd: number;
+  /** null: the CLI has not said. */
+  readonly usage: Usage | null;
+  /** null: the CLI has not said. */
+  readonly costUsd: number | null;
+  /** As the CLI names it. */
+  readonly model: string | null;
   readonly verdict: TurnOutcome["verdict"];
   readonly audit: TurnOutcome["audit"];
   readonly plan: TeamPlan | null;
@@ -40,13 +45,13 @@ export interface TurnEnd {
 }
 
 export const begin = (turn: Tally["turn"]): Tally => ({
-  turn, sessionId: turn.sessionId, usage: { inputTokens: 0, outputTokens: 0, cachedTokens: 0 }, costUsd: 0, verdict: null, audit: null, plan: null, criteria: null, messages: [],
+  turn, sessionId: turn.sessionId, usage: null, costUsd: null, model: null, verdict: null, audit: null, plan: null, criteria: null, messages: [],
   permissionDenials: [], failure: null, question: null, result: null, heard: [],
 });
 
 export const push = (tally: Tally, event: AgentEvent): Tally => {
   switch (event.type) {
-    case "session": return { ...tally, sessionId: event.sessionId };
+    case "session": return { ...tally, sessionId: event.sessionId, model: event.model ?? tally.model };
     case "usage": return { ...tally, usage: event.usage };
     case "cost": return { ...tally, costUsd: Math.max(0, event.usd) };
     case "verdict": return { ...tally, verdict: event.verdict };
@@ -87,11 +92,11 @@ const ending = (tally: Tally, { exit, stopped }: TurnEnd): TurnOutcome["ended"] 
 };
 
 export const finish = (tally: Tally, end: TurnEnd): TurnOutcome => {
-  const { turn, sessionId, usage, costUsd, verdict, audit } = tally;
+  const { turn, sessionId, verdict, audit } = tally, costUsd = tally.costUsd ?? 0;
   // A new session starts from nothing; only the one that was resumed carries what it had cost.
   const before = turn.sessionId !== null && sessionId === turn.sessionId ? turn.sessionCostUsd : 0;
   return {
-    runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage, verdict, audit,
+    runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage: tally.usage ?? noUsage, verdict, audit,
     permissionDenials: [...tally.permissionDenials], swept: end.swept, ...(tally.heard.length === 0 ? {} : { heard: [...tally.heard] }),
     ...(tally.plan === null ? {} : { plan: tally.plan }), ...(tally.criteria === null ? {} : { criteria: tally.criteria }), ...(tally.messages.length === 0 ? {} : { messages: [...tally.messages] }),
   };

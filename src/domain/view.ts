@@ -4,6 +4,7 @@ import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
 import { MessageState } from "./message.ts";
 import { ProgressLimits } from "./policy.ts";
+import { Cost } from "./spend.ts";
 import { Stage } from "./stage.ts";
 import { Story } from "./story.ts";
 import { memberStates } from "./team.ts";
@@ -126,7 +127,7 @@ export const StageView = z.object({
 export type StageView = z.infer<typeof StageView>;
 
 export const MemberView = z.object({
-  name: z.string(), role: z.enum(["leader", "worker"]), state: z.enum(memberStates), adapter: z.string(), task: z.number().nullable(), iteration: z.number(), turns: z.number(), restarts: z.number(), costUsd: z.number(),
+  name: z.string(), role: z.enum(["leader", "worker"]), state: z.enum(memberStates), adapter: z.string(), task: z.number().nullable(), iteration: z.number(), turns: z.number(), restarts: z.number(), costUsd: z.number(), cost: Cost.optional(),
   branch: z.string().nullable(), worktree: z.string().nullable(), retryAt: z.number().nullable(), reason: z.string(), since: z.number(), question: z.string().nullable(),
 });
 export type MemberView = z.infer<typeof MemberView>;

@@ -26,6 +26,7 @@ export const answers: { readonly [Name in RouteName]: (client: FactoryClient, in
   checkpoints: (client, { params }) => client.checkpoints(params.id),
   restore: async (client, { params, body }) => ({ directory: await client.restore(params.id, body.ref, body.to) }),
   journal: (client, { query }) => client.journal({ ...query, limit: query.limit ?? journalPage }),
+  spend: (client, { query }) => client.spend(query),
   teams: (client) => client.teams(),
   team: (client, { params, body }) => client.team(params.name, body),
   sessions: (client) => client.sessions(),

@@ -1,16 +1,17 @@
 /** What is shown of one thing: summary, terminal, chart, journal, diff. Lines are made only where they are seen. Pure. */
 import { explain, type RuleState, stuckThen } from "../client/explain.ts";
 import { checksText, diffCommand } from "../client/inbox.ts";
-import { spentUsd } from "../client/spent.ts";
+import { memberCost } from "../client/item-cost.ts";
 import type { ItemState } from "../client/contract.ts";
 import { gateLines } from "../client/text/gates-text.ts";
 import { stageText, waitText } from "../client/text/item-text.ts";
 import { journalLine } from "../client/text/journal-text.ts";
 import { block, oneLine } from "../client/text/safe-text.ts";
 import { clockTime, localTime } from "../client/text/time-text.ts";
+import { costText, isNothing } from "../domain/spend.ts";
 import { column, type Line, line, span, type Tone, wrap } from "./line.ts";
 import { type Detail, entryOf, type HudModel, stateOf, terminalOf } from "./state.ts";
-import { ageText, kindTones, money, statusTone } from "./rows.ts";
+import { ageText, kindTones, statusTone } from "./rows.ts";
 
 /** `length` lines, any of them on demand. `fromEnd`: begins with its end in view. */
 export interface DetailView { readonly length: number; readonly line: (index: number) => Line; readonly fromEnd: boolean }
@@ -39,14 +40,14 @@ const summary = (model: HudModel, { subject }: Detail, columns: number): readonl
   const entry = entryOf(model, subject);
   const lines: Line[] = [];
   if (entry !== undefined) {
-    lines.push(line(span(`${entry.kind} `, kindTones[entry.kind]), `for ${ageText(model.now - entry.since)}, `, span(`${money(entry.costUsd)} spent`, "dim")), ...wrap(block(entry.text), columns).map((text) => line(text)));
+    lines.push(line(span(`${entry.kind} `, kindTones[entry.kind]), `for ${ageText(model.now - entry.since)}, `, span(`${costText(entry.cost)} spent`, "dim")), ...wrap(block(entry.text), columns).map((text) => line(text)));
     lines.push(line(...entry.keys.flatMap(({ key, label }) => [span(` ${key} `, "mark"), ` ${label}  `])));
     if (entry.evidence.newFailures.length > 0) lines.push(...fact("new failures", entry.evidence.newFailures.join("\n"), columns, "bad"));
     lines.push(...fact("last review", entry.evidence.feedback, columns), ...fact("rule", entry.evidence.rule, columns, "bad"), gap);
   }
   if (state !== undefined) lines.push(...itemLines(model, state, columns));
   const team = model.known.teams.find((each) => each.team.name === subject.team || (subject.team === null && each.team.item === subject.item));
-  if (team !== undefined) lines.push(gap, ...teamLines(model, team.team, columns));
+  if (team !== undefined) lines.push(gap, ...teamLines(model, team, columns));
   const seen = terminalOf(model, subject);
   if (seen !== undefined) lines.push(gap, title("Terminal"), ...fact("address", seen.address, columns), ...fact("state", `${seen.state}, ${seen.adapter}, ${seen.columns}×${seen.rows}, ${seen.size} bytes${seen.from > 0 ? ` (the first ${seen.from} are no longer kept)` : ""}`, columns), ...fact("shown in", seen.pane === null ? "" : `${seen.pane}${seen.attached > 0 ? `, ${seen.attached} looking at it` : ""}`, columns), ...fact("last line", oneLine(seen.lastLine), columns));
   return lines.length === 0 ? [line(span("Nothing is chosen.", "dim"))] : lines;
@@ -64,7 +65,7 @@ const itemLines = (model: HudModel, state: ItemState, columns: number): readonly
     ...fact("project", `${item.project} (${item.repository})`, columns), ...fact("from", `${item.source} ${item.sourceId}, ${localTime(item.createdAt)}`, columns),
     ...gateLines(item).flatMap(({ name, state: settled, evidence }, index) => fact(index === 0 ? "gates" : "", `${name} ${settled}${evidence === "" ? "" : `: ${oneLine(evidence)}`}`, columns, settled === "open" ? "warn" : "good")),
     ...item.ledger.flatMap(({ at, what, reason }) => fact("closing", `${localTime(at)} ${what}: ${oneLine(reason)}`, columns)),
-    ...fact("checks", checksText(item.checks ?? pipeline?.checks ?? null), columns), ...fact("cost", spentUsd(state) > 0 ? money(spentUsd(state)) : "", columns),
+    ...fact("checks", checksText(item.checks ?? pipeline?.checks ?? null), columns), ...fact("cost", isNothing(state.cost) ? "" : costText(state.cost), columns),
     ...fact("branch", item.branch ?? "", columns), ...fact("published", item.published, columns), ...fact("warnings", item.warnings.join("\n"), columns, "warn"),
     ...(item.summary === "" ? [] : [gap, ...wrap(block(item.summary), columns).map((text) => line(text))]),
     gap, title("Counters and their caps"), ...rules.filter(({ scope }) => scope !== "progress").flatMap((rule) => fact(rule.id, `${oneLine(rule.says)} → ${rule.then}`, columns, ruleTone(rule))),
@@ -74,10 +75,10 @@ const itemLines = (model: HudModel, state: ItemState, columns: number): readonly
 
 const ruleTone = ({ state }: RuleState): Tone => (state === "fired" ? "bad" : state === "atLimit" ? "warn" : "plain");
 
-const teamLines = (model: HudModel, team: HudModel["known"]["teams"][number]["team"], columns: number): readonly Line[] => [
+const teamLines = (model: HudModel, { team, cost }: HudModel["known"]["teams"][number], columns: number): readonly Line[] => [
   title(`Team ${team.name}`),
-  ...fact("phase", `${team.phase}, fixes ${team.fixes} of ${team.maxFixes}, ${money(team.costUsd)}${team.reason === "" ? "" : `: ${oneLine(team.reason)}`}`, columns),
-  ...team.members.flatMap((member) => fact(member.name, `${member.state} ${ageText(model.now - member.since)}, ${member.adapter}, ${member.turns} turns, ${member.restarts} restarts, ${money(member.costUsd)}${member.task === null ? "" : `, task ${member.task}`}${member.reason === "" ? "" : `: ${oneLine(member.reason)}`}`, columns, member.state === "down" ? "bad" : member.state === "asking" ? "warn" : "plain")),
+  ...fact("phase", `${team.phase}, fixes ${team.fixes} of ${team.maxFixes}, ${costText(cost)}${team.reason === "" ? "" : `: ${oneLine(team.reason)}`}`, columns),
+  ...team.members.flatMap((member) => fact(member.name, `${member.state} ${ageText(model.now - member.since)}, ${member.adapter}, ${member.turns} turns, ${member.restarts} restarts, ${costText(memberCost(member))}${member.task === null ? "" : `, task ${member.task}`}${member.reason === "" ? "" : `: ${oneLine(member.reason)}`}`, columns, member.state === "down" ? "bad" : member.state === "asking" ? "warn" : "plain")),
   ...team.tasks.flatMap((task) => fact(`task ${task.id}`, `${task.state}${task.owner === null ? "" : ` by ${task.owner}`}: ${oneLine(task.title)}${task.kind === "work" ? "" : ` (${task.kind})`}${task.reason === "" ? "" : `: ${oneLine(task.reason)}`}`, columns, task.state === "failed" ? "bad" : task.state === "done" ? "good" : "plain")),
   ...team.messages.slice(-10).flatMap((message) => fact("message", `${message.state} ${message.from} → ${message.to}: ${oneLine(message.text)}`, columns, message.state === "undelivered" ? "bad" : "plain")),
   ...team.events.slice(-10).flatMap((event) => fact(clockTime(event.at), oneLine(event.text), columns)),

@@ -5,8 +5,8 @@
  * I1 Every line is exactly as wide as asked for; there are exactly as many as asked for, unless that was "as many as needed".
  * I2 Nothing untrusted gets here but through `safe-text`. I3 Only rows in view are made.
  */
+import { shortCostText, tokenText, usdText } from "../domain/spend.ts";
 import { isTerminal } from "../domain/work-item.ts";
-import { spentUsd } from "../client/spent.ts";
 import { oneLine } from "../client/text/safe-text.ts";
 import { clockTime } from "../client/text/time-text.ts";
 import { cut, graphemes, widthOf } from "../client/text/width.ts";
@@ -15,7 +15,7 @@ import { detailView } from "./detail.ts";
 import { deeds } from "./keys.ts";
 import { columnsOf, firstShown, least, shareRows, type Size } from "./layout.ts";
 import { type Colour, fit, type Line, line, lineText, lineWidth, over, type Span, span, tones } from "./line.ts";
-import { money, type PanelRow } from "./rows.ts";
+import type { PanelRow } from "./rows.ts";
 import { entryOf, type HudModel, inboxOf, type Panel, stateOf, tabs, type Target, terminalOf } from "./state.ts";
 
 export type { Size } from "./layout.ts";
@@ -81,14 +81,22 @@ const header = (model: HudModel, columns: number): readonly Line[] => {
   const { items, description } = model.known;
   const needs = inboxOf(model).filter(({ waits }) => waits).length;
   const open = items.filter(({ item }) => !isTerminal(item.status)).length;
-  const cost = items.reduce((sum, state) => sum + spentUsd(state), 0);
-  const left = [span(` Enact Factory ${model.version} `, "mark"), span(` ${needs === 0 ? "nothing needs you" : `${needs} need${needs === 1 ? "s" : ""} you`}`, needs === 0 ? "good" : "warn"), span(` · ${open} open, ${items.length - open} ended · ${money(cost)}`)];
+  const left = [span(` Enact Factory ${model.version} `, "mark"), span(` ${needs === 0 ? "nothing needs you" : `${needs} need${needs === 1 ? "s" : ""} you`}`, needs === 0 ? "good" : "warn"), span(` · ${open} open, ${items.length - open} ended`), ...todaySpans(model)];
   const clock = clockTime(model.now).slice(0, 5);
   const store = cut(oneLine(description.store), Math.max(0, columns - lineWidth(left) - widthOf(clock) - 6));
   return [
     line(...fit(line(...left, span(`   ${store}`, "dim")), columns - widthOf(clock) - 1), span(` ${clock}`, "dim")),
     line(" ", ...ownerSpans(model)),
   ];
+};
+
+/** What was used today, against the cap that is nearest. */
+const todaySpans = ({ known: { spend } }: HudModel): readonly Span[] => {
+  const [nearest] = spend.caps.filter(({ of }) => of === "").toSorted((a, b) => b.spent / b.limit - a.spent / a.limit);
+  const spent = shortCostText(spend.day.cost);
+  if (nearest === undefined) return [span(` · today ${spent}`)];
+  // Short, as 80 columns hold the rest of the line too.
+  return [span(` · today ${nearest.cap === "dayUsd" ? `${spent}/${usdText(nearest.limit).replace(/\.00$/, "")}` : `${tokenText(nearest.spent)}/${tokenText(nearest.limit)} tokens`}`, nearest.state === "reached" ? "bad" : nearest.state === "near" ? "warn" : "plain")];
 };
 
 const names: Readonly<Record<Panel, string>> = { inbox: "1 INBOX", work: "2 WORK", seats: "3 TEAMS AND TERMINALS", spend: "4 SPEND AND CAPS", tree: "5 PROCESSES", events: "6 EVENTS" };

@@ -15,10 +15,10 @@ const orNone = async <T, N>(asked: Promise<T>, none: N): Promise<T | N> => {
   }
 };
 
-/** What no change of the store announces. */
-const readLive = async (client: FactoryClient): Promise<Pick<Known, "description" | "status" | "terminals" | "tree">> => {
-  const [description, status, terminals, tree] = await Promise.all([client.describe(), orNone(client.status(), null), orNone(client.terminals(), []), orNone(client.tree(), [])]);
-  return { description, status, terminals, tree };
+/** What no change of the store announces; a new day is none. */
+const readLive = async (client: FactoryClient): Promise<Pick<Known, "description" | "status" | "spend" | "terminals" | "tree">> => {
+  const [description, status, spend, terminals, tree] = await Promise.all([client.describe(), orNone(client.status(), null), client.spend({}), orNone(client.terminals(), []), orNone(client.tree(), [])]);
+  return { description, status, spend, terminals, tree };
 };
 
 export const readKnown = async (client: FactoryClient): Promise<Known> => {
@@ -35,8 +35,8 @@ export const readAgain = async (client: FactoryClient, before: Known): Promise<K
 /** Only what is not in the store; the same object when nothing of it changed. */
 export const readLiveAgain = async (client: FactoryClient, before: Known): Promise<Known> => {
   const live = await readLive(client);
-  const { description, status, terminals, tree } = before;
-  return JSON.stringify(live) === JSON.stringify({ description, status, terminals, tree }) ? before : { ...before, ...live };
+  const { description, status, spend, terminals, tree } = before;
+  return JSON.stringify(live) === JSON.stringify({ description, status, spend, terminals, tree }) ? before : { ...before, ...live };
 };
 
 /** The last events. The contract reads forward only: where the journal ends is found by halving, not by reading all of it. */

@@ -2,13 +2,14 @@
 import type { ItemState, ProcessNode, TeamState, TerminalState } from "../client/contract.ts";
 import { explain } from "../client/explain.ts";
 import { recentMs, type InboxKind } from "../client/inbox.ts";
-import { spentUsd } from "../client/spent.ts";
+import { memberCost } from "../client/item-cost.ts";
 import { iterationsOf, stageText, waitText } from "../client/text/item-text.ts";
 import { journalLine } from "../client/text/journal-text.ts";
 import { oneLine } from "../client/text/safe-text.ts";
 import { isRunning } from "../client/team-state.ts";
 import { pendingGates } from "../domain/gate.ts";
 import { parseAddress } from "../domain/ids.ts";
+import { type Cost, isNothing, shortCostText } from "../domain/spend.ts";
 import { isTerminal, type WorkItemStatus } from "../domain/work-item.ts";
 import { column, type Line, line, type Span, span, type Tone } from "./line.ts";
 import { type HudModel, inboxOf, nothing, type Panel, type Subject } from "./state.ts";
@@ -28,7 +29,8 @@ export const ageText = (ms: number): string => {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   return seconds < 10 ? "now" : seconds < 60 ? `${Math.floor(seconds / 10)}0s` : seconds < 3_600 ? `${Math.floor(seconds / 60)}m` : seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
 };
-export const money = (usd: number): string => `$${usd.toFixed(2)}`;
+/** Empty while nothing was spent. */
+const costOrNothing = (cost: Cost): string => (isNothing(cost) ? "" : shortCostText(cost));
 const sizeText = (bytes: number): string => (bytes < 1_000 ? `${bytes}B` : bytes < 1_000_000 ? `${Math.round(bytes / 1_000)}kB` : `${(bytes / 1_000_000).toFixed(1)}MB`);
 
 export const kindTones: Readonly<Record<InboxKind, Tone>> = { question: "warn", approval: "warn", review: "warn", closing: "warn", conflict: "bad", down: "bad", reconcile: "bad", blocked: "bad", undelivered: "bad", cap: "bad" };
@@ -60,7 +62,7 @@ const inboxRows = (model: HudModel): readonly PanelRow[] => inboxOf(model).map((
   words: () => `${entry.ref} ${entry.kind} ${entry.title} ${entry.text}`,
   line: (columns) => {
     const ref = column(entry.ref, columns >= 100 ? 18 : 14, "bold");
-    return line(ref, " ", column(entry.kind, 11, kindTones[entry.kind]), " ", column(ageText(model.now - entry.since), 4), " ", column(entry.costUsd > 0 ? money(entry.costUsd) : "", 7, "dim"), " ", oneLine(entry.text), ...(columns >= 100 && entry.text !== entry.title ? [span(`  ${oneLine(entry.title)}`, "dim")] : []));
+    return line(ref, " ", column(entry.kind, 11, kindTones[entry.kind]), " ", column(ageText(model.now - entry.since), 4), " ", column(costOrNothing(entry.cost), 7, "dim"), " ", oneLine(entry.text), ...(columns >= 100 && entry.text !== entry.title ? [span(`  ${oneLine(entry.title)}`, "dim")] : []));
   },
 }));
 
@@ -69,14 +71,13 @@ const gatesOf = (item: ItemState["item"]): string => (item.needs.length === 0 ? 
 
 const workRows = ({ known, now }: HudModel): readonly PanelRow[] => known.items.toSorted((a, b) => phases.indexOf(a.item.status) - phases.indexOf(b.item.status)).map((state) => {
   const { item } = state;
-  const spent = spentUsd(state);
   return {
     key: item.id,
     subject: { ...nothing, item: item.id },
     words: () => `${item.id} ${item.status} ${stageText(state)} ${item.operatorLane} ${item.project} ${item.title} ${waitText(state, now)}`,
     line: (columns) => line(
       column(item.id, 8, "bold"), column(item.status, columns >= 90 ? 17 : 11, statusTone(item.status)), column(stageText(state), 14, "accent"), column(item.operatorLane, 9, "dim"), " ",
-      column(String(iterationsOf(state)), 2), " ", column(gatesOf(item), 4, "dim"), column(spent > 0 ? money(spent) : "", 7, "dim"), column(ageText(now - state.updatedAt), 5),
+      column(String(iterationsOf(state)), 2), " ", column(gatesOf(item), 4, "dim"), column(costOrNothing(state.cost), 7, "dim"), column(ageText(now - state.updatedAt), 5),
       ...(columns >= 150 ? [column(oneLine(item.title), 40), " "] : []), oneLine(waitText(state, now)), ...(columns >= 150 ? [] : [span(`  ${oneLine(item.title)}`, "dim")]),
     ),
   };
@@ -90,13 +91,13 @@ const terminalSpans = (terminal: TerminalState | undefined, now: number): readon
 const seatRows = ({ known, now }: HudModel): readonly PanelRow[] => {
   const byAddress = new Map(known.terminals.map((terminal) => [terminal.address, terminal]));
   const taken = new Set<string>();
-  const teams = known.teams.filter((state) => isRunning(state) || now - state.updatedAt < recentMs).flatMap(({ team, updatedAt }): PanelRow[] => [
+  const teams = known.teams.filter((state) => isRunning(state) || now - state.updatedAt < recentMs).flatMap(({ team, cost, updatedAt }): PanelRow[] => [
     {
       key: `team ${team.name}`,
       subject: { ...nothing, item: team.item, team: team.name },
       words: () => `${team.name} ${team.phase} ${team.item}`,
       line: () => line(
-        column(team.name, 17, "bold"), column(team.phase, 10, "accent"), `${team.tasks.filter(({ state }) => state === "done").length}/${team.tasks.length} tasks, fixes ${team.fixes}/${team.maxFixes}, ${money(team.costUsd)}, ${ageText(now - updatedAt)}`,
+        column(team.name, 17, "bold"), column(team.phase, 10, "accent"), `${team.tasks.filter(({ state }) => state === "done").length}/${team.tasks.length} tasks, fixes ${team.fixes}/${team.maxFixes}, ${shortCostText(cost)}, ${ageText(now - updatedAt)}`,
         ...(team.reason === "" ? [] : [span(`  ${oneLine(team.reason)}`, "dim")]),
       ),
     },
@@ -108,7 +109,7 @@ const seatRows = ({ known, now }: HudModel): readonly PanelRow[] => {
         key: `seat ${address}`,
         subject: { item: team.item, terminal: terminal?.address ?? null, team: team.name, member: member.name, entry: null },
         words: () => `${address} ${member.state} ${member.adapter} ${member.reason} ${terminal?.lastLine ?? ""}`,
-        line: () => line("  ", column(member.name, 15), column(member.state, 10, memberTones[member.state] ?? "plain"), column(member.adapter, 9, "dim"), column(member.task === null ? "" : `#${member.task}`, 4), column(money(member.costUsd), 7, "dim"), ...(member.restarts > 0 ? [span(`restarted ${member.restarts} `, "bad")] : []), ...terminalSpans(terminal, now), ...(terminal === undefined ? [span(`${ageText(now - member.since)} ${oneLine(member.reason)}`, "dim")] : [])),
+        line: () => line("  ", column(member.name, 15), column(member.state, 10, memberTones[member.state] ?? "plain"), column(member.adapter, 9, "dim"), column(member.task === null ? "" : `#${member.task}`, 4), column(shortCostText(memberCost(member)), 7, "dim"), ...(member.restarts > 0 ? [span(`restarted ${member.restarts} `, "bad")] : []), ...terminalSpans(terminal, now), ...(terminal === undefined ? [span(`${ageText(now - member.since)} ${oneLine(member.reason)}`, "dim")] : [])),
       };
     }),
   ]);
@@ -138,17 +139,17 @@ const spendRows = ({ known, now }: HudModel): readonly PanelRow[] => {
       subject: { ...nothing, item: item.id },
       words: () => `${item.id} ${item.title}`,
       line: () => line(
-        column(item.id, 8, "bold"), column(money(spentUsd(state)), 8),
+        column(item.id, 8, "bold"), column(shortCostText(state.cost), 8),
         ...(pipeline === null ? [column("", 13)] : [span(bar(pipeline.iteration, pipeline.maxIterations, 5), capTone(pipeline.iteration, pipeline.maxIterations)), column(` ${pipeline.iteration}/${pipeline.maxIterations}`, 8)]), ...near(),
         column(`wrong ${item.failures}/${item.itemFailures}`, 11, item.failures === 0 ? "dim" : capTone(item.failures, item.itemFailures)), column(`infra ${item.infraFailures}/${item.infraRetries}`, 11, item.infraFailures === 0 ? "dim" : capTone(item.infraFailures, item.infraRetries)),
       ),
     };
   });
-  const teams = known.teams.filter(isRunning).map(({ team }: TeamState): PanelRow => ({
+  const teams = known.teams.filter(isRunning).map(({ team, cost }: TeamState): PanelRow => ({
     key: `team ${team.name}`,
     subject: { ...nothing, item: team.item, team: team.name },
     words: () => team.name,
-    line: () => line(column(team.name, 8, "bold"), column(money(team.costUsd), 8), span(bar(team.fixes, team.maxFixes, 5), capTone(team.fixes, team.maxFixes)), column(` ${team.fixes}/${team.maxFixes}`, 8), "fixes"),
+    line: () => line(column(team.name, 8, "bold"), column(shortCostText(cost), 8), span(bar(team.fixes, team.maxFixes, 5), capTone(team.fixes, team.maxFixes)), column(` ${team.fixes}/${team.maxFixes}`, 8), "fixes"),
   }));
   return [...items, ...teams];
 };

@@ -1,5 +1,5 @@
 /** The words of the HUD: what it knows, what the person at it is doing, what they may ask for. Pure. */
-import type { ActorDetail, FactoryDescription, FactoryStatus, ItemCommand, ItemState, JournalLine, ProcessNode, TeamCommand, TeamState, TerminalState } from "../client/contract.ts";
+import type { ActorDetail, FactoryDescription, FactoryStatus, ItemCommand, ItemState, JournalLine, ProcessNode, SpendReport, TeamCommand, TeamState, TerminalState } from "../client/contract.ts";
 import { inbox, type InboxEntry } from "../client/inbox.ts";
 import { type Address, itemAddress, pipelineAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import { isTerminal } from "../domain/work-item.ts";
@@ -18,6 +18,8 @@ export interface Known {
   readonly status: FactoryStatus | null;
   readonly items: readonly ItemState[];
   readonly teams: readonly TeamState[];
+  /** Today, against the caps. */
+  readonly spend: SpendReport;
   readonly terminals: readonly TerminalState[];
   readonly tree: readonly ProcessNode[];
   /** Newest last. */

@@ -4,10 +4,12 @@ import { type Chart, createChart } from "../../actors/chart.ts";
 import { catalog } from "../../machines/index.ts";
 import type { PipelineContext } from "../../machines/pipeline-context.ts";
 import type { MemberContext } from "../../machines/member-context.ts";
+import { type SpendContext, spendAddress } from "../../machines/spend.ts";
 import type { StageContext } from "../../machines/stage.ts";
 import type { TeamContext } from "../../machines/team-context.ts";
 import type { WorkItemContext } from "../../machines/work-item-context.ts";
 import { type Address, memberAddress, parseAddress } from "../../src/domain/ids.ts";
+import type { Charge } from "../../src/domain/spend.ts";
 import type { MemoryState } from "../../src/store/memory.ts";
 
 interface Replayed { readonly id: string; readonly chart: Chart; state: AnyMachineSnapshot; seq: number }
@@ -42,6 +44,8 @@ export const audit = (state: MemoryState): Audit => {
   const alive = new Map<string, Set<Address>>(), coderTurns = new Map<Address, Set<Address>>();
   /** Which task of a team had its work merged how often; two merges of one task at most after another conflict. */
   const tasks = new Map<Address, Map<number, string>>();
+  /** Runs whose end a stage or a member took in, by item: the ledger has each once. */
+  const charged = new Map<string, Set<string>>();
   let turns = 0;
   for (const row of state.journal) {
     const event = eventOf(row.event), known = actors.get(row.actor);
@@ -58,6 +62,10 @@ export const audit = (state: MemoryState): Audit => {
       actions = step.actions;
     }
     turns += actions.filter(({ type, params }) => type === "effect" && JSON.stringify(params).startsWith('{"kind":"turn",')).length;
+    for (const { type, params } of actions) {
+      const told: { readonly event?: { readonly type?: unknown; readonly charge?: Charge | null } } = type === "tell" && typeof params === "object" && params !== null ? params : {};
+      if (told.event?.type === "spent" && told.event.charge) charged.set(told.event.charge.item, (charged.get(told.event.charge.item) ?? new Set()).add(told.event.charge.run));
+    }
     const actor = actors.get(row.actor), item = parseAddress(row.actor)?.item;
     if (!actor || !item) continue;
     const key = `${actor.id} of ${item}`, living = alive.get(key) ?? new Set();
@@ -98,6 +106,11 @@ export const audit = (state: MemoryState): Audit => {
     if (!found) { faults.add(`stages of an unknown pipeline ${pipeline}`); continue; }
     const { context }: { context: PipelineContext } = found.state;
     if (stages.size > context.policy.maxIterations) faults.add(`${pipeline} had ${stages.size} coder stages`);
+  }
+  const ledger: SpendContext | undefined = actors.get(spendAddress)?.state.context;
+  for (const [item, runs] of charged) {
+    const found = ledger?.items.find(({ id }) => id === item)?.amount.turns;
+    if (found !== runs.size) faults.add(`the ledger charged ${item} ${found} turns of ${runs.size}`);
   }
   for (const letter of state.deadLetters) faults.add(`dead letter: ${letter.actor} could not take ${letter.event}: ${letter.error}`);
   const messages = [...actors].flatMap(([pipeline, { id, state: replayed }]): Told[] => {

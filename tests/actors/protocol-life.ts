@@ -12,6 +12,7 @@ import { Scheduler } from "../../actors/scheduler.ts";
 import { policy } from "../../machines/exploration/fixtures.ts";
 import { catalog } from "../../machines/index.ts";
 import { intakeAddress } from "../../machines/intake.ts";
+import { ledgerKeeps, spendAddress } from "../../machines/spend.ts";
 import { EffectRequest, type TurnEffect } from "../../src/domain/effects.ts";
 import { type Address, memberAddress, parseAddress, pipelineAddress, progressAddress, teamAddress } from "../../src/domain/ids.ts";
 import type { Board } from "../../src/domain/board.ts";
@@ -283,6 +284,7 @@ export const live = async (life: Life): Promise<Lived> => {
 
   let owner = await start(false);
   tell(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} });
+  tell(spendAddress, { type: "actor.start", chart: "spend", version: 1, input: { keep: ledgerKeeps } });
   life.items.forEach((plan, n) => tell(intakeAddress, {
     type: "offer", claim: plan.claim, policy: { ...policy, ...plan.policy },
     item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane, ...(plan.team === undefined ? {} : { team: plan.team }) },

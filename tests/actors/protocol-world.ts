@@ -2,8 +2,9 @@
 import type { EventObject } from "xstate";
 import type { AgentFailure, TurnOutcome } from "../../src/domain/agent.ts";
 import type { EffectRequest, TurnEffect } from "../../src/domain/effects.ts";
-import { RunId } from "../../src/domain/ids.ts";
-import { report } from "../../machines/exploration/fixtures.ts";
+import { parseAddress, RunId } from "../../src/domain/ids.ts";
+import type { Charge } from "../../src/domain/spend.ts";
+import { charge, report } from "../../machines/exploration/fixtures.ts";
 
 type Result = EventObject & Readonly<Record<string, unknown>>;
 
@@ -15,9 +16,17 @@ const failures = (now: number): readonly AgentFailure[] => [
   { kind: "overloaded", message }, { kind: "network", message }, { kind: "spawn", message }, { kind: "timeout", afterMs: 1 }, { kind: "stalled", afterMs: 1 }, { kind: "interrupted" }, { kind: "auth", message },
 ];
 
+const runOf = (key: string): RunId => RunId.parse(`run-${key.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`);
+
+/** A turn that had no process used nothing. */
+const used = (key: string, run: RunId, ended: TurnOutcome["ended"]): { readonly spend?: Charge } => {
+  const item = parseAddress(key.split(":")[0] ?? "")?.item;
+  return item === undefined || (ended.how === "failed" && ended.failure.kind === "spawn") ? {} : { spend: { ...charge, run, item } };
+};
+
 const outcome = (key: string, ended: TurnOutcome["ended"], more: Partial<TurnOutcome> = {}): Result => ({
   type: "turn.ended",
-  outcome: { runId: RunId.parse(`run-${key.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`), ended, sessionId: "session", sessionCostUsd: 0.1, costUsd: 0.1, usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0 }, verdict: null, audit: null, permissionDenials: [], swept: 0, ...more } satisfies TurnOutcome,
+  outcome: { runId: runOf(key), ...used(key, runOf(key), ended), ended, sessionId: "session", sessionCostUsd: 0.1, costUsd: 0.1, usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0 }, verdict: null, audit: null, permissionDenials: [], swept: 0, ...more } satisfies TurnOutcome,
 });
 
 export const cancelledTurn = (key: string, heard: readonly string[]): Result => outcome(key, { how: "cancelled" }, { heard: [...heard] });

@@ -6,6 +6,7 @@ import { Scheduler } from "../../actors/scheduler.ts";
 import { policy } from "../../machines/exploration/fixtures.ts";
 import { catalog } from "../../machines/index.ts";
 import { intakeAddress } from "../../machines/intake.ts";
+import { ledgerKeeps, spendAddress } from "../../machines/spend.ts";
 import { systemClock } from "../../src/daemon/system-clock.ts";
 import { EffectRequest } from "../../src/domain/effects.ts";
 import { parseAddress } from "../../src/domain/ids.ts";
@@ -41,6 +42,7 @@ const host = new DurableHost({ store, clock, catalog, onEffect: mode === "make" 
 if (mode === "make") {
   await host.recover();
   await host.send(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} });
+  await host.send(spendAddress, { type: "actor.start", chart: "spend", version: 1, input: { keep: ledgerKeeps } });
   for (let n = 1; n <= count; n++) {
     const item = { source: "command", sourceId: `bench-${n}`, title: `Item ${n}`, body: "Something is broken. ".repeat(20), kind: "bug", priority: 1 + (n % 4), createdAt: n, project: "demo", repository: "/repository", operatorLane: "none" };
     // Every tenth waits for a slot, the others were claimed.

@@ -3,6 +3,7 @@ import type { ItemEvidence, ItemState } from "../../src/client/contract.ts";
 import { explain, relativeTime } from "../../src/client/explain.ts";
 import { waitingFor } from "../../src/client/waiting.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
+import { noCost } from "../../src/domain/spend.ts";
 import { type PipelineView, type StageView, type WorkItemView } from "../../src/domain/view.ts";
 import { WorkItemStatus } from "../../src/domain/work-item.ts";
 
@@ -16,7 +17,7 @@ const limits = { sameError: 3, sameFeedback: 2, feedbackSimilarity: 0.8, repeate
 const noFacts = { diffs: [], error: "", errorStreak: 0, feedback: 0, feedbackStreak: 0, toolStreak: 0, monologue: 0, costSinceChange: 0 };
 const state = (over: { readonly item?: Partial<WorkItemView>; readonly pipeline?: Partial<PipelineView>; readonly stage?: Partial<StageView>; readonly facts?: object; readonly rule?: string } = {}): ItemState => ({
   item: { ...item, ...over.item }, pipeline: { ...pipeline, ...over.pipeline }, stage: { ...stage, ...over.stage },
-  progress: { state: over.rule === undefined ? "watching" : "stuck", rule: over.rule ?? "", says: "", facts: { ...noFacts, ...over.facts }, limits }, team: null, lane: null, updatedAt: 0,
+  progress: { state: over.rule === undefined ? "watching" : "stuck", rule: over.rule ?? "", says: "", facts: { ...noFacts, ...over.facts }, limits }, team: null, lane: null, cost: noCost, updatedAt: 0,
 });
 const none: ItemEvidence = { effects: [], alarms: [], deadLetters: [], last: [] };
 const rule = (found: ItemState, id: string, scope = "progress") => explain(found, none).rules.find((each) => each.id === id && each.scope === scope);

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ItemState, TeamState } from "../../src/client/contract.ts";
 import { inbox, type InboxEntry, inboxKinds, recentMs, requestOf } from "../../src/client/inbox.ts";
-import { spentUsd } from "../../src/client/spent.ts";
 import { waitingFor } from "../../src/client/waiting.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
+import { noCost } from "../../src/domain/spend.ts";
 import { memberStates, taskStates, teamPhases } from "../../src/domain/team.ts";
 import { BlockedReason, isTerminal, WorkItemStatus } from "../../src/domain/work-item.ts";
 import { doubleOf, recorded, recordedNow, team } from "../hud/double.ts";
@@ -20,7 +20,8 @@ const anItem = fc.record({
 });
 const stateOf = (n: number, { status, blocked, lane, deferred, cost, age, question }: typeof anItem extends fc.Arbitrary<infer T> ? T : never): ItemState => ({
   ...first, updatedAt: now - age, stage: null, pipeline: null,
-  item: { ...first.item, id: WorkItemId.parse(`LOC-${n + 1}`), status, blocked: status === "blocked" ? blocked : null, operatorLane: lane, needs: deferred ? ["closureEvidence"] : [], gates: {}, costUsd: cost, question: status === "blocked" && blocked === "needsHuman" ? question : null },
+  cost: { ...noCost, usd: cost },
+  item: { ...first.item, id: WorkItemId.parse(`LOC-${n + 1}`), status, blocked: status === "blocked" ? blocked : null, operatorLane: lane, needs: deferred ? ["closureEvidence"] : [], gates: {}, question: status === "blocked" && blocked === "needsHuman" ? question : null },
 });
 const items = fc.array(anItem, { maxLength: 12 }).map((all) => all.map((each, n) => stateOf(n, each)));
 
@@ -30,7 +31,7 @@ const aTeam = fc.record({
   messages: fc.array(fc.constantFrom("queued" as const, "delivered" as const, "undelivered" as const), { maxLength: 3 }),
 });
 const teamOf = (n: number, given: typeof aTeam extends fc.Arbitrary<infer T> ? T : never): TeamState => ({
-  item: null, updatedAt: now - hour,
+  item: null, cost: team.cost, updatedAt: now - hour,
   team: {
     ...team.team, name: `team-${n}`, item: WorkItemId.parse(`TM-${n + 1}`), phase: given.phase,
     members: given.members.flatMap(({ state, age, cost }, m) => team.team.members.slice(1, 2).map((base) => ({ ...base, name: `worker-${m}`, state, since: now - age, costUsd: cost / 100, question: state === "asking" ? `q${m}` : null }))),
@@ -50,7 +51,7 @@ describe("what needs a human", () => {
         expect(Number(one.waits)).toBeGreaterThanOrEqual(Number(two.waits));
         if (one.waits === two.waits) expect(one.score).toBeGreaterThanOrEqual(two.score - 1e-9);
       }
-      for (const { since, costUsd, score } of entries) expect(score).toBeCloseTo((now - since) / hour + costUsd, 6);
+      for (const { since, cost, score } of entries) expect(score).toBeCloseTo((now - since) / hour + cost.usd, 6);
       // Caps fall out when they are no news any more; what stays keeps its place.
       const left = refs(inbox(known, now + later));
       expect(left).toEqual(refs(entries).filter((ref) => left.includes(ref)));
@@ -62,7 +63,7 @@ describe("what needs a human", () => {
       const entries = inbox(known, now);
       expect(refs(inbox({ ...known, items: known.items.toReversed(), teams: known.teams.toReversed() }, now))).toEqual(refs(entries));
       for (const [index, entry] of entries.entries()) for (const other of entries.slice(index + 1)) {
-        if (other.waits === entry.waits) expect(other.since < entry.since && other.costUsd > entry.costUsd).toBe(false);
+        if (other.waits === entry.waits) expect(other.since < entry.since && other.cost.usd > entry.cost.usd).toBe(false);
       }
     }));
   });
@@ -125,12 +126,12 @@ describe("what needs a human", () => {
     const entries = inbox({ items: recorded.items, teams: [], terminals: [] }, now);
     expect(entries.map(({ kind }) => kind)).toEqual(["question", "review", "cap"]);
     const [question, review, cap] = entries;
-    expect(question).toMatchObject({ costUsd: 0.4, commands: [["task", "answer", question?.item, "…"]], keys: [{ key: "e" }, { key: "c" }, { key: "o" }] });
+    expect(question).toMatchObject({ cost: { usd: 0.4 }, commands: [["task", "answer", question?.item, "…"]], keys: [{ key: "e" }, { key: "c" }, { key: "o" }] });
     expect(question?.text).toContain("반올림을 어떻게 할까요");
     expect(review?.evidence).toMatchObject({ checks: expect.stringContaining("→"), branch: `enact/${review?.item}` });
     expect(review?.evidence.head).toMatch(/^[0-9a-f]{40}$/);
     expect(cap).toMatchObject({ waits: false, evidence: { rule: "", reason: expect.stringContaining("5 of 5 iterations") }, keys: [{ key: "t" }, { key: "o" }] });
     expect(inboxKinds).toContain(cap?.kind);
-    expect(recorded.items.filter(({ item }) => isTerminal(item.status)).map((state) => spentUsd(state) === state.item.costUsd)).not.toContain(false);
+    expect(recorded.items.filter(({ item }) => isTerminal(item.status)).map((state) => state.cost.usd === state.item.costUsd)).not.toContain(false);
   });
 });

@@ -21,6 +21,8 @@ test.for<readonly [says: string, items: readonly WorkItemView[], settings?: Part
   ["no item is ready: 1 is worked on (LOC-1), 1 waits for its next try (LOC-2)", [busy(1), item(2, { status: "retryAt", retryAt: 1 })]],
   ["no item is ready: 1 has no operator (LOC-1)", [item(1)], { claimUnassigned: false }],
   ["", [item(1, { operatorLane: "ralph" })], { claimUnassigned: false }],
+  ["the day is used up; 2 wait (LOC-1, LOC-2)", [item(1), item(2)], { held: () => "the day is used up" }],
+  ["", [item(1), item(2, { project: "other" })], { held: (project) => (project === "app" ? "its day is used up" : "") }],
   ["no item is ready: 2 are between two steps (LOC-1, LOC-2)", [item(1, { status: "tidying" }), item(2, { status: "discovered" })]],
   ["nothing is picked up by itself here: only what is asked for by command runs", [item(1)], { automation: false }],
   ["no item is ready: 7 wait for a person (LOC-1, LOC-2, LOC-3, LOC-4, LOC-5, …)", [1, 2, 3, 4, 5, 6, 7].map((n) => item(n, { status: "paused" }))],

@@ -32,6 +32,7 @@ describe("the contract", () => {
     expect(await client.tree()).toEqual(await direct.tree());
     expect(await client.checkpoints(itemId(1))).toEqual(await direct.checkpoints(itemId(1)));
     expect(await client.restore(itemId(1), "ref", "/to/there")).toBe("/to/there");
+    for (const query of [{}, { by: "stage", since: "7d", item: itemId(1) }] as const) expect(await client.spend(query)).toEqual(await direct.spend(query));
     expect([await client.teams(), await client.terminals(), await client.actors(), await client.actor("x")]).toEqual([[], [], [], undefined]);
     expect(await client.status()).toEqual(await direct.status());
     await client.stop({ keepAgents: true });

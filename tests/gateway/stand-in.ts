@@ -9,6 +9,7 @@ import { sessionClient } from "../../src/client/sessions.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
 import { defaultStopLimits } from "../../src/domain/stop-policy.ts";
 import { memoryState, openMemoryReader } from "../../src/store/memory.ts";
+import { noAmount, noCost } from "../../src/domain/spend.ts";
 
 export interface StandIn extends FactoryClient {
   readonly emit: (change: LiveChange) => void;
@@ -29,7 +30,7 @@ export const itemState = (n: number, title = `Item ${n}`): ItemState => ({
     iterations: 0, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null,
     summary: "", warnings: [], costUsd: 0, published: "", running: false, needs: [], gates: {}, ledger: [],
   },
-  pipeline: null, stage: null, progress: null, team: null, lane: null, updatedAt: n,
+  pipeline: null, stage: null, progress: null, team: null, lane: null, cost: noCost, updatedAt: n,
 });
 
 /** A terminal's bytes, all kept from `from` on. A watcher that is not ready gets nothing, and a keyframe when it is again. */
@@ -120,6 +121,10 @@ export const standIn = (count = 3): StandIn => {
     open: () => ({ watches: watchers.size, terminals: [...logs.values()].reduce((sum, log) => sum + log.watchers.size, 0), inspections: inspectors.size }),
     describe: async () => ({ role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" }),
     items: async () => states,
+    spend: async ({ by, since, item }) => ({
+      today: "2026-11-30", day: noAmount, caps: [{ cap: "dayUsd", of: "", day: "2026-11-30", spent: 0, limit: 10, left: 10, state: "quiet" }], since: by === undefined ? null : "2026-11-01",
+      rows: by === undefined ? [] : [{ key: item ?? by, says: since ?? "", amount: noAmount, at: 1 }], more: 0, total: noAmount,
+    }),
     item: async (id) => find(id),
     submit: async (submission) => {
       submitted.push(submission);

@@ -4,12 +4,15 @@
  */
 import { z } from "zod";
 import { ClientProblem, type FactoryClient, type FactoryStatus, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type ProcessNode, type TeamCommand, type TeamState, type TerminalFrame, type TerminalState } from "../../src/client/contract.ts";
+import { itemCost } from "../../src/client/item-cost.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
+import { dayCaps, emptyLedger } from "../../src/domain/ledger.ts";
+import { addCost, noAmount, noCost } from "../../src/domain/spend.ts";
 import { TeamView } from "../../src/domain/team.ts";
 import { PipelineView, ProgressView, StageView, WorkItemView } from "../../src/domain/view.ts";
 import told from "./recorded.json" with { type: "json" };
 
-const State = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), updatedAt: z.number() }).transform((state) => ({ ...state, team: null, lane: null }));
+const State = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), updatedAt: z.number() }).transform((given) => { const state = { ...given, team: null, lane: null }; return { ...state, cost: itemCost(state, emptyLedger) }; });
 const Journal = z.object({ position: z.number(), actor: z.string(), seq: z.number(), at: z.number(), type: z.string(), event: z.record(z.string(), z.unknown()) });
 const Description = z.object({ role: z.enum(["owner", "client", "offline"]), store: z.string(), stateDirectory: z.string(), configFile: z.string().nullable(), generation: z.number(), sandbox: z.string() });
 export const recorded: { readonly items: readonly ItemState[]; readonly journal: readonly JournalLine[]; readonly description: z.infer<typeof Description> } =
@@ -25,7 +28,7 @@ const member = (name: string, more: Partial<TeamView["members"][number]>): TeamV
 });
 
 export const team: TeamState = {
-  item: null, updatedAt: recordedNow - 5_000,
+  item: null, cost: { ...noCost, usd: 1.5 }, updatedAt: recordedNow - 5_000,
   team: TeamView.parse({
     name: "alpha", item: idOf(3), attempt: 1, phase: "exec", fixes: 1, maxFixes: 3,
     members: [member("leader", {}), member("worker-1", { task: 2 }), member("worker-2", { state: "asking", question: "어느 형식을 쓸까요? 😀", task: 1 }), member("worker-3", { state: "down", reason: "the agent crashed three times", restarts: 3 })],
@@ -101,6 +104,10 @@ export const doubleOf = (options: DoubleOptions = {}): Double => {
   const client: FactoryClient = {
     describe: async () => ({ ...recorded.description, role: offline ? "offline" : "client" }),
     items: async () => items,
+    spend: async () => {
+      const today = "2026-11-30", amount = { ...noAmount, cost: items.map(({ cost }) => cost).reduce(addCost, noCost) };
+      return { today, day: amount, caps: dayCaps({ caps: { dayUsd: 10 }, items: [], days: [{ day: today, amount, projects: [] }] }, today), since: null, rows: [], more: 0, total: noAmount };
+    },
     item: async (id) => items.find(({ item }) => item.id === id),
     submit: refused, command,
     journal: async ({ id, after = 0, limit = Number.MAX_SAFE_INTEGER }) => journal.filter(({ position, actor }) => position > after && (id === undefined || actor.split("/")[1] === id)).slice(0, limit),

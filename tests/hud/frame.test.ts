@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ItemState, TerminalState } from "../../src/client/contract.ts";
 import { widthOf } from "../../src/client/text/width.ts";
+import { type Caps, dayCaps } from "../../src/domain/ledger.ts";
+import { noAmount } from "../../src/domain/spend.ts";
 import { frame, frameText } from "../../src/hud/frame.ts";
 import { columnsOf, firstShown, shareRows } from "../../src/hud/layout.ts";
 import { fit, line, lineText, lineWidth, span, wrap } from "../../src/hud/line.ts";
@@ -26,6 +28,19 @@ describe("the frame", () => {
     expect(text).toContain("빈 목록의 합계를 고쳐 주세요");
     expect(text).toContain("no factory runs here: read from the store");
     expect(text).toContain("$0.40");
+  });
+
+  test("the header tells today's spend against the cap that is nearest, in the colour of how near it is, and what of it is unknown", async () => {
+    const { client } = doubleOf(), known = await readKnown(client);
+    const header = (spend: typeof known.spend): string => drawnLines(begin("0.1.0", { ...known, spend }, recordedNow), usual)[0] ?? "";
+    const amount = { ...noAmount, cost: { usd: 9.5, unpricedTokens: 0, unmeasured: 0 }, usage: { inputTokens: 40_000, cachedTokens: 0, outputTokens: 0 } };
+    const of = (caps: Caps, cost = amount.cost): typeof known.spend => ({ ...known.spend, day: { ...amount, cost }, caps: dayCaps({ caps, items: [], days: [{ day: known.spend.today, amount: { ...amount, cost }, projects: [] }] }, known.spend.today) });
+    expect(header(of({}))).toContain(" · today $9.50 ");
+    expect(header(of({ dayUsd: 10 }))).toContain(" · today $9.50/$10 ");
+    expect(header(of({ dayUsd: 10 }, { usd: 9.5, unpricedTokens: 7, unmeasured: 0 }))).toContain(" · today $9.50+?/$10 ");
+    expect(header(of({ dayUsd: 1_000, dayTokens: 50_000 }))).toContain(" · today 40k/50k tokens");
+    const toned = (spend: typeof known.spend): string => frameText(frame(begin("0.1.0", { ...known, spend }, recordedNow), usual, { interactive: false }), "full");
+    expect(toned(of({ dayUsd: 9 }))).not.toBe(toned(of({ dayUsd: 10 })));
   });
 
   test("I1 exactly as wide and as high as asked for, whatever strangers wrote, whatever is open, at any size; nothing that moves a cursor is in it", async () => {

@@ -4,6 +4,7 @@ import { Effect, Fiber, Layer } from "effect";
 import { describe, expect, test } from "vitest";
 import { turnHandler } from "../../actors/agent-turn.ts";
 import type { HostEvent } from "../../actors/chart.ts";
+import { SpendGate } from "../../actors/spend-gate.ts";
 import { Seats } from "../../actors/seats.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
 import { Mouths } from "../../actors/turn-mouths.ts";
@@ -157,8 +158,10 @@ describe("how long a turn may take", { timeout: guardMs }, () => {
       const clock = new SimulatedClock(1_000);
       const startedAt = clock.now();
       const agents = new Supervisor({ id: "agents", clock, strategy: "one_for_one", intensity: { max: 1, withinMs: 1_000 }, onEscalate: (error) => { throw error; } });
+      const spend = new SpendGate({ prices: [], calendar: { today: () => "2026-11-30", endText: () => "" }, projectOf: () => "repo", laneOf: () => "none" });
+      spend.open();
       const handler = turnHandler({
-        agents, factory: "rows", env: process.env, home: place.directory, runsDirectory: join(place.stateDirectory, "runs"), passEnvironment: () => [],
+        spend, agents, factory: "rows", env: process.env, home: place.directory, runsDirectory: join(place.stateDirectory, "runs"), passEnvironment: () => [],
         ladder: { sigintMs: 5_000, sigtermMs: 5_000 }, stillOwner: Effect.void,
         seats: new Seats({ root: join(place.stateDirectory, "terminals"), clock, onTrouble: (text) => { throw new Error(text); } }), mouths: new Mouths(),
       });

@@ -9,7 +9,8 @@
  *    subagents (`usage` leaves those out), and the usage on single assistant messages is a placeholder.
  * I5 A refused tool is reported once, whether the event or the result line or both tell of it.
  */
-import type { AgentEvent, AgentFailure, TurnRequest, Usage } from "../../domain/agent.ts";
+import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
+import type { Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { answerBlock, answered } from "../answer-block.ts";
 import { aboutLogin, aboutSession, apiFailure } from "./failure.ts";

@@ -1,6 +1,7 @@
 /** What the scripted agent and its adapter say to each other: one request on standard input, JSON lines on standard output, messages on standard input after that. */
 import { z } from "zod";
-import { TurnRequest, Usage } from "../../domain/agent.ts";
+import { TurnRequest } from "../../domain/agent.ts";
+import { Usage } from "../../domain/spend.ts";
 import { TeamCriteria, TeamMessage, TeamPlan } from "../../domain/team-answers.ts";
 import { Audit, Verdict } from "../../domain/verdict.ts";
 

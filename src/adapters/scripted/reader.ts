@@ -1,4 +1,5 @@
-import type { AgentEvent, AgentFailure, TurnRequest, Usage } from "../../domain/agent.ts";
+import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
+import type { Usage } from "../../domain/spend.ts";
 import { describeCrash } from "../../domain/turn-outcome.ts";
 import type { StreamReader } from "../../ports/adapter.ts";
 import { AgentLine } from "./protocol.ts";
@@ -30,6 +31,7 @@ export const scriptedReader = (turn: TurnRequest): StreamReader => {
   let costBefore = 0;
   let closed = false;
   let failed = false;
+  let counted = false;
 
   const events = (line: AgentLine): readonly AgentEvent[] => {
     switch (line.type) {
@@ -41,8 +43,12 @@ export const scriptedReader = (turn: TurnRequest): StreamReader => {
         const { phase, id, name, summary, ok, output, diff } = line;
         return [{ type: "tool", phase, id, name, kind: kinds[name], summary, ...(ok === undefined ? {} : { ok }), ...(output === undefined ? {} : { output }), ...(diff === undefined ? {} : { diff }) }];
       }
-      case "usage": return [{ type: "usage", usage: line.of === "session" ? less(line.usage, carried) : line.usage }];
-      case "cost": return [{ type: "cost", usd: line.of === "session" ? Math.max(0, line.usd - costBefore) : line.usd }];
+      case "usage":
+        counted = true;
+        return [{ type: "usage", usage: line.of === "session" ? less(line.usage, carried) : line.usage }];
+      case "cost":
+        counted = true;
+        return [{ type: "cost", usd: line.of === "session" ? Math.max(0, line.usd - costBefore) : line.usd }];
       case "denied": return [{ type: "permissionDenied", tool: line.tool, detail: line.detail }];
       case "interrupted": return [];
       case "error":
@@ -62,11 +68,13 @@ export const scriptedReader = (turn: TurnRequest): StreamReader => {
       return line ? events(line) : [{ type: "garbage", line: text.slice(0, garbageCap) }];
     },
     end: ({ exit, errorTail }) => {
-      if (failed) return [];
+      // It calls no model: what its playbook does not say that it costs, it does not cost.
+      const free: readonly AgentEvent[] = counted ? [] : [{ type: "cost", usd: 0 }];
+      if (failed) return free;
       const crash = describeCrash(exit);
       const said = errorTail.trim().split("\n").at(-1) ?? "";
-      if (crash !== undefined) return [{ type: "failure", failure: { kind: "crashed", exitCode: exit.code, signal: exit.signal, message: said === "" ? crash : `${crash}: ${said}` } }];
-      return closed ? [] : [{ type: "failure", failure: { kind: "noResult", message: "the agent ended without a result" } }];
+      if (crash !== undefined) return [...free, { type: "failure", failure: { kind: "crashed", exitCode: exit.code, signal: exit.signal, message: said === "" ? crash : `${crash}: ${said}` } }];
+      return closed ? free : [...free, { type: "failure", failure: { kind: "noResult", message: "the agent ended without a result" } }];
     },
   };
 };

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { Usage } from "../../domain/agent.ts";
+import { Usage } from "../../domain/spend.ts";
 
 const Session = z.object({ turns: z.number().int(), usd: z.number(), usage: Usage });
 export type Session = z.infer<typeof Session>;

@@ -6,6 +6,7 @@ import type { FactoryClient } from "../../client/contract.ts";
 import { relativeTime } from "../../client/explain.ts";
 import { diffCommand, type InboxKey, requestOf } from "../../client/inbox.ts";
 import { block, indented, oneLine } from "../../client/text/safe-text.ts";
+import { costText } from "../../domain/spend.ts";
 import { type Command, type CommandContext, itemId, itemState, printJson, reading } from "../context.ts";
 import { entryNamed, entryText, inboxJson, readInbox } from "../inbox-text.ts";
 import { again } from "../place.ts";
@@ -26,7 +27,7 @@ export const list: Command<object> = (context) =>
       return exitCode.ok;
     }
     const now = context.tools.now();
-    out.write(table(out, ["WHAT", "KIND", "WAITS", "COST", "TEXT"], entries.map((entry) => [entry.ref, entry.kind, entry.waits ? relativeTime(entry.since, now) : `ended ${relativeTime(entry.since, now)}`, `$${entry.costUsd.toFixed(2)}`, entry.text])));
+    out.write(table(out, ["WHAT", "KIND", "WAITS", "COST", "TEXT"], entries.map((entry) => [entry.ref, entry.kind, entry.waits ? relativeTime(entry.since, now) : `ended ${relativeTime(entry.since, now)}`, costText(entry.cost), entry.text])));
     const [first] = entries;
     if (first !== undefined) context.terminal.err.write(`\nOne of them with its evidence: ${await again(context.place, context.terminal, context.tools, ["inbox", "show", first.ref])}\n`);
     return exitCode.ok;

@@ -1,5 +1,7 @@
 import type { FactoryStatus, ItemState } from "../../client/contract.ts";
 import { waitingFor } from "../../client/waiting.ts";
+import { capText } from "../../domain/ledger.ts";
+import { costText } from "../../domain/spend.ts";
 import { isTerminal } from "../../domain/work-item.ts";
 import { type Command, printJson, reading } from "../context.ts";
 import { again } from "../place.ts";
@@ -14,6 +16,7 @@ const needsPerson = (state: ItemState): boolean => !isTerminal(state.item.status
 export const status: Command<object> = (context) =>
   reading(context, async (client) => {
     const [description, items] = await Promise.all([client.describe(), client.items()]);
+    const spend = await client.spend({});
     // Only a gateway tells; beside a command, with nobody, or when it has gone meanwhile, the store says what can be said.
     const factory: FactoryStatus | undefined = description.role === "client" ? await client.status().catch(() => undefined) : undefined;
     const owner = factory === undefined ? await context.tools.daemon.owner(context.place) : { pid: factory.pid, daemon: true };
@@ -23,7 +26,7 @@ export const status: Command<object> = (context) =>
     if (context.json) {
       printJson(context, {
         running: owner !== undefined, pid: owner?.pid ?? null, daemon: factory !== undefined, since: factory === undefined ? null : isoTime(factory.startedAt), address: addressOf(factory),
-        slots: factory?.slots ?? null, idle: factory?.idle ?? null, terminals: factory?.terminals ?? null, workItems: states, needsPerson: people.map(({ item }) => item.id), factory: description,
+        slots: factory?.slots ?? null, idle: factory?.idle ?? null, terminals: factory?.terminals ?? null, workItems: states, needsPerson: people.map(({ item }) => item.id), spend: { today: spend.today, day: spend.day, caps: spend.caps }, factory: description,
       });
       return exitCode.ok;
     }
@@ -32,6 +35,7 @@ export const status: Command<object> = (context) =>
       ["store", `${description.store}${description.sandbox === "" ? "" : `; sandbox ${description.sandbox}`}`],
       ["state", description.stateDirectory],
       ["items", items.length === 0 ? "none yet" : Object.entries(states).map(([name, count]) => `${count} ${name}`).join(", ")],
+      ["today", [costText(spend.day.cost), ...spend.caps.map(capText)].join("; ")],
       ["needs you", people.length === 0 ? "nothing" : `${people.length}: ${people.slice(0, 8).map(({ item }) => item.id).join(", ")}${people.length > 8 ? ", …" : ""}; see ${await again(context.place, context.terminal, context.tools, ["task", "list", "--open"])}`],
     ];
     if (factory !== undefined) {

@@ -7,6 +7,8 @@ import { iterationsOf, stageText, waitText } from "../../client/text/item-text.t
 import { block, indented, oneLine } from "../../client/text/safe-text.ts";
 import { localTime } from "../../client/text/time-text.ts";
 import { OperatorLane } from "../../domain/lane.ts";
+import { capText } from "../../domain/ledger.ts";
+import { costText } from "../../domain/spend.ts";
 import { isTerminal } from "../../domain/work-item.ts";
 import { type Command, type CommandContext, itemId, itemState, printJson, reading } from "../context.ts";
 import { itemJson, summaryText } from "../item-text.ts";
@@ -50,9 +52,10 @@ export const show: Command<IdOptions> = (context, { id: given }) => {
   const id = itemId(given);
   return reading(context, async (client) => {
     const state = await itemState(client, id);
-    const checkpoints = await client.checkpoints(state.item.id);
+    const [checkpoints, spend] = await Promise.all([client.checkpoints(state.item.id), client.spend({ item: state.item.id })]);
+    const caps = spend.caps.filter(({ of, day }) => day === null || of === "" || of === state.item.project);
     if (context.json) {
-      printJson(context, { ...itemJson(state), checkpoints });
+      printJson(context, { ...itemJson(state), checkpoints, spend: { today: spend.today, day: spend.day, caps } });
       return exitCode.ok;
     }
     const { out } = context.terminal;
@@ -66,6 +69,8 @@ export const show: Command<IdOptions> = (context, { id: given }) => {
       ["changed", localTime(state.updatedAt)],
       ...gateLines(item).map(({ name, state: settled, evidence }, n) => [n === 0 ? "gates" : "", `${name} ${settled}${evidence === "" ? "" : `: ${evidence}`}`] as const),
       ...item.ledger.map(({ at, what, reason }) => ["closing", `${localTime(at)} ${what}: ${reason}`] as const),
+      ["today", `${costText(spend.day.cost)} by all agents`],
+      ...caps.map((cap) => ["cap", capText(cap)] as const),
       ...(item.worktree === null ? [] : [["worktree", item.worktree] as const]),
       ...checkpoints.slice(-5).map(({ ref, commit }) => ["checkpoint", `${ref} ${commit.slice(0, 12)}`] as const),
     ];

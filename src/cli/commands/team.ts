@@ -6,9 +6,11 @@ import { parse as parseToml, TomlError } from "smol-toml";
 import { z } from "zod";
 import type { FactoryClient, TeamCommand, TeamState } from "../../client/contract.ts";
 import { relativeTime } from "../../client/explain.ts";
+import { memberCost } from "../../client/item-cost.ts";
 import { freshTeamName, type GivenPlan, longestTask, longestTitle, planProblem, runningTeam, teamSubmission } from "../../client/team-request.ts";
 import { block, indented, oneLine } from "../../client/text/safe-text.ts";
 import { AdapterName } from "../../domain/agent.ts";
+import { costText, isNothing } from "../../domain/spend.ts";
 import { PlannedTask } from "../../domain/team-answers.ts";
 import { mostWorkers, TeamName, type TeamSpec } from "../../domain/team.ts";
 import { type Command, type CommandContext, printJson, reading } from "../context.ts";
@@ -164,15 +166,15 @@ export const status: Command<StatusOptions> = (context, { name }) =>
     return exitCode.ok;
   });
 
-const teamText = (out: Screen, { team, item }: TeamState, panes: ReadonlyMap<string, string>, now: number): string => {
+const teamText = (out: Screen, { team, item, cost }: TeamState, panes: ReadonlyMap<string, string>, now: number): string => {
   const done = team.tasks.filter(({ state }) => state === "done").length;
   const facts = [
-    team.tasks.length === 0 ? "" : `${done} of ${team.tasks.length} tasks done`, team.fixes === 0 ? "" : `fix ${team.fixes} of ${team.maxFixes}`, team.checks === null ? "" : `checks ${team.checks.base} → ${team.checks.head}`, team.costUsd > 0 ? `$${team.costUsd.toFixed(2)}` : "",
+    team.tasks.length === 0 ? "" : `${done} of ${team.tasks.length} tasks done`, team.fixes === 0 ? "" : `fix ${team.fixes} of ${team.maxFixes}`, team.checks === null ? "" : `checks ${team.checks.base} → ${team.checks.head}`, isNothing(cost) ? "" : costText(cost),
   ].filter((fact) => fact !== "");
   const lines = [`${paint(out, "bold", team.name)} ${toned(out, team.phase)}: ${team.item}${item === null ? "" : ` ${oneLine(item.title)}`}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`];
   if (team.reason !== "") lines.push(`  ${paint(out, "dim", "reason")} ${oneLine(team.reason)}`);
   const members = table(out, ["MEMBER", "STATE", "ADAPTER", "TASK", "TURNS", "RESTARTS", "COST", "SINCE", "TERMINAL", "NOTE"], team.members.map((member) => [
-    member.name, member.state, member.adapter, member.task === null ? "" : String(member.task), String(member.turns), String(member.restarts), member.costUsd > 0 ? `$${member.costUsd.toFixed(2)}` : "", relativeTime(member.since, now), panes.get(`${team.name}/${member.name}`) ?? "", member.question === null ? member.reason : `asks: ${member.question}`,
+    member.name, member.state, member.adapter, member.task === null ? "" : String(member.task), String(member.turns), String(member.restarts), isNothing(memberCost(member)) ? "" : costText(memberCost(member)), relativeTime(member.since, now), panes.get(`${team.name}/${member.name}`) ?? "", member.question === null ? member.reason : `asks: ${member.question}`,
   ]));
   const tasks = team.tasks.length === 0 ? "" : table(out, ["TASK", "STATE", "KIND", "OWNER", "AFTER", "TRIES", "TITLE"], team.tasks.map((task) => [String(task.id), task.state, task.kind, task.owner ?? "", task.dependsOn.join(","), String(task.attempts), task.reason === "" ? task.title : `${task.title}: ${task.reason}`]));
   const events = team.events.slice(-5).map(({ at, text }) => `  ${paint(out, "dim", relativeTime(at, now))} ${oneLine(text)}\n`).join("");

@@ -3,6 +3,7 @@ import { gateLines } from "../../client/text/gates-text.ts";
 import { journalLine } from "../../client/text/journal-text.ts";
 import { block, indented, oneLine } from "../../client/text/safe-text.ts";
 import { clockTime, isoTime, localTime } from "../../client/text/time-text.ts";
+import { costText } from "../../domain/spend.ts";
 import { type Command, itemId, itemState, printJson, reading } from "../context.ts";
 import { statusText } from "../item-text.ts";
 import { again } from "../place.ts";
@@ -14,7 +15,8 @@ export const why: Command<{ readonly id: string }> = (context, { id: given }) =>
   const id = itemId(given);
   return reading(context, async (client) => {
     const state = await itemState(client, id);
-    const found = explain(state, await client.evidence(state.item.id));
+    const [evidence, spent] = await Promise.all([client.evidence(state.item.id), client.spend({ item: state.item.id })]);
+    const found = explain(state, evidence, spent.caps.filter(({ of, day }) => day === null || of === "" || of === state.item.project));
     const now = context.tools.now();
     if (context.json) {
       printJson(context, {
@@ -37,6 +39,8 @@ export const why: Command<{ readonly id: string }> = (context, { id: given }) =>
     out.write(`${paint(out, "bold", found.id)} ${statusText(out, state.item.status)}: ${oneLine(state.item.title)}\n  waits for ${oneLine(waiting.text)}${until}\n`);
     if (found.question !== null) out.write(`  question:\n${indented(block(found.question), "    ")}\n`);
     if (found.reason !== "" && found.reason !== found.question) out.write(`  because: ${oneLine(found.reason)}\n`);
+    out.write(`  it cost ${costText(state.cost)}; today all agents cost ${costText(spent.day.cost)}\n`);
+    for (const warning of state.item.warnings) out.write(`  ${paint(out, "yellow", `warning: ${oneLine(warning)}`)}\n`);
     section("Move it on", await Promise.all(waiting.commands.map((words) => again(context.place, context.terminal, context.tools, words))));
     section("Gates", gateLines(state.item).map(({ name, state: settled, evidence }) => paint(out, settled === "open" ? "yellow" : "green", `${name} ${settled}`) + (evidence === "" ? "" : `: ${oneLine(evidence)}`)));
     section("Which rule fires when", found.rules.filter(({ scope }) => scope !== "progress").map((rule) => ruleText(out, rule)));
@@ -52,6 +56,6 @@ export const why: Command<{ readonly id: string }> = (context, { id: given }) =>
 const iso = (at: number | null): string | null => (at === null ? null : isoTime(at));
 
 const ruleText = (screen: Screen, rule: RuleState): string => {
-  const text = oneLine(rule.scope === "progress" ? `${rule.id}: ${rule.says}` : `${rule.scope}.${rule.id}: ${rule.says}; after ${rule.limit} → ${rule.then}`);
-  return rule.state === "fired" ? paint(screen, "red", `${text} [fired]`) : rule.state === "atLimit" ? paint(screen, "yellow", `${text} [at its limit]`) : text;
+  const text = oneLine(rule.scope === "progress" ? `${rule.id}: ${rule.says}` : rule.scope === "spend" ? `spend.${rule.id}: ${rule.says} → ${rule.then}` : `${rule.scope}.${rule.id}: ${rule.says}; after ${rule.limit} → ${rule.then}`);
+  return rule.state === "fired" ? paint(screen, "red", `${text} [fired]`) : rule.state === "atLimit" ? paint(screen, "yellow", `${text} [${rule.scope === "spend" ? "over 80 %" : "at its limit"}]`) : text;
 };

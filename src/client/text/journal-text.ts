@@ -1,3 +1,4 @@
+import { Amount, costText, isNothing, noCost } from "../../domain/spend.ts";
 import type { JournalLine } from "../contract.ts";
 import { oneLine } from "./safe-text.ts";
 import { clockTime } from "./time-text.ts";
@@ -31,8 +32,9 @@ const turnDetail = (outcome: Readonly<Record<string, unknown>>): string => {
   const failure = ended["failure"];
   const how = isRecord(failure) ? `failed: ${String(failure["kind"])}${typeof failure["message"] === "string" ? `: ${failure["message"]}` : ""}` : `${String(ended["how"])}${typeof ended["text"] === "string" ? `: ${ended["text"]}` : ""}`;
   const verdict = outcome["verdict"];
-  const cost = outcome["costUsd"];
-  return `${cut(oneLine(how), short)}${isRecord(verdict) ? `; verdict ${String(verdict["decision"])}` : ""}${typeof cost === "number" && cost > 0 ? `; $${cost.toFixed(2)}` : ""}`;
+  const spend = outcome["spend"], usd = outcome["costUsd"];
+  const cost = Amount.safeParse(isRecord(spend) ? spend["amount"] : undefined).data?.cost ?? { ...noCost, usd: typeof usd === "number" ? usd : 0 };
+  return `${cut(oneLine(how), short)}${isRecord(verdict) ? `; verdict ${String(verdict["decision"])}` : ""}${isNothing(cost) ? "" : `; ${costText(cost)}`}`;
 };
 
 const checkDetail = (report: Readonly<Record<string, unknown>>): string => {
