@@ -26,7 +26,7 @@ import { type MemoryState, memoryState, type MemoryStore, openMemoryOwner } from
 import { settled, SimulatedClock } from "../support/clock.ts";
 import { cancelledTurn, resultOf } from "./protocol-world.ts";
 
-export interface Plan { readonly lane: OperatorLane; readonly claim: boolean; readonly policy: Partial<Policy>; /** Of lane `team`. */ readonly team?: TeamSpec }
+export interface Plan { readonly lane: OperatorLane; readonly claim: boolean; readonly policy: Partial<Policy>; /** What the item says; empty when absent. */ readonly body?: string; /** Of lane `team`. */ readonly team?: TeamSpec }
 export interface Life { readonly items: readonly Plan[]; readonly tape: readonly number[] }
 
 export interface Lived {
@@ -265,12 +265,14 @@ export const live = async (life: Life): Promise<Lived> => {
     if (what < 18) return tell(anyone, { type: "lane", lane: draw() % 2 === 0 ? "manual" : "none" });
     if (what < 20) return tell(anyone, { type: "pipeline.ended", attempt: one.attempt - 1, outcome: "done", failure: null, reason: "", workspace: null, head: "stale", iterations: 1, checks: null, summary: "stale", warnings: [], costUsd: 0 });
     if (state.actors.has(teamAddress(one.id, one.attempt))) return disturbTeam(teamAddress(one.id, one.attempt), one);
-    // Only actors that exist are ever spoken to.
-    const begun = state.actors.has(progressAddress(one.id, one.attempt));
-    if (what < 22 && begun) return tell(pipelineAddress(one.id, one.attempt), { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], denials: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
+    // Only actors that exist are ever spoken to. In a lane of steps it is one of them, the last or an earlier one.
+    const steps = [...state.actors.keys()].filter((address) => address === pipelineAddress(one.id, one.attempt) || address.startsWith(`${pipelineAddress(one.id, one.attempt)}/`));
+    const pipeline = draw() % 4 === 0 ? pick(steps) : steps.at(-1), begun = pipeline !== undefined && state.actors.has(progressAddress(one.id, one.attempt));
+    if (what < 22 && begun) return tell(pipeline, { type: "stage.ended", stage: "coder", iteration: 99, outcome: "done", failure: null, reason: "", verdict: null, audit: null, text: "stale", undone: [], denials: [], session: { id: null, costUsd: 0 }, costUsd: 0 });
     if (what < 25 && begun) return tell(progressAddress(one.id, one.attempt), { type: "observe", seen: { kind: "tool", repeats: draw() % 6 } });
+    if (what >= 25 && what < 30 && steps.some((address) => address.includes("/leg"))) return tell(anyone, { type: one.status === "paused" && draw() % 2 === 0 ? "resume" : "pause" });
     if (what >= 30 && begun) {
-      const to = pipelineAddress(one.id, one.attempt), again = draw() % 4 === 3 ? pick(said.filter((each) => each.to === to)) : undefined;
+      const to = pipeline, again = draw() % 4 === 3 ? pick(said.filter((each) => each.to === to)) : undefined;
       const message: Message = { type: "message", id: again?.id ?? `m${said.length}`, text: `word ${said.length}`, to: pick([null, null, null, "coder", "critic", "tester"]) ?? null, interrupt: draw() % 2 === 1 };
       said.push({ to, id: String(message["id"]) });
       if (draw() % 2 === 0) return tell(to, message);
@@ -287,7 +289,7 @@ export const live = async (life: Life): Promise<Lived> => {
   tell(spendAddress, { type: "actor.start", chart: "spend", version: 1, input: { keep: ledgerKeeps } });
   life.items.forEach((plan, n) => tell(intakeAddress, {
     type: "offer", claim: plan.claim, policy: { ...policy, ...plan.policy },
-    item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane, ...(plan.team === undefined ? {} : { team: plan.team }) },
+    item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: plan.body ?? "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane, ...(plan.team === undefined ? {} : { team: plan.team }) },
   }));
 
   // What was offered is durable before anything can be lost: a sender that is not answered asks again.

@@ -54,7 +54,7 @@ describe("beside a factory that works, and after it", { timeout: 2 * guardMs }, 
     const [lines, sending, printed] = await Promise.all([followed, sent, json]);
     expect([lines.exitCode, sending.exitCode, printed.exitCode], lines.stderr + sending.stderr + printed.stderr).toEqual([0, 0, 0]);
     expect(lines.stdout.trim().split("\n").map((line) => line.replace(/^[\d:]{8} /, ""))).toEqual([
-      "item/RUN-1/1 actor.start: begins in ready", "item/RUN-1/1 claim: ready → operating", "item/RUN-1/1 pipeline.ended: operating → verifying",
+      "item/RUN-1/1 actor.start: begins in ready", "item/RUN-1/1 claim: ready → operating", "item/RUN-1/1 pipeline.gates: stays operating", "item/RUN-1/1 pipeline.gates: stays operating", "item/RUN-1/1 pipeline.ended: operating → verifying",
       "item/RUN-1/1 verify.done: verifying → publishing", "item/RUN-1/1 published: publishing → tidying", "item/RUN-1/1 workspace.removed: tidying → done",
     ]);
     const stage = messages(readFileSync(file, "utf8"));

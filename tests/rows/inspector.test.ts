@@ -69,7 +69,8 @@ describe("one factory, inspected", { timeout: 4 * guardMs }, () => {
     const { whole, killed } = await played();
     const address = `item/${whole}/1`;
     expect(introduced(heard, "work-item").map(({ sessionId }) => sessionId)).toEqual([address, `item/${killed}/1`]);
-    expect(snapshots(heard, address)).toEqual(["ready", "operating", "verifying", "publishing", "tidying", "done"]);
+    // Gates change while it stays where it is.
+    expect(snapshots(heard, address).filter((state, n, all) => state !== all[n - 1])).toEqual(["ready", "operating", "verifying", "publishing", "tidying", "done"]);
     const detail = await factory.client.actor(address);
     expect(detail).toMatchObject({ chart: "work-item", kind: "durable", state: "done" });
     expect(detail?.transitions.map(({ to }) => to)).toEqual(snapshots(heard, address));
