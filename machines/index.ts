@@ -31,7 +31,7 @@ const unseen = (): null => null;
 /** Every chart of the house. */
 export const catalog: readonly CatalogEntry[] = [
   { id: "work-item", version: 1, machine: workItemMachine, durable: true, migrate: noOlderVersion("work-item"), view: viewWorkItem, exploration: exploreWorkItem },
-  { id: "pipeline", version: 2, machine: pipelineMachine, durable: true, migrate: olderPipeline, view: viewPipeline, exploration: explorePipeline },
+  { id: "pipeline", version: 3, machine: pipelineMachine, durable: true, migrate: olderPipeline, view: viewPipeline, exploration: explorePipeline },
   { id: "ralph", version: 1, machine: ralphMachine, durable: true, migrate: noOlderVersion("ralph"), view: viewRalph, exploration: exploreRalph },
   { id: "stage", version: 2, machine: stageMachine, durable: true, migrate: olderStage, view: viewStage, exploration: exploreStage },
   { id: "team", version: 1, machine: teamMachine, durable: true, migrate: noOlderVersion("team"), view: viewTeam, exploration: exploreTeam },

@@ -14,7 +14,11 @@ export const noOlderVersion = (id: string) => (_state: unknown, from: number): n
 
 /** 1: before people could speak to agents. */
 export const olderPipeline = (state: unknown, from: number): unknown =>
-  from === 1 ? inContext(state, (context) => ({ messages: [], ...context })) : noOlderVersion("pipeline")(state, from);
+  from === 1 ? inContext(state, (context) => ({ messages: [], ...context })) : from === 2 ? inContext(state, withNamedLeg) : noOlderVersion("pipeline")(state, from);
+
+/** 2: the steps of a lane had numbers. */
+const withNamedLeg = (context: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  isObject(context["leg"]) ? { ...context, leg: { ...context["leg"], n: String(context["leg"]["n"]) } } : context;
 
 /** 1: before people could speak to agents. */
 export const olderStage = (state: unknown, from: number): unknown =>

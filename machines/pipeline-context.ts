@@ -8,7 +8,7 @@ import type { Stage } from "../src/domain/stage.ts";
 import type { Finding } from "../src/domain/verdict.ts";
 import type { WorkItem } from "../src/domain/work-item.ts";
 import type { EffectFailed, Stamp } from "./durable.ts";
-import type { StageEnded } from "./stage.ts";
+import type { StageEnded, StageFailure } from "./stage.ts";
 
 /** What a pipeline knows, hears and says; its chart is in pipeline.ts, its guards in pipeline-guards.ts. */
 export interface PipelineInput {
@@ -29,7 +29,8 @@ export interface PipelineInput {
 
 /** What a lane gives a pipeline that is one of its steps, and what comes of it. */
 export interface Leg {
-  readonly n: number;
+  /** `3`; of a lane within a lane `2.3`. */
+  readonly n: string;
   /** The lane's round: its only iteration. */
   readonly round: number;
   /** With the coder's turn, or with what is there already: committed, checked, and judged. */
@@ -40,7 +41,7 @@ export interface Leg {
   readonly session: CoderSession;
   readonly escalated: boolean;
 }
-export interface LegEnd { readonly n: number; readonly feedback: string; readonly findings: readonly Finding[]; readonly failing: readonly string[]; readonly session: CoderSession; readonly diffHash: string }
+export interface LegEnd { readonly n: string; readonly feedback: string; readonly findings: readonly Finding[]; readonly failing: readonly string[]; readonly session: CoderSession; readonly diffHash: string; /** Of a lane's run that escalated: the session is of the coder's other adapter or model. */ readonly escalated?: boolean }
 export interface CoderSession { readonly id: string | null; readonly costUsd: number }
 
 export interface PipelineContext extends PipelineInput {
@@ -98,7 +99,7 @@ export interface PipelineEnded {
 }
 
 /** What the work has shown so far: told to the owner whenever that changes. */
-export interface PipelineGates { readonly type: "pipeline.gates"; readonly attempt: number; readonly gates: Gates; /** Number of the leg that tells it. */ readonly leg?: number }
+export interface PipelineGates { readonly type: "pipeline.gates"; readonly attempt: number; readonly gates: Gates; /** The leg that tells it. */ readonly leg?: string }
 
 export type PipelineEvent = (
   | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
@@ -160,4 +161,24 @@ export const runnerOf = ({ escalated, stage }: Pick<PipelineContext, "escalated"
 export const required = (workspace: WorkspaceRef | null): WorkspaceRef => {
   if (!workspace) throw new Error("there is no workspace yet");
   return workspace;
+};
+
+/** What a stage did or wanted and may not, for people. */
+export const strayed = ({ stage, undone, denials, touched = [] }: StageEnded): readonly string[] => [
+  ...(undone.length === 0 ? [] : [`${stage} changed what it may not; undone: ${undone.slice(0, 5).join(", ")}`]),
+  ...(denials.length === 0 ? [] : [`${stage} was not let: ${denials.slice(0, 5).join("; ").slice(0, 500)}`]),
+  // Who did it cannot be told: the agent, somebody else, or an agent beside it.
+  ...(touched.length === 0 ? [] : [`git's own files changed while the ${stage} worked: ${touched.slice(0, 5).map((name) => `.git/${name}`).join(", ")}${touched.length > 5 ? ` and ${touched.length - 5} more` : ""}; git may run other programs now, so look at them before you use it there`]),
+];
+
+/** What a stage's trouble is to whoever began the stage. */
+export const failureOf = (failure: StageFailure | null): PipelineFailure => {
+  switch (failure) {
+    case "environment": return "environment";
+    case "auth":
+    case "model": return "auth";
+    case "infra":
+    case "crash": return "infra";
+    default: return "work";
+  }
 };

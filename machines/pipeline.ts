@@ -5,9 +5,9 @@ import { pipelineAddress, progressAddress, stageAddress } from "../src/domain/id
 import { closeQueue, deliver, enqueue, messageCap, unread, waitingFor } from "../src/domain/message.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { escalates, firstFeedback, gatesOf, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineFailure, type PipelineGates, type PipelineInput, required, runnerOf } from "./pipeline-context.ts";
+import { escalates, failureOf, firstFeedback, gatesOf, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineGates, type PipelineInput, required, runnerOf, strayed } from "./pipeline-context.ts";
 import { pipelineGuards } from "./pipeline-guards.ts";
-import type { StageEnded, StageFailure, StageInput } from "./stage.ts";
+import type { StageInput } from "./stage.ts";
 
 const words = (text: string): readonly string[] => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? [])].slice(0, 400);
 
@@ -103,21 +103,11 @@ const commitMessage = (context: PipelineContext): string => {
   return `${context.item.id}: ${title}\n\nStage ${context.stage}, iteration ${context.iteration}.`;
 };
 
-/** What a stage did or wanted and may not, for people. */
-const strayed = ({ stage, undone, denials, touched = [] }: StageEnded): readonly string[] => [
-  ...(undone.length === 0 ? [] : [`${stage} changed what it may not; undone: ${undone.slice(0, 5).join(", ")}`]),
-  ...(denials.length === 0 ? [] : [`${stage} was not let: ${denials.slice(0, 5).join("; ").slice(0, 500)}`]),
-  // Who did it cannot be told: the agent, somebody else, or an agent beside it.
-  ...(touched.length === 0 ? [] : [`git's own files changed while the ${stage} worked: ${touched.slice(0, 5).map((name) => `.git/${name}`).join(", ")}${touched.length > 5 ? ` and ${touched.length - 5} more` : ""}; git may run other programs now, so look at them before you use it there`]),
-];
-
 /** What was wrong with the round that ends. */
 const triedLine = ({ feedback, newFailures }: PipelineContext): string => [feedback, newFailures.slice(0, 3).join("; ")].filter((text) => text !== "").join(" ").replaceAll(/\s+/g, " ").slice(0, 300) || "nothing was said";
 
 /** For people: the rule, and what went wrong each time. */
 const stuckReason = (rule: string, says: string, feedback: string): string => `stopped by rule ${rule}: ${says}${feedback === "" ? "" : `; the last time: ${feedback.slice(0, 500)}`}`;
-
-const infraStage: ReadonlySet<StageFailure> = new Set(["infra", "crash"]);
 
 /**
  * The plain pipeline of one work item: coder, then checks, then critic, until approval or the cap; then the enabled stages.
@@ -181,8 +171,7 @@ export const pipelineMachine = setup({
     warnUnsaved: assign(({ context, event }) => (event.type === "effect.failed" ? { warnings: [...context.warnings, `no checkpoint of the cancelled work: ${event.message}`].slice(-20) } : {})),
     noteStage: assign(({ event }) => {
       if (event.type !== "stage.ended") return {};
-      const failure: PipelineFailure = event.failure === "environment" ? "environment" : event.failure === "auth" || event.failure === "model" ? "auth" : event.failure !== null && infraStage.has(event.failure) ? "infra" : "work";
-      return { failure, reason: `${event.stage}: ${event.reason}` };
+      return { failure: failureOf(event.failure), reason: `${event.stage}: ${event.reason}` };
     }),
     noteRejected: assign(({ event }) => (event.type === "stage.ended" && event.verdict ? { failure: "rejected" as const, reason: `rejected in review: ${event.verdict.feedback}` } : {})),
     noteCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.policy.maxIterations} iterations used; last feedback: ${context.feedback.slice(0, 500)}` })),

@@ -6,11 +6,15 @@ import type { Finding } from "../src/domain/verdict.ts";
 import type { EffectFailed, Stamp } from "./durable.ts";
 import type { CoderSession, Leg, PipelineEnded, PipelineFailure, PipelineGates, PipelineInput } from "./pipeline-context.ts";
 
-/** What a ralph run knows, hears and asks for; its chart is in ralph.ts, its guards in ralph-guards.ts. */
+/** What a ralph run knows, hears and asks for; its chart is in ralph.ts, its guards in ralph-guards.ts. `leg`: it is a step of another lane. */
+export interface RalphInput extends PipelineInput {
+  /** Instead of those of the item; `details` are for its agents. */
+  readonly stories?: readonly { readonly title: string; readonly details: string }[];
+}
 export interface RalphContext extends PipelineInput {
   readonly maxIterations: number;
   readonly workspace: WorkspaceRef | null;
-  readonly stories: readonly Story[];
+  readonly stories: readonly (Story & { readonly details?: string })[];
   /** Rounds of work begun: a story's first one, and each that mends. */
   readonly iteration: number;
   /** Pipelines begun; part of their addresses. */
@@ -44,7 +48,7 @@ export type RalphEvent = (
   | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
   | PipelineEnded
   | PipelineGates
-  | { readonly type: "pipeline.asks"; readonly question: string; readonly leg?: number }
+  | { readonly type: "pipeline.asks"; readonly question: string; readonly leg?: string }
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "stuck"; readonly rule: string; readonly says: string }
   | { readonly type: "pause" }
@@ -53,19 +57,21 @@ export type RalphEvent = (
   | EffectFailed
 ) & Stamp;
 
+/** The leg under way or last begun; of a run that is a step itself it begins with that one's. */
+export const legName = ({ leg, legs }: Pick<RalphContext, "leg" | "legs">): string => (leg === undefined ? String(legs) : `${leg.n}.${legs}`);
 /** The story in hand: the first that has not passed. */
-export const storyOf = ({ stories }: Pick<RalphContext, "stories">): Story | undefined => stories.find(({ passes }) => !passes);
+export const storyOf = ({ stories }: Pick<RalphContext, "stories">): RalphContext["stories"][number] | undefined => stories.find(({ passes }) => !passes);
 /** Nothing but the story in hand is left: what is judged now is the whole. */
 export const isLast = ({ stories }: Pick<RalphContext, "stories">): boolean => stories.filter(({ passes }) => !passes).length <= 1;
 
 /** What the agent of a leg is told of where the whole stands. */
 const focus = (context: RalphContext): string => {
   const story = storyOf(context), count = context.stories.length;
-  if (!story || count === 1) return "";
+  if (!story || count === 1) return story?.details ?? "";
   const done = context.stories.filter(({ passes }) => passes).map(({ id }) => id);
   return context.phase === "verifying" && isLast(context)
-    ? `All ${count} parts of the work item are claimed to be done. Judge the whole.`
-    : `This is about part ${story.id} of ${count} alone: ${story.title}${done.length === 0 ? "" : `\nParts ${done.join(", ")} are done; do not undo them.`}`;
+    ? `All ${count} parts of the work item are claimed to be done. Judge the whole.${context.stories.map(({ id, title, details }) => (details === undefined ? "" : `\n\nPart ${id}: ${title}\n${details}`)).join("")}`
+    : `This is about part ${story.id} of ${count} alone: ${story.title}${story.details === undefined ? "" : `\n${story.details}`}${done.length === 0 ? "" : `\nParts ${done.join(", ")} are done; do not undo them.`}`;
 };
 
 /** The next pipeline: one turn of the coder with its checks, or a judgement of what is there. */
@@ -73,7 +79,7 @@ export const legInput = (context: RalphContext, owner: PipelineInput["owner"]): 
   const { item, attempt, lineage, policy, phase, session, escalated } = context, { coder, critic } = policy.stages;
   const reviews = phase === "verifying";
   const leg: Leg = {
-    n: context.legs, round: context.iteration, begin: reviews ? "review" : "work", session, escalated,
+    n: legName(context), round: context.iteration, begin: reviews ? "review" : "work", session, escalated,
     feedback: [focus(context), reviews ? "" : context.feedback].filter((text) => text !== "").join("\n\n"), findings: reviews ? [] : context.findings,
   };
   // Somebody always judges; without a critic in the configuration it is the coder's adapter in a session of its own. The later stages have their turn

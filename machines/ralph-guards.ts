@@ -1,11 +1,11 @@
 import { mayEscalate } from "./pipeline-context.ts";
-import { isLast, type RalphContext, type RalphEvent } from "./ralph-context.ts";
+import { isLast, legName, type RalphContext, type RalphEvent } from "./ralph-context.ts";
 
 /** The guards of the ralph chart. Those `…WithinCap` stand before their namesakes in the chart and ask for an iteration that is left (I1). */
 interface Asked { readonly context: RalphContext; readonly event: RalphEvent }
 
-const legOf = ({ event }: Asked): number | undefined => (event.type === "pipeline.ended" ? event.leg?.n : event.type === "pipeline.asks" || event.type === "pipeline.gates" ? event.leg : undefined);
-const isCurrent = (asked: Asked): boolean => asked.context.running && legOf(asked) === asked.context.legs;
+const legOf = ({ event }: Asked): string | undefined => (event.type === "pipeline.ended" ? event.leg?.n : event.type === "pipeline.asks" || event.type === "pipeline.gates" ? event.leg : undefined);
+const isCurrent = (asked: Asked): boolean => asked.context.running && legOf(asked) === legName(asked.context);
 const isDone = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "done";
 /** The work was wrong, and the leg said what of it. */
 const isWrong = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "cap";
@@ -30,6 +30,9 @@ export const ralphGuards = {
   verifies: ({ context }: Asked) => context.phase === "verifying",
   mends: ({ context }: Asked) => context.phase === "fixing",
   hasQuestion: ({ context }: Asked) => context.question !== null,
+  /** A rule had stopped the leg before the pause was wanted; what that means is not lost. */
+  settlesAndMayGoOn: (asked: Asked) => asked.context.reason !== "" && asked.context.escalateNow && hasMore(asked),
+  settles: ({ context }: Asked) => context.reason !== "",
   mayGoOn: (asked: Asked) => asked.context.escalateNow && hasMore(asked),
   verifiedWhole: (asked: Asked) => asked.context.phase === "verifying" && isDone(asked) && isLast(asked.context),
   verifiedStory: (asked: Asked) => asked.context.phase === "verifying" && isDone(asked),

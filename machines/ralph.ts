@@ -3,8 +3,8 @@ import { laneAddress, pipelineAddress, progressAddress } from "../src/domain/ids
 import { defaultLanePolicy } from "../src/domain/policy.ts";
 import { storiesOf } from "../src/domain/story.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { firstFeedback, mayEscalate, type PipelineEnded, type PipelineGates, type PipelineInput, runnerOf } from "./pipeline-context.ts";
-import { claimedGates, legInput, type RalphContext, type RalphEvent, storyOf } from "./ralph-context.ts";
+import { firstFeedback, mayEscalate, type PipelineEnded, type PipelineGates, runnerOf } from "./pipeline-context.ts";
+import { claimedGates, legInput, legName, type RalphContext, type RalphEvent, type RalphInput, storyOf } from "./ralph-context.ts";
 import { ralphGuards } from "./ralph-guards.ts";
 
 /**
@@ -19,33 +19,36 @@ import { ralphGuards } from "./ralph-guards.ts";
  */
 type Args = { readonly context: RalphContext; readonly event: RalphEvent };
 
-const itself = ({ item, attempt }: RalphContext) => laneAddress("ralph", item.id, attempt);
-const watcher = ({ item, attempt }: RalphContext) => progressAddress(item.id, attempt);
-const leg = ({ item, attempt, legs }: RalphContext) => pipelineAddress(item.id, attempt, legs);
+const itself = ({ item, attempt, leg }: RalphContext) => laneAddress("ralph", item.id, attempt, leg?.n);
+const watcher = ({ item, attempt, leg }: RalphContext) => progressAddress(item.id, attempt, leg?.n);
+const legAddress = (context: RalphContext) => pipelineAddress(context.item.id, context.attempt, legName(context));
+/** In what the owner is told by one that is a step. */
+const asLeg = ({ leg }: RalphContext) => (leg === undefined ? {} : { leg: leg.n });
 
 const words = (text: string): readonly string[] => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? [])].slice(0, 400);
 
 const tellOwner = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: args.context.owner, event: event(args) }) });
-const tellLeg = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: leg(args.context), event: event(args) }) });
+const tellLeg = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: legAddress(args.context), event: event(args) }) });
 const tellWatch = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: watcher(args.context), event: event(args) }) });
 const seen = (what: (args: Args) => Readonly<Record<string, unknown>>) => tellWatch((args) => ({ type: "observe", seen: what(args) }));
 const cancelLeg = tellLeg(() => ({ type: "cancel" }));
 const rearm = tellWatch(() => ({ type: "reset" }));
 
 const tellGates = (gates: (args: Args) => PipelineGates["gates"]) => tellOwner((args) => {
-  const event: PipelineGates = { type: "pipeline.gates", attempt: args.context.attempt, gates: gates(args) };
+  const event: PipelineGates = { type: "pipeline.gates", attempt: args.context.attempt, gates: gates(args), ...asLeg(args.context) };
   return { ...event };
 });
 
 const beginLeg = [
   "countLeg",
-  { type: "spawn" as const, params: ({ context }: Args) => ({ address: leg(context), chart: "pipeline", input: { ...legInput(context, itself(context)) } }) },
+  { type: "spawn" as const, params: ({ context }: Args) => ({ address: legAddress(context), chart: "pipeline", input: { ...legInput(context, itself(context)) } }) },
 ] as const;
 
 const tellEnded = (outcome: PipelineEnded["outcome"]) => tellOwner(({ context: c }) => {
   const event: PipelineEnded = {
     type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.iteration,
     checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
+    ...(c.leg ? { leg: { n: c.leg.n, feedback: c.feedback, findings: c.findings, failing: c.failing, session: c.session, diffHash: "", escalated: c.escalated } } : {}),
   };
   return { ...event };
 });
@@ -55,7 +58,7 @@ const stale = { guard: "notCurrent" } as const;
 
 /** What may happen while a leg is under way. */
 const whileLeg = {
-  "pipeline.asks": { guard: "isCurrent", actions: ["noteQuestion", tellOwner(({ event }) => ({ type: "pipeline.asks", question: event.type === "pipeline.asks" ? event.question : "" }))] },
+  "pipeline.asks": { guard: "isCurrent", actions: ["noteQuestion", tellOwner(({ context, event }) => ({ type: "pipeline.asks", question: event.type === "pipeline.asks" ? event.question : "", ...asLeg(context) }))] },
   answer: { actions: [tellLeg(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" })), "clearQuestion"] },
   stuck: [
     // Who waits for a person's answer is not going round in circles.
@@ -87,7 +90,7 @@ const afterWork = [
 ] as const;
 
 export const ralphMachine = setup({
-  types: {} as { context: RalphContext; events: RalphEvent; input: PipelineInput },
+  types: {} as { context: RalphContext; events: RalphEvent; input: RalphInput },
   actions: {
     ...hostActions,
     takeWorkspace: assign(({ event }) => (event.type === "workspace.ready" ? { workspace: event.workspace, head: event.workspace.base } : {})),
@@ -130,7 +133,7 @@ export const ralphMachine = setup({
   id: "ralph",
   options: chartOptions,
   context: ({ input }) => ({
-    ...input, maxIterations: (input.policy.lanes ?? defaultLanePolicy).ralph.maxIterations, workspace: null, stories: [...storiesOf(input.item)], iteration: 1, legs: 0, running: false, phase: "executing" as const, generation: 1, request: null, head: "",
+    ...input, maxIterations: (input.policy.lanes ?? defaultLanePolicy).ralph.maxIterations, workspace: null, stories: input.stories === undefined ? [...storiesOf(input.item)] : input.stories.map(({ title, details }, n) => ({ id: n + 1, title, details, passes: false, evidence: "" })), iteration: 1, legs: 0, running: false, phase: "executing" as const, generation: 1, request: null, head: "",
     checks: null, feedback: firstFeedback(input), findings: [], failing: input.failing, session: { id: null, costUsd: 0 }, escalated: false, escalateNow: false,
     question: null, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
   }),
@@ -143,6 +146,7 @@ export const ralphMachine = setup({
       on: {
         "workspace.ready": { target: "executing", actions: "takeWorkspace" },
         "effect.failed": { target: "failed", actions: "noteEffect" },
+        pause: { target: "pausing", actions: "nextGeneration" },
         cancel: { target: "cancelling", actions: "nextGeneration" },
       },
     },
@@ -179,6 +183,7 @@ export const ralphMachine = setup({
           { guard: "mayGoOn", target: "fixing", actions: ["takeLeg", rearm, "nextIteration"] },
           { target: "exhausted", actions: ["takeLeg", "noteStuckEnd"] },
         ],
+        pause: { target: "pausing", actions: "nextGeneration" },
         cancel: { target: "cancelling", actions: "nextGeneration" },
       },
     },
@@ -188,15 +193,20 @@ export const ralphMachine = setup({
           stale,
           // It was quicker than the pause: what it has shown counts.
           { guard: "verifiedWhole", target: "done", actions: ["passStory", "takeLeg"] },
+          { guard: "settlesAndMayGoOn", target: "paused", actions: ["takeLeg", rearm, "nextIteration", { type: "toPhase", params: { phase: "fixing" } }] },
+          { guard: "settles", target: "exhausted", actions: ["takeLeg", "noteStuckEnd"] },
           { guard: "verifiedStory", target: "paused", actions: ["passStory", "takeLeg", { type: "toPhase", params: { phase: "executing" } }] },
           { guard: "claimed", target: "paused", actions: ["takeLeg", { type: "toPhase", params: { phase: "verifying" } }] },
           { target: "paused", actions: "takeLeg" },
         ],
+        // Without a leg only the worktree's preparation can be under way.
+        "workspace.ready": { guard: "nothingRuns", target: "paused", actions: "takeWorkspace" },
+        "effect.failed": { guard: "nothingRuns", target: "failed", actions: "noteEffect" },
         cancel: { target: "cancelling", actions: "nextGeneration" },
       },
     },
     paused: {
-      entry: tellOwner(({ context }) => ({ type: "pipeline.paused", attempt: context.attempt })),
+      entry: tellOwner(({ context }) => ({ type: "pipeline.paused", attempt: context.attempt, ...asLeg(context) })),
       on: {
         resume: [
           { guard: "verifies", target: "verifying", actions: "nextGeneration" },

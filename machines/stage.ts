@@ -6,16 +6,17 @@ import type { Address } from "../src/domain/ids.ts";
 import type { WorkItem } from "../src/domain/work-item.ts";
 import { backoffMs, type Policy } from "../src/domain/policy.ts";
 import { writeScope, type Stage } from "../src/domain/stage.ts";
+import type { PlannerDuty, TeamCriteria, TeamPlan } from "../src/domain/team-answers.ts";
 import type { Audit, Verdict } from "../src/domain/verdict.ts";
 import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
 import { tellSpent } from "./spend.ts";
 
 /**
- * One stage of one iteration: asks for a turn until the stage has what it owes (a commit-worthy turn, a verdict, an audit),
+ * One stage of one iteration: asks for a turn until the stage has what it owes (a commit-worthy turn, a verdict, an audit, criteria, a plan),
  * waits for a human when the agent asks, and enforces what the stage may write.
  *
  * I1 Infrastructure failures never count as crashes, crashes never as work failures; each has its own cap.
- * I2 A critic without a verdict is asked once more, then the stage fails; it never becomes a `revise`.
+ * I2 A critic without a verdict, or a planner without what its duty asks for, is asked once more, then the stage fails; it never becomes a `revise`.
  * I3 A turn or an enforcement that was started is always awaited: no final state while one may still run, except after the host gave up on it.
  * I4 What the stage may not write is undone before it ends, however it ends: the next stage works in the same worktree.
  * I5 A message is given to no turn after one that has it, and is in the brief of every turn until then; a stage that ends without it says so by silence,
@@ -39,6 +40,8 @@ export interface StageInput {
   readonly playbook: string | null;
   readonly brief: TurnBrief;
   readonly session: { readonly id: string | null; readonly costUsd: number };
+  /** Of a planner: what it owes. */
+  readonly duty?: PlannerDuty;
   readonly policy: Pick<Policy, "infraRetries" | "crashRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
 }
 
@@ -52,6 +55,8 @@ export interface StageContext extends StageInput {
   readonly costUsd: number;
   readonly verdict: Verdict | null;
   readonly audit: Audit | null;
+  readonly plan?: TeamPlan | null;
+  readonly criteria?: TeamCriteria | null;
   readonly text: string;
   readonly undone: readonly string[];
   readonly denials: readonly string[];
@@ -80,6 +85,9 @@ export interface StageEnded {
   readonly reason: string;
   readonly verdict: Verdict | null;
   readonly audit: Audit | null;
+  /** A planner's. */
+  readonly plan?: TeamPlan | null;
+  readonly criteria?: TeamCriteria | null;
   readonly text: string;
   readonly undone: readonly string[];
   /** What the agent wanted to do and was not let. */
@@ -130,12 +138,16 @@ const crashKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["crashed", "noRes
 
 const completed = (event: StageEvent): boolean => event.type === "turn.ended" && event.outcome.ended.how === "completed";
 
-/** Critics owe a verdict, auditors an audit; the others owe only their work. */
 const isNewMessage = (context: StageContext, event: StageEvent): boolean =>
   event.type === "message" && !context.heard.includes(event.id) && context.brief.messages.every(({ id }) => id !== event.id);
 
-const lacksAnswer = (context: StageContext, event: StageEvent): boolean =>
-  event.type === "turn.ended" && ((context.stage === "critic" && event.outcome.verdict === null) || (context.stage === "auditor" && event.outcome.audit === null));
+/** Critics owe a verdict, auditors an audit, planners what their duty says; the others owe only their work. */
+const owed = ({ stage, duty }: StageContext): "verdict" | "audit" | PlannerDuty | undefined => (stage === "critic" ? "verdict" : stage === "auditor" ? "audit" : stage === "planner" ? duty : undefined);
+
+const lacksAnswer = (context: StageContext, event: StageEvent): boolean => {
+  const what = owed(context);
+  return event.type === "turn.ended" && what !== undefined && (event.outcome[what] ?? null) === null;
+};
 
 const isInfra = (event: StageEvent): boolean => {
   const failure = failureOf(event);
@@ -168,7 +180,7 @@ const tellEnded = (outcome: StageEnded["outcome"]) => ({
   params: ({ context: c }: { readonly context: StageContext }) => {
     const event: StageEnded = {
       type: "stage.ended", stage: c.stage, iteration: c.iteration, outcome, failure: c.failure, reason: c.reason,
-      verdict: c.verdict, audit: c.audit, text: c.text, undone: c.undone, denials: c.denials, ...(c.touched === undefined ? {} : { touched: c.touched }), session: c.session, costUsd: c.costUsd, heard: c.heard,
+      verdict: c.verdict, audit: c.audit, ...(c.duty === undefined ? {} : { plan: c.plan ?? null, criteria: c.criteria ?? null }), text: c.text, undone: c.undone, denials: c.denials, ...(c.touched === undefined ? {} : { touched: c.touched }), session: c.session, costUsd: c.costUsd, heard: c.heard,
     };
     return { to: c.pipeline, event: { ...event } };
   },
@@ -210,6 +222,7 @@ export const stageMachine = setup({
         session: failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
         verdict: outcome.verdict ?? context.verdict,
         audit: outcome.audit ?? context.audit,
+        ...(context.duty === undefined ? {} : { plan: outcome.plan ?? null, criteria: outcome.criteria ?? null }),
         denials: outcome.permissionDenials,
         ...(outcome.touched === undefined ? {} : { touched: [...new Set([...context.touched ?? [], ...outcome.touched])].slice(0, 20) }),
         text: outcome.ended.how === "completed" ? outcome.ended.text : context.text,
@@ -232,7 +245,7 @@ export const stageMachine = setup({
     countCrash: assign(({ context }) => ({ crashes: context.crashes + 1 })),
     countReask: assign(({ context }) => ({
       reasks: context.reasks + 1,
-      brief: { ...context.brief, again: `Your last answer carried no valid ${context.stage === "auditor" ? "audit" : "verdict"}. Give it now, in the form asked for.` },
+      brief: { ...context.brief, again: `Your last answer carried no valid ${owed(context) ?? ""}. Give it now, in the form asked for.` },
     })),
     setRetry: assign(({ context, event }) => {
       const failure = failureOf(event);
@@ -248,7 +261,7 @@ export const stageMachine = setup({
       if (event.type === "effect.failed") return { failure: event.class === "environment" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message };
       return {};
     }),
-    noteNoAnswer: assign(({ context }) => ({ failure: "noAnswer" as const, reason: `the ${context.stage} gave no valid ${context.stage === "auditor" ? "audit" : "verdict"}, twice` })),
+    noteNoAnswer: assign(({ context }) => ({ failure: "noAnswer" as const, reason: `the ${context.stage} gave no valid ${owed(context) ?? ""}, twice` })),
     noteEnforced: assign(({ event }) => (event.type === "workspace.enforced" ? { undone: event.undone, enforced: true } : {})),
     endAs: assign((_, params: { readonly outcome: StageEnded["outcome"] }) => ({ ending: params.outcome })),
     noteCancelled: assign({ reason: "cancelled" }),
@@ -301,7 +314,7 @@ export const stageMachine = setup({
           kind: "turn", item: c.item, attempt: c.attempt, stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber,
           adapter: c.adapter, model: c.model, workspace: c.workspace, repository: c.repository,
           sessionId: c.session.id, sessionCostUsd: c.session.costUsd, timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
-          playbook: c.playbook, brief: c.brief, since: c.since,
+          playbook: c.playbook, brief: c.brief, since: c.since, ...(c.duty === undefined ? {} : { duty: c.duty }),
         }),
       },
       on: {

@@ -10,7 +10,7 @@ import { WorkItemStatus } from "../src/domain/work-item.ts";
 import type { PipelineContext } from "./pipeline-context.ts";
 import type { ProgressContext } from "./progress.ts";
 import type { MemberContext } from "./member-context.ts";
-import type { RalphContext } from "./ralph-context.ts";
+import { legName, type RalphContext } from "./ralph-context.ts";
 import type { SessionContext } from "./session.ts";
 import type { SpendContext } from "./spend.ts";
 import type { StageContext } from "./stage.ts";
@@ -39,8 +39,8 @@ export const viewWorkItem = (snapshot: Snapshot<WorkItemContext>): WorkItemView 
 export const viewRalph = (snapshot: Snapshot<RalphContext>): LaneRunView => {
   const c: RalphContext = snapshot.context;
   return {
-    lane: "ralph", address: laneAddress("ralph", c.item.id, c.attempt), state: stateName(snapshot), phase: c.phase, generation: c.generation, iteration: c.iteration, maxIterations: c.maxIterations, stories: [...c.stories], request: c.request,
-    leg: c.legs === 0 ? "" : pipelineAddress(c.item.id, c.attempt, c.legs), running: c.running, feedback: c.feedback.slice(0, 2_000), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
+    lane: "ralph", address: laneAddress("ralph", c.item.id, c.attempt, c.leg?.n), state: stateName(snapshot), phase: c.phase, generation: c.generation, iteration: c.iteration, maxIterations: c.maxIterations, stories: c.stories.map(({ id, title, passes, evidence }) => ({ id, title, passes, evidence })), request: c.request,
+    leg: c.legs === 0 ? "" : pipelineAddress(c.item.id, c.attempt, legName(c)), running: c.running, feedback: c.feedback.slice(0, 2_000), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
   };
 };
 
@@ -50,7 +50,7 @@ export const viewPipeline = (snapshot: Snapshot<PipelineContext>): PipelineView 
     state: stateName(snapshot), stage: c.stage, stageAddress: c.stageAddress, iteration: c.iteration, maxIterations: c.policy.maxIterations,
     branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, head: c.head || null, changeSummary: c.changeSummary, checks: c.checks,
     newFailures: c.newFailures.slice(0, 10), feedback: c.feedback.slice(0, 2_000), escalated: c.escalated, question: c.question, costUsd: c.costUsd, rule: c.rule, reason: c.reason,
-    messages: c.messages.map((message: QueuedMessage) => ({ ...message, text: message.text.slice(0, 200) })), stages: stages.filter((stage) => c.policy.stages[stage] !== undefined),
+    messages: c.messages.map((message: QueuedMessage) => ({ ...message, text: message.text.slice(0, 200) })), stages: stages.filter((stage) => stage !== "planner" && c.policy.stages[stage] !== undefined),
   };
 };
 

@@ -14,7 +14,7 @@ const owner = itemAddress(id, lineage);
 const watcherOf = ({ leg }: Pick<PipelineInput, "leg">) => progressAddress(id, attempt, leg?.n);
 
 const input = (stages: Policy["stages"], failing: readonly string[] = [], leg?: PipelineInput["leg"]): PipelineInput => ({ owner, item, attempt, lineage, failing, policy: { ...policy, maxIterations: 2, stages }, ...(leg ? { leg } : {}) });
-const leg = { n: 4, round: 2, feedback: "This is about part 2", findings: [{ severity: "minor" as const, message: "a nit" }], session: { id: "session-0", costUsd: 1 } };
+const leg = { n: "4.1", round: 2, feedback: "This is about part 2", findings: [{ severity: "minor" as const, message: "a nit" }], session: { id: "session-0", costUsd: 1 } };
 const large = { ...plan, escalateModel: "large" }, other = { ...plan, escalateAdapter: "claude" as const };
 
 const approve: Verdict = { decision: "approve", feedback: "", findings: [] };
@@ -98,6 +98,7 @@ const afterStage = ({ state, from, stage }: Reading): string | undefined => {
     case "documenter": return finished ? "committing" : wrong && !from.documenterRetried ? "documenting" : onward(from, true);
     case "auditor": return finished ? (stage.audit?.findings.some((f) => f.severity === "critical") ? again(from) : onward(from, true)) : ends;
     case "stage-documenter": return "done";
+    case "planner": return undefined;
   }
 };
 

@@ -4,6 +4,7 @@ import { RunId } from "../../src/domain/ids.ts";
 import { emptyBrief } from "../../src/domain/effects.ts";
 import { backoffMs } from "../../src/domain/policy.ts";
 import { type Stage, writeScope } from "../../src/domain/stage.ts";
+import type { PlannerDuty, TeamCriteria, TeamPlan } from "../../src/domain/team-answers.ts";
 import type { Audit, Verdict } from "../../src/domain/verdict.ts";
 import type { Edge, Exploration } from "../catalog.ts";
 import { spendAddress } from "../spend.ts";
@@ -11,14 +12,16 @@ import type { StageContext, StageEnded, StageEvent, StageInput } from "../stage.
 import { charge, id, item, policy, workspace } from "./fixtures.ts";
 import { alarm, asked, at, ignored, implies, now, same, stamped, told, when } from "./reading.ts";
 
-const input = (stage: Stage): StageInput => ({
+const input = (stage: Stage, duty?: PlannerDuty): StageInput => ({
   pipeline: `pipeline/${id}/1`, stage, item: { id, title: item.title, body: item.body, kind: item.kind }, attempt: 1, iteration: 1, adapter: "scripted", model: "small", timeoutMs: 60_000,
   workspace, repository: item.repository, since: "head0", playbook: null, brief: { ...emptyBrief, feedback: "try harder", failingChecks: ["test: a"], messages: stage === "tester" ? [said] : [] }, session: { id: "session-0", costUsd: 0.5 },
-  policy: { infraRetries: 2, crashRetries: 2, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 },
+  policy: { infraRetries: 2, crashRetries: 2, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 }, ...(duty === undefined ? {} : { duty }),
 });
 
 const verdict: Verdict = { decision: "revise", feedback: "not yet", findings: [] };
 const audit: Audit = { findings: [] };
+const plan: TeamPlan = { tasks: [{ title: "the parser", description: "", acceptance: [], dependsOn: [] }] };
+const criteria: TeamCriteria = { criteria: [{ task: 1, acceptance: ["it parses"] }] };
 /** Much later than any backoff. */
 const named = now + 10 * policy.retryMaxMs;
 
@@ -44,6 +47,8 @@ const results = [
   turn({ how: "completed", text: "finished" }, { sessionId: "session-1", spend: charge }),
   turn({ how: "completed", text: "judged" }, { verdict }),
   turn({ how: "completed", text: "audited" }, { audit }),
+  turn({ how: "completed", text: "planned" }, { plan }),
+  turn({ how: "completed", text: "expanded" }, { criteria }),
   turn({ how: "question", text: "which one?" }, { sessionId: "session-1" }),
   turn({ how: "cancelled" }),
   turn({ how: "completed", text: "finished" }, { heard: ["m0", "other"] }),
@@ -80,7 +85,7 @@ const alphabet: readonly StageEvent[] = [
 
 const restricted = (context: StageContext): boolean => writeScope[context.stage] !== "all";
 const oneOf = (list: readonly AgentFailure[], failure: AgentFailure | undefined): boolean => failure !== undefined && list.some(({ kind }) => kind === failure.kind);
-const owes = (context: StageContext, outcome: TurnOutcome): boolean => (context.stage === "critic" && outcome.verdict === null) || (context.stage === "auditor" && outcome.audit === null);
+const owes = ({ stage, duty }: StageContext, outcome: TurnOutcome): boolean => (stage === "critic" && outcome.verdict === null) || (stage === "auditor" && outcome.audit === null) || (duty === "plan" && outcome.plan === undefined) || (duty === "criteria" && outcome.criteria === undefined);
 
 /** The stage is over as `outcome`: at once, or after what it may not write is undone. */
 const leaves = ({ to }: Edge, outcome: StageEnded["outcome"]): boolean =>
@@ -116,7 +121,10 @@ const afterTurn = (edge: Edge, { from, outcome, failure }: Reading): boolean => 
 };
 
 export const exploration: Exploration = {
-  inputs: (["coder", "critic", "auditor", "tester"] as const).map((stage) => ({ name: stage, input: input(stage) })),
+  inputs: [
+    ...(["coder", "critic", "auditor", "tester"] as const).map((stage) => ({ name: stage, input: input(stage) })),
+    ...(["criteria", "plan"] as const).map((duty) => ({ name: `planner, ${duty}`, input: input("planner", duty) })),
+  ],
   events: [...alphabet],
   unattended: [...results],
   abstraction: (snapshot) => {
@@ -135,7 +143,7 @@ export const exploration: Exploration = {
   states: [
     { name: "I1 infrastructure and crashes keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).crashes <= contextOf(s).policy.crashRetries },
     { name: "I2 asked once more at most", holds: (s) => contextOf(s).reasks <= 1 },
-    { name: "I2 nothing is done that owes an answer", holds: (s) => !at(s, "done") || ((contextOf(s).stage !== "critic" || contextOf(s).verdict !== null) && (contextOf(s).stage !== "auditor" || contextOf(s).audit !== null)) },
+    { name: "I2 nothing is done that owes an answer", holds: (s) => !at(s, "done") || ((contextOf(s).stage !== "critic" || contextOf(s).verdict !== null) && (contextOf(s).stage !== "auditor" || contextOf(s).audit !== null) && (contextOf(s).duty !== "plan" || same(contextOf(s).plan, plan)) && (contextOf(s).duty !== "criteria" || same(contextOf(s).criteria, criteria))) },
     { name: "I4 nothing ends unenforced, unless enforcement itself failed", holds: (s) => s.status === "active" || !restricted(contextOf(s)) || contextOf(s).enforced || (at(s, "failed") && contextOf(s).failure !== null) },
     { name: "a time to retry is set exactly while waiting", holds: (s) => at(s, "waiting") === (contextOf(s).retryAt !== null) },
     { name: "asking has its question", holds: (s) => !at(s, "asking") || contextOf(s).question !== null },
@@ -143,7 +151,7 @@ export const exploration: Exploration = {
     { name: "cancelled says so", holds: (s) => !at(s, "cancelled") || contextOf(s).reason === "cancelled" },
   ],
   first: [
-    { name: "the first step asks for one turn, and nothing else", holds: (first) => at(first.to, "working") && first.actions.length === 1 && asked(first, "turn").length === 1 && asked(first, "turn").every((turn) => turn["tryNumber"] === 1 && turn["stage"] === contextOf(first.to).stage && same(turn["brief"], contextOf(first.to).brief)) },
+    { name: "the first step asks for one turn, and nothing else", holds: (first) => at(first.to, "working") && first.actions.length === 1 && asked(first, "turn").length === 1 && asked(first, "turn").every((turn) => turn["tryNumber"] === 1 && turn["stage"] === contextOf(first.to).stage && turn["duty"] === contextOf(first.to).duty && same(turn["brief"], contextOf(first.to).brief)) },
   ],
   edges: [
     { name: "I1 infrastructure counts as infrastructure, up to its cap, and nothing else does", holds: (e) => { const { from, to, failure } = read(e); return to.infraFailures === from.infraFailures + (at(e.from, "working", "interrupting") && oneOf(infra, failure) && from.infraFailures < from.policy.infraRetries ? 1 : 0); } },
@@ -188,7 +196,7 @@ export const exploration: Exploration = {
     { name: "a turn that could not be run fails the stage; a message that could not be said does not", holds: (e) => implies(at(e.from, "working", "interrupting") && e.event.type === "effect.failed", () => { const { event } = read(e); return event?.type === "effect.failed" && event.kind === "turn" ? leaves(e, "failed") : ignored(e); }) },
     { name: "every entry into work asks for exactly one turn, with the session, try and brief as they are now; nothing else asks", holds: (e) => {
       const turns = asked(e, "turn"), { to, outcome } = read(e), enters = at(e.to, "working") && (!at(e.from, "working") || outcome !== undefined);
-      return turns.length === (enters ? 1 : 0) && turns.every((t) => t["tryNumber"] === to.tryNumber && t["sessionId"] === to.session.id && t["sessionCostUsd"] === to.session.costUsd && same(t["brief"], to.brief) && t["stage"] === to.stage);
+      return turns.length === (enters ? 1 : 0) && turns.every((t) => t["tryNumber"] === to.tryNumber && t["sessionId"] === to.session.id && t["sessionCostUsd"] === to.session.costUsd && same(t["brief"], to.brief) && t["stage"] === to.stage && t["duty"] === to.duty);
     } },
     { name: "every further turn has a number of its own", holds: (e) => {
       const r = read(e), { from, to, outcome } = r, over = at(e.from, "working", "interrupting") && (outcome !== undefined || (at(e.from, "interrupting") && isAnswerToCancel(r)));
@@ -197,7 +205,7 @@ export const exploration: Exploration = {
     { name: "a turn's cost, text, verdict, audit and denials are taken once", holds: (e) => {
       const { from, to, outcome, failure } = read(e);
       return outcome && at(e.from, ...takesTurn)
-        ? to.costUsd === from.costUsd + 0.25 && to.session.costUsd === (failure?.kind === "badSession" ? 0 : Math.max(from.session.costUsd, 0.75)) && same(to.denials, outcome.permissionDenials) && same(to.verdict, outcome.verdict ?? from.verdict) && same(to.audit, outcome.audit ?? from.audit) && (outcome.ended.how !== "completed" || to.text === outcome.ended.text)
+        ? to.costUsd === from.costUsd + 0.25 && to.session.costUsd === (failure?.kind === "badSession" ? 0 : Math.max(from.session.costUsd, 0.75)) && same(to.denials, outcome.permissionDenials) && same(to.verdict, outcome.verdict ?? from.verdict) && same(to.audit, outcome.audit ?? from.audit) && (to.duty === undefined || same([to.plan, to.criteria], [outcome.plan ?? null, outcome.criteria ?? null])) && (outcome.ended.how !== "completed" || to.text === outcome.ended.text)
         : to.costUsd === from.costUsd && same([to.denials, to.verdict, to.audit, to.text], [from.denials, from.verdict, from.audit, from.text]);
     } },
     { name: "I7 the ledger is told once of each turn that ended, in the same step, and of nothing else", holds: (e) => {
@@ -239,7 +247,7 @@ export const exploration: Exploration = {
     { name: "the pipeline hears the end once, as it was, and nothing before it", holds: (e) => {
       const ends = told(e, "stage.ended"), { to } = read(e), over = e.from.status === "active" && e.to.status !== "active";
       return ends.length === (over ? 1 : 0) && ends.every(({ to: whom, event }) => whom === to.pipeline && e.to.value === event["outcome"] && event["stage"] === to.stage && event["iteration"] === to.iteration && event["reason"] === to.reason && event["failure"] === to.failure
-        && same(event["verdict"], to.verdict) && same(event["audit"], to.audit) && same(event["session"], to.session) && event["costUsd"] === to.costUsd && same(event["undone"], to.undone) && same(event["denials"], to.denials) && event["text"] === to.text && same(event["heard"], to.heard));
+        && same(event["verdict"], to.verdict) && same([event["plan"], event["criteria"]], to.duty === undefined ? [undefined, undefined] : [to.plan ?? null, to.criteria ?? null]) && same(event["audit"], to.audit) && same(event["session"], to.session) && event["costUsd"] === to.costUsd && same(event["undone"], to.undone) && same(event["denials"], to.denials) && event["text"] === to.text && same(event["heard"], to.heard));
     } },
     { name: "stale and misplaced events change nothing", holds: (e) => implies(e.from.status === "active" && !(hears[String(e.from.value)] ?? []).some((type) => type === e.event.type), () => ignored(e) || (e.event.type !== "turn.ended" && (e.event.type === "message" || heardBy(read(e).event).length > 0) && same(e.from.value, e.to.value))) },
   ],

@@ -36,7 +36,7 @@ export const renderTemplate = (options: TemplateOptions): string => {
 interface Liveness {
   readonly all: boolean;
   readonly live: ReadonlyMap<string, unknown>;
-  /** Comments that stand in the text already: the six stages need theirs once. */
+  /** Comments that stand in the text already: the stages need theirs once. */
   readonly said: Set<string>;
 }
 

@@ -84,6 +84,7 @@ const defaultStages = z.strictObject({
   documenter: z.strictObject({ ...stageKeys(600_000), enabled: switched(false, "Write documentation after approval.") }).prefault({}).describe("Writes documentation."),
   auditor: z.strictObject({ ...stageKeys(600_000), enabled: switched(false, "Look for security and risk findings; a critical one goes back to the coder.") }).prefault({}).describe("Looks for security and risk findings."),
   "stage-documenter": z.strictObject({ ...stageKeys(600_000), enabled: switched(false, "Write the run's report.") }).prefault({}).describe("Writes the run's report."),
+  planner: z.strictObject({ ...stageKeys(600_000), enabled: switched(true, "Plan in lane autopilot as set here; false plans as the coder is set.") }).prefault({}).describe("Sets criteria and plans, in lanes that plan."),
 } satisfies Record<Stage, z.ZodType>).prefault({});
 
 export const Config = z.strictObject({
@@ -154,6 +155,11 @@ export const Config = z.strictObject({
     ralph: z.strictObject({
       maxIterations: positive.default(defaultLanePolicy.ralph.maxIterations).describe("Rounds of work of one item, over all its parts; then it is exhausted."),
     }).prefault({}).describe("Lane ralph: one part after the other, until each has passed its review."),
+    autopilot: z.strictObject({
+      plans: positive.default(defaultLanePolicy.autopilot.plans).describe("Plans asked for until one can be used; then the item is exhausted."),
+      qaCycles: positive.default(defaultLanePolicy.autopilot.qaCycles).describe("Checks of the whole work of one item, each after what was mended; then it is exhausted."),
+      validationRounds: positive.default(defaultLanePolicy.autopilot.validationRounds).describe("Judgements of the whole work of one item; then it is exhausted."),
+    }).prefault({}).describe("Lane autopilot: criteria, a plan, its tasks, checks and judgement of the whole."),
   }).prefault({}).describe("Caps of the operator lanes."),
   stop: z.strictObject({
     enabled: z.boolean().default(true).describe("Ask before an agent's session ends: docs/stop-policy.md."),

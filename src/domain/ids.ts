@@ -15,11 +15,11 @@ export type RunId = z.infer<typeof RunId>;
 export type Address = `${string}/${string}`;
 
 export const itemAddress = (id: WorkItemId, attempt: number): Address => `item/${id}/${attempt}`;
-/** `leg`: a pipeline that is a step of a lane, e.g. `pipeline/LOC-1/1/leg2`; so of what belongs to it. */
-export const pipelineAddress = (id: WorkItemId, attempt: number, leg?: number): Address => `pipeline/${id}/${attempt}${leg === undefined ? "" : `/leg${leg}`}`;
-export const progressAddress = (id: WorkItemId, attempt: number, leg?: number): Address => `progress/${id}/${attempt}${leg === undefined ? "" : `/leg${leg}`}`;
-export const stageAddress = (id: WorkItemId, attempt: number, stage: string, n: number, leg?: number): Address => `stage/${id}/${attempt}/${leg === undefined ? "" : `leg${leg}.`}${stage}.${n}`;
-export const laneAddress = (lane: string, id: WorkItemId, attempt: number): Address => `${lane}/${id}/${attempt}`;
+/** `leg`: a pipeline that is a step of a lane, e.g. `pipeline/LOC-1/1/leg2`, of a lane within a lane `pipeline/LOC-1/1/leg2.3`; so of what belongs to it. */
+export const pipelineAddress = (id: WorkItemId, attempt: number, leg?: string): Address => `pipeline/${id}/${attempt}${leg === undefined ? "" : `/leg${leg}`}`;
+export const progressAddress = (id: WorkItemId, attempt: number, leg?: string): Address => `progress/${id}/${attempt}${leg === undefined ? "" : `/leg${leg}`}`;
+export const stageAddress = (id: WorkItemId, attempt: number, stage: string, n: number, leg?: string): Address => `stage/${id}/${attempt}/${leg === undefined ? "" : `leg${leg}.`}${stage}.${n}`;
+export const laneAddress = (lane: string, id: WorkItemId, attempt: number, leg?: string): Address => `${lane}/${id}/${attempt}${leg === undefined ? "" : `/leg${leg}`}`;
 export const teamAddress = (id: WorkItemId, attempt: number): Address => `team/${id}/${attempt}`;
 export const memberAddress = (id: WorkItemId, attempt: number, member: string): Address => `member/${id}/${attempt}/${member}`;
 

@@ -36,9 +36,11 @@ export type ProgressLimits = z.infer<typeof ProgressLimits>;
 export const LanePolicy = z.object({
   /** Rounds of work before the run is exhausted. */
   ralph: z.object({ maxIterations: z.number().int().positive() }),
+  /** Plans asked for, checks of the whole, and judgements of the whole; absent in what an older version took in. */
+  autopilot: z.object({ plans: z.number().int().positive(), qaCycles: z.number().int().positive(), validationRounds: z.number().int().positive() }).optional(),
 });
 export type LanePolicy = z.infer<typeof LanePolicy>;
-export const defaultLanePolicy: LanePolicy = { ralph: { maxIterations: 10 } };
+export const defaultLanePolicy = { ralph: { maxIterations: 10 }, autopilot: { plans: 3, qaCycles: 5, validationRounds: 3 } } as const satisfies LanePolicy;
 
 /** Everything the charts of one work item need from the configuration, fixed when the item is taken in. */
 export const Policy = z.object({

@@ -18,4 +18,14 @@ export const verdictForm = [
   "```",
 ].join("\n");
 
+export const planForm = [
+  "End your answer with exactly one block like this, and nothing after it. `dependsOn` names tasks by their place in the list, from 1; at most 50 tasks:",
+  "```enact-plan",
+  '{"tasks": [{"title": "one line", "description": "what to do, where, and what not to touch", "dependsOn": [1], "acceptance": ["a criterion"]}]}',
+  "```",
+  "`dependsOn` and `acceptance` may be left out.",
+].join("\n");
+
+export const criteriaForm = ["End your answer with exactly one block like this, and nothing after it:", "```enact-criteria", '{"criteria": [{"task": 1, "acceptance": ["a criterion", "another"]}]}', "```"].join("\n");
+
 export const findingLine = (f: Finding): string => `- ${f.severity}: ${f.message}${f.file === undefined ? "" : ` (${f.file}${f.line === undefined ? "" : `:${f.line}`})`}`;

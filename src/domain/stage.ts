@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** What the model does now, in the order a pipeline runs them. */
-export const stages = ["coder", "critic", "tester", "documenter", "auditor", "stage-documenter"] as const;
+/** What the model does now, in the order a pipeline runs them; a planner is in none: lanes ask it. */
+export const stages = ["coder", "critic", "tester", "documenter", "auditor", "stage-documenter", "planner"] as const;
 export const Stage = z.enum(stages);
 export type Stage = z.infer<typeof Stage>;
 
@@ -14,6 +14,7 @@ export const writeScope: Readonly<Record<Stage, WriteScope>> = {
   documenter: "docs",
   auditor: "nothing",
   "stage-documenter": "nothing",
+  planner: "nothing",
 };
 
 /** Old configuration names and what replaced them. */

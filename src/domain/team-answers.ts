@@ -28,3 +28,5 @@ export type TeamMessage = z.infer<typeof TeamMessage>;
 /** Why a member works: the leader plans, sets criteria and judges, the workers work. */
 export const TeamDuty = z.enum(["plan", "criteria", "work", "verdict"]);
 export type TeamDuty = z.infer<typeof TeamDuty>;
+/** What a planner owes. */
+export type PlannerDuty = Extract<TeamDuty, "plan" | "criteria">;

@@ -1,5 +1,5 @@
 import type { TurnEffect } from "./effects.ts";
-import { question, quoted, verdictForm } from "./prompt-parts.ts";
+import { criteriaForm, planForm, question, quoted, verdictForm } from "./prompt-parts.ts";
 import type { TeamBrief } from "./team-brief.ts";
 import type { TeamDuty } from "./team-answers.ts";
 
@@ -13,14 +13,8 @@ const duty: Readonly<Record<TeamDuty, string>> = {
 };
 
 const form: Readonly<Record<TeamDuty, string>> = {
-  plan: [
-    "End your answer with exactly one block like this, and nothing after it. `dependsOn` names tasks by their place in the list, from 1; at most 50 tasks:",
-    "```enact-plan",
-    '{"tasks": [{"title": "one line", "description": "what to do, where, and what not to touch", "dependsOn": [1], "acceptance": ["a criterion"]}]}',
-    "```",
-    "`dependsOn` and `acceptance` may be left out.",
-  ].join("\n"),
-  criteria: ["End your answer with exactly one block like this, and nothing after it:", "```enact-criteria", '{"criteria": [{"task": 1, "acceptance": ["a criterion", "another"]}]}', "```"].join("\n"),
+  plan: planForm,
+  criteria: criteriaForm,
   work: question,
   verdict: `${verdictForm}\n\`revise\` puts what you say on the board as a task; \`reject\` ends the work; both need feedback or findings.`,
 };

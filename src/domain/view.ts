@@ -60,19 +60,22 @@ export type WorkItemView = z.infer<typeof WorkItemView>;
 
 /** A run of a lane that has phases of its own. */
 export const LaneRunView = z.object({
-  lane: z.enum(["ralph"]),
+  lane: z.enum(["ralph", "autopilot"]),
   address: z.string(),
   /** `starting`, a phase of the lane, `pausing`, `paused`, or how it ended. */
   state: z.string(),
   /** Where it is, or goes on after a pause. */
   phase: z.string(),
   generation: z.number(),
+  /** Rounds so far and at most; of a lane with several caps, those of its phase. */
   iteration: z.number(),
   maxIterations: z.number(),
+  /** Every cap of a lane with several. */
+  counters: z.array(z.object({ id: z.string(), now: z.number(), limit: z.number(), says: z.string() })).optional(),
   stories: z.array(Story),
   /** The open request for approval. */
   request: z.object({ id: z.number(), head: z.string() }).nullable(),
-  /** Address of the pipeline at work, or the last one; empty before the first. */
+  /** Address of what is at work, or was last (a pipeline, the run of another lane, a planner's stage); empty before the first. */
   leg: z.string(),
   running: z.boolean(),
   feedback: z.string(),

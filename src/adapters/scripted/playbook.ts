@@ -147,12 +147,13 @@ const defaults: Readonly<Record<Stage, readonly Step[]>> = {
   documenter: [{ verb: "result", result: "No documentation to change." }],
   auditor: [{ verb: "audit", audit: [] }, { verb: "result", result: "Nothing found." }],
   "stage-documenter": [{ verb: "result", result: "Nothing to report." }],
+  planner: [{ verb: "result", result: "The playbook has no turn for the planner." }],
 };
 
 export interface Moment { readonly stage: Stage; readonly attempt: number; readonly iteration: number; readonly try: number; readonly seat?: string | undefined; readonly duty?: TeamDuty | undefined; readonly task?: number | undefined }
 
-/** What a member of a team does that no turn is for. */
-const memberDefaults: Readonly<Record<TeamDuty, readonly Step[]>> = {
+/** What a member of a team, or a planner, does that no turn is for. */
+const dutyDefaults: Readonly<Record<TeamDuty, readonly Step[]>> = {
   plan: [{ verb: "result", result: "The playbook has no plan." }],
   criteria: [{ verb: "result", result: "The playbook has no criteria." }],
   work: defaults.coder,
@@ -173,5 +174,5 @@ export const stepsFor = (playbook: Playbook, moment: Moment): readonly Step[] =>
   if (best) return best.steps;
   const before = ofStage.filter((turn) => counts.every((key) => (turn[key] ?? 1) <= moment[key]));
   const order = (one: Turn, two: Turn): number => counts.map((key) => (two[key] ?? 0) - (one[key] ?? 0)).find((difference) => difference !== 0) ?? weight(two) - weight(one);
-  return before.toSorted(order)[0]?.steps ?? (moment.duty === undefined ? defaults[moment.stage] : memberDefaults[moment.duty]);
+  return before.toSorted(order)[0]?.steps ?? (moment.duty === undefined ? defaults[moment.stage] : dutyDefaults[moment.duty]);
 };
