@@ -10,8 +10,11 @@ import type { CoderSession, Leg, PipelineEnded, PipelineFailure, PipelineGates, 
 export interface RalphInput extends PipelineInput {
   /** Instead of those of the item; `details` are for its agents. */
   readonly stories?: readonly { readonly title: string; readonly details: string }[];
+  /** The session of an agent CLI that does the rounds of work, in the item's worktree; without one the factory's own agents do. */
+  readonly driver?: string;
 }
 export interface RalphContext extends PipelineInput {
+  readonly driver?: string | undefined;
   readonly maxIterations: number;
   readonly workspace: WorkspaceRef | null;
   readonly stories: readonly (Story & { readonly details?: string })[];
@@ -25,7 +28,7 @@ export interface RalphContext extends PipelineInput {
   readonly phase: "executing" | "verifying" | "fixing";
   /** Rises with every pause, resume and cancel: what was meant for an earlier one is of the past. */
   readonly generation: number;
-  /** The open request for approval: the leg that judges, and the commit it is about. */
+  /** The open request for approval: the leg that judges, and the commit that was claimed; a session's work is committed by the leg itself. */
   readonly request: { readonly id: number; readonly head: string } | null;
   readonly head: string;
   readonly checks: { readonly base: string; readonly head: string } | null;
@@ -52,7 +55,10 @@ export type RalphEvent = (
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "stuck"; readonly rule: string; readonly says: string }
   | { readonly type: "pause" }
-  | { readonly type: "resume" }
+  /** From now on by that session, or by the factory. */
+  | { readonly type: "resume"; readonly session?: string }
+  /** The session says that its round is done; what is there is looked at. */
+  | { readonly type: "advance"; readonly session: string }
   | { readonly type: "cancel" }
   | EffectFailed
 ) & Stamp;

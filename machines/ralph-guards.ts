@@ -17,6 +17,9 @@ export const ralphGuards = {
   notCurrent: (asked: Asked) => !isCurrent(asked),
   isCurrent,
   nothingRuns: ({ context }: Asked) => !context.running,
+  legRuns: ({ context }: Asked) => context.running,
+  /** I9. */
+  ofDriver: ({ context, event }: Asked) => event.type === "advance" && !context.running && context.driver !== undefined && event.session === context.driver,
   legDone: isDone,
   /** I3. */
   wholePasses: (asked: Asked) => isDone(asked) && isLast(asked.context),

@@ -1,10 +1,10 @@
-import { assign, setup } from "xstate";
+import { assign, enqueueActions, setup } from "xstate";
 import { laneAddress, pipelineAddress, progressAddress } from "../src/domain/ids.ts";
 import { defaultLanePolicy } from "../src/domain/policy.ts";
 import { storiesOf } from "../src/domain/story.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import { firstFeedback, mayEscalate, type PipelineEnded, type PipelineGates, runnerOf } from "./pipeline-context.ts";
-import { claimedGates, legInput, legName, type RalphContext, type RalphEvent, type RalphInput, storyOf } from "./ralph-context.ts";
+import { claimedGates, isLast, legInput, legName, type RalphContext, type RalphEvent, type RalphInput, storyOf } from "./ralph-context.ts";
 import { ralphGuards } from "./ralph-guards.ts";
 
 /**
@@ -15,7 +15,8 @@ import { ralphGuards } from "./ralph-guards.ts";
  * I1 At most `maxIterations` rounds of work; beyond them `exhausted`, which never reads as done. I2 Verifying begins on a commit with good
  * checks, never on what an agent says. I3 A story passes, and the whole is done, only by the approval that answers the open request. I4 At most one leg
  * lives at a time, and it is always awaited. I5 A pause keeps the phase, and can always be resumed or cancelled. I6 Escalation happens once. I7 Only
- * trouble with the work costs a round. I8 An item's source hears of `implementationComplete` on entering the last `verifying`.
+ * trouble with the work costs a round. I9 A run that a session drives is advanced by that session alone, and by what is found in the worktree, never by its word.
+ * I8 An item's source hears of `implementationComplete` on entering the last `verifying`.
  */
 type Args = { readonly context: RalphContext; readonly event: RalphEvent };
 
@@ -44,6 +45,13 @@ const beginLeg = [
   { type: "spawn" as const, params: ({ context }: Args) => ({ address: legAddress(context), chart: "pipeline", input: { ...legInput(context, itself(context)) } }) },
 ] as const;
 
+/** A round of work; a session that drives the run begins its own. */
+const beginWork = enqueueActions<RalphContext, RalphEvent, undefined, RalphEvent, never, never, never, never, never>(({ context, enqueue }) => {
+  if (context.driver !== undefined) return;
+  // Named actions of this chart; the helper's own type cannot name them.
+  for (const each of beginLeg) enqueue(each as never);
+});
+
 const tellEnded = (outcome: PipelineEnded["outcome"]) => tellOwner(({ context: c }) => {
   const event: PipelineEnded = {
     type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.iteration,
@@ -59,7 +67,7 @@ const stale = { guard: "notCurrent" } as const;
 /** What may happen while a leg is under way. */
 const whileLeg = {
   "pipeline.asks": { guard: "isCurrent", actions: ["noteQuestion", tellOwner(({ context, event }) => ({ type: "pipeline.asks", question: event.type === "pipeline.asks" ? event.question : "", ...asLeg(context) }))] },
-  answer: { actions: [tellLeg(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" })), "clearQuestion"] },
+  answer: { guard: "legRuns", actions: [tellLeg(({ event }) => ({ type: "answer", text: event.type === "answer" ? event.text : "" })), "clearQuestion"] },
   stuck: [
     // Who waits for a person's answer is not going round in circles.
     { guard: "hasQuestion", actions: rearm },
@@ -67,6 +75,14 @@ const whileLeg = {
   ],
   pause: { target: "pausing", actions: ["nextGeneration", cancelLeg] },
   cancel: { target: "cancelling", actions: ["nextGeneration", cancelLeg] },
+} as const;
+/** A round of work may be a session's: then no leg runs. */
+const whileWork = {
+  ...whileLeg,
+  stuck: [{ guard: "nothingRuns", target: "exhausted", actions: ["noteStuck", "noteStuckEnd"] }, ...whileLeg.stuck],
+  pause: [{ guard: "nothingRuns", target: "paused", actions: "nextGeneration" }, whileLeg.pause],
+  cancel: [{ guard: "nothingRuns", target: "cancelled", actions: ["nextGeneration", "noteCancelled"] }, whileLeg.cancel],
+  advance: { guard: "ofDriver", target: "verifying" },
 } as const;
 
 /** Ends that are the same in every phase: nothing of them is about the work (I7). */
@@ -79,6 +95,14 @@ const otherwise = [
 
 const seenDiff = seen(({ event }) => ({ kind: "diff", hash: event.type === "pipeline.ended" ? (event.leg?.diffHash ?? "") : "" }));
 const mended = ({ event }: Args): string => (event.type === "pipeline.ended" && event.leg ? (event.leg.failing.length > 0 ? event.leg.failing.toSorted().join("\n") : event.leg.feedback).slice(0, 2_000) : "");
+
+/** A session's work is first seen by the leg that judges it. */
+const seenOfDriver = seen(({ context, event }) => ({ kind: "diff", hash: event.type === "pipeline.ended" && context.driver !== undefined ? (event.leg?.diffHash ?? "") : "" }));
+const judged = (args: Args): Readonly<Record<string, unknown>> => {
+  const { event } = args;
+  if (event.type !== "pipeline.ended" || !event.leg) return { kind: "feedback", words: [] };
+  return event.leg.failing.length > 0 ? { kind: "error", fingerprint: mended(args) } : { kind: "feedback", words: words([event.leg.feedback, ...event.leg.findings.map(({ message }) => message)].join(" ")) };
+};
 
 /** What the end of a round of work means. */
 const afterWork = [
@@ -111,9 +135,10 @@ export const ralphMachine = setup({
       };
     }),
     openRequest: assign(({ context }) => ({ request: { id: context.legs, head: context.head } })),
-    passStory: assign(({ context }) => {
+    takeDriver: assign(({ event }) => (event.type === "resume" ? { driver: event.session } : {})),
+    passStory: assign(({ context, event }) => {
       const story = storyOf(context);
-      return { reason: "", feedback: "", findings: [], failing: [], stories: context.stories.map((each) => (each.id === story?.id ? { ...each, passes: true, evidence: `request ${context.request?.id ?? 0}, commit ${(context.request?.head ?? "").slice(0, 12)}` } : each)) };
+      return { reason: "", feedback: "", findings: [], failing: [], stories: context.stories.map((each) => (each.id === story?.id ? { ...each, passes: true, evidence: `request ${context.request?.id ?? 0}, commit ${(event.type === "pipeline.ended" ? event.head : "").slice(0, 12)}` } : each)) };
     }),
     takeFeedback: assign(({ event }) => (event.type === "pipeline.ended" && event.leg ? { feedback: event.leg.feedback, findings: event.leg.findings, failing: event.leg.failing } : {})),
     takeEnd: assign(({ event }) => (event.type === "pipeline.ended" ? { failure: event.failure, reason: event.reason } : {})),
@@ -151,15 +176,15 @@ export const ralphMachine = setup({
       },
     },
     executing: {
-      entry: [{ type: "toPhase", params: { phase: "executing" } }, ...beginLeg],
-      on: { ...whileLeg, "pipeline.ended": afterWork },
+      entry: [{ type: "toPhase", params: { phase: "executing" } }, beginWork],
+      on: { ...whileWork, "pipeline.ended": afterWork },
     },
     fixing: {
-      entry: [{ type: "toPhase", params: { phase: "fixing" } }, tellGates(() => ({})), ...beginLeg],
-      on: { ...whileLeg, "pipeline.ended": afterWork },
+      entry: [{ type: "toPhase", params: { phase: "fixing" } }, tellGates(() => ({})), beginWork],
+      on: { ...whileWork, "pipeline.ended": afterWork },
     },
     verifying: {
-      entry: [{ type: "toPhase", params: { phase: "verifying" } }, ...beginLeg, "openRequest", tellGates(({ context }) => (context.stories.filter(({ passes }) => !passes).length <= 1 ? claimedGates(context) : {}))],
+      entry: [{ type: "toPhase", params: { phase: "verifying" } }, ...beginLeg, "openRequest", tellGates(({ context }) => (context.driver === undefined && isLast(context) ? claimedGates(context) : {}))],
       on: {
         ...whileLeg,
         "pipeline.gates": { guard: "judgesWhole", actions: tellGates(({ event }) => (event.type === "pipeline.gates" ? event.gates : {})) },
@@ -168,7 +193,7 @@ export const ralphMachine = setup({
           { guard: "wholePasses", target: "done", actions: ["passStory", "takeLeg"] },
           { guard: "storyPassesWithinCap", target: "executing", actions: ["passStory", "takeLeg", rearm, "nextIteration"] },
           { guard: "legDone", target: "exhausted", actions: ["passStory", "takeLeg", "noteStoryCap"] },
-          { guard: "wrongWithinCap", target: "fixing", actions: ["takeLeg", "takeFeedback", seen(({ event }) => ({ kind: "feedback", words: event.type === "pipeline.ended" && event.leg ? words([event.leg.feedback, ...event.leg.findings.map(({ message }) => message)].join(" ")) : [] })), "nextIteration"] },
+          { guard: "wrongWithinCap", target: "fixing", actions: ["takeLeg", "takeFeedback", seenOfDriver, seen(judged), "nextIteration"] },
           { guard: "wrong", target: "exhausted", actions: ["takeLeg", "takeFeedback", "noteCap"] },
           ...otherwise,
         ],
@@ -209,9 +234,9 @@ export const ralphMachine = setup({
       entry: tellOwner(({ context }) => ({ type: "pipeline.paused", attempt: context.attempt, ...asLeg(context) })),
       on: {
         resume: [
-          { guard: "verifies", target: "verifying", actions: "nextGeneration" },
-          { guard: "mends", target: "fixing", actions: "nextGeneration" },
-          { target: "executing", actions: "nextGeneration" },
+          { guard: "verifies", target: "verifying", actions: ["nextGeneration", "takeDriver"] },
+          { guard: "mends", target: "fixing", actions: ["nextGeneration", "takeDriver"] },
+          { target: "executing", actions: ["nextGeneration", "takeDriver"] },
         ],
         cancel: { target: "cancelled", actions: ["nextGeneration", "noteCancelled"] },
       },

@@ -40,7 +40,8 @@ export const viewRalph = (snapshot: Snapshot<RalphContext>): LaneRunView => {
   const c: RalphContext = snapshot.context;
   return {
     lane: "ralph", address: laneAddress("ralph", c.item.id, c.attempt, c.leg?.n), state: stateName(snapshot), phase: c.phase, generation: c.generation, iteration: c.iteration, maxIterations: c.maxIterations, stories: c.stories.map(({ id, title, passes, evidence }) => ({ id, title, passes, evidence })), request: c.request,
-    leg: c.legs === 0 ? "" : pipelineAddress(c.item.id, c.attempt, legName(c)), running: c.running, feedback: c.feedback.slice(0, 2_000), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
+    leg: c.legs === 0 ? "" : pipelineAddress(c.item.id, c.attempt, legName(c)), running: c.running, session: c.driver ?? null, worktree: c.workspace?.path ?? null,
+    feedback: c.feedback.slice(0, 2_000), failing: c.failing.slice(0, 20), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
   };
 };
 

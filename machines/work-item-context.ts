@@ -44,6 +44,8 @@ export interface WorkItemContext {
   readonly published: string;
   /** The worktree was taken away; the branch stays. */
   readonly tidied: boolean;
+  /** The session that does the work of this attempt. */
+  readonly driver?: string | undefined;
   /** What a person said to do differently, when the last attempt was stuck. */
   readonly guidance?: string;
   readonly gates: Gates;
@@ -51,13 +53,14 @@ export interface WorkItemContext {
 }
 
 export type WorkItemEvent = (
-  | { readonly type: "claim"; readonly explicit: boolean }
+  /** `session`: an agent CLI that does the rounds of work itself, in a lane that can be driven so. */
+  | { readonly type: "claim"; readonly explicit: boolean; readonly session?: string; /** Its lane from then on: in one step, or somebody else claims it in between. */ readonly lane?: OperatorLane }
   | { readonly type: "approve" }
   | { readonly type: "reject"; readonly reason: string }
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "retry" }
   | { readonly type: "pause" }
-  | { readonly type: "resume" }
+  | { readonly type: "resume"; readonly session?: string }
   | { readonly type: "cancel" }
   | { readonly type: "lane"; readonly lane: OperatorLane }
   /** A person closes what may not close by itself, and says why. */

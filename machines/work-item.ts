@@ -43,6 +43,8 @@ const gatesAfter = ({ context: c, event }: Args): Gates => {
   }
 };
 
+const laneAfter = ({ context, event }: Args): WorkItemContext["operatorLane"] => (event.type === "claim" && event.lane !== undefined ? event.lane : context.operatorLane);
+
 /** I11. */
 const push = (set: (args: Args) => SourceUpdate) => enqueueActions<WorkItemContext, WorkItemEvent, undefined, WorkItemEvent, never, never, never, never, never>(({ context, event, enqueue }) => {
   const { id, source, sourceId } = context.item, update = set({ context, event });
@@ -80,7 +82,7 @@ export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
   actions: {
     ...hostActions,
-    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operator: operatorFor(context.operatorLane), running: true, worked: false, gates: {}, byCommand: event.type === "claim" ? event.explicit : context.byCommand, reason: "", blocked: null, question: null, retryAt: null })),
+    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operatorLane: laneAfter({ context, event }), operator: operatorFor(laneAfter({ context, event })), running: true, worked: false, gates: {}, byCommand: event.type === "claim" ? event.explicit : context.byCommand, driver: event.type === "claim" ? event.session : context.driver, reason: "", blocked: null, question: null, retryAt: null })),
     setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane, byCommand: false } : {})),
     takePipeline: assign(({ context, event }) =>
       event.type === "pipeline.ended"
@@ -104,6 +106,7 @@ export const workItemMachine = setup({
     noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
     block: assign((_, params: { readonly why: BlockedReason }) => ({ blocked: params.why })),
     unblock: assign({ blocked: null, question: null, reason: "" }),
+    takeDriver: assign(({ event }) => (event.type === "resume" ? { driver: event.session } : {})),
     askForGuidance: assign(({ event }) => (event.type === "pipeline.ended" ? { question: `It is stuck, and was ${event.reason}\nWhat should be done differently?` } : {})),
     takeGuidance: assign(({ event }) => (event.type === "answer" ? { guidance: event.text.slice(0, 8_000) } : {})),
     takeQuestion: assign(({ event }) => (event.type === "pipeline.asks" ? { question: event.question, reason: event.question } : {})),
@@ -202,7 +205,7 @@ export const workItemMachine = setup({
     claimed: {
       entry: {
         type: "spawn",
-        params: ({ context: c }) => ({ address: operatorAddress(c), chart: c.operator ?? "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing, ...(c.guidance === undefined ? {} : { guidance: c.guidance }) } }),
+        params: ({ context: c }) => ({ address: operatorAddress(c), chart: c.operator ?? "pipeline", input: { owner: itemAddress(c.item.id, c.lineage), item: c.item, attempt: c.attempt, lineage: c.lineage, policy: c.policy, failing: c.failing, ...(c.guidance === undefined ? {} : { guidance: c.guidance }), ...(c.driver === undefined || c.operator !== "ralph" ? {} : { driver: c.driver }) } }),
       },
       always: "operating",
     },
@@ -307,7 +310,7 @@ export const workItemMachine = setup({
     },
     paused: {
       on: {
-        resume: [{ guard: "pipelineRuns", target: "operating", actions: tellOperator(() => ({ type: "resume" })) }, ...goOn],
+        resume: [{ guard: "pipelineRuns", target: "operating", actions: ["takeDriver", tellOperator(({ event }) => ({ type: "resume", ...(event.type === "resume" && event.session !== undefined ? { session: event.session } : {}) }))] }, ...goOn],
         cancel: [
           { guard: "pipelineRuns", target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },
           { target: "cancelled", actions: "noteCancelled" },

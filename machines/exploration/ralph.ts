@@ -44,7 +44,7 @@ const results = [
 ] satisfies readonly RalphEvent[];
 
 const alphabet: readonly RalphEvent[] = [
-  ...results, ...legs.map((n) => stamped({ type: "pipeline.asks" as const, question: "which one?", leg: n })), stamped({ type: "answer", text: "the first" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }),
+  ...results, ...legs.map((n) => stamped({ type: "pipeline.asks" as const, question: "which one?", leg: n })), stamped({ type: "answer", text: "the first" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "resume", session: "session-a" }), stamped({ type: "advance", session: "session-a" }), stamped({ type: "advance", session: "session-b" }), stamped({ type: "cancel" }),
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): RalphContext => snapshot.context;
@@ -87,9 +87,12 @@ const rises = (e: Edge, r: Reading): boolean => r.end !== undefined && (r.state 
 /** A rule had stopped the leg before the pause, and there is another approach. */
 const goesOn = ({ from }: Reading): boolean => from.reason !== "" && from.escalateNow && left(from);
 
+/** By its own session, in a round of its own. */
+const advances = ({ state, from, event }: Reading): boolean => event?.type === "advance" && (state === "executing" || state === "fixing") && from.driver !== undefined && event.session === from.driver;
+
 const hears: Readonly<Record<string, readonly RalphEvent["type"][]>> = {
   starting: ["workspace.ready", "effect.failed", "pause", "cancel"], settling: ["pipeline.ended", "pause", "cancel"], pausing: ["pipeline.ended", "workspace.ready", "effect.failed", "cancel"], paused: ["resume", "cancel"], cancelling: ["pipeline.ended", "workspace.ready", "effect.failed"],
-  ...Object.fromEntries(phases.map((phase) => [phase, ["pipeline.ended", "pipeline.asks", "pipeline.gates", "answer", "stuck", "pause", "cancel"]])),
+  ...Object.fromEntries(phases.map((phase) => [phase, ["pipeline.ended", "pipeline.asks", "pipeline.gates", "answer", "stuck", "pause", "cancel", ...(phase === "verifying" ? [] : ["advance" as const])]])),
 };
 const observed = (edge: Edge): readonly unknown[] => told(edge, "observe").filter(({ to }) => to === watcher(contextOf(edge.to))).map(({ event }) => event["seen"]);
 
@@ -99,6 +102,7 @@ export const exploration: Exploration = {
     { name: "two stories, no critic of its own, a larger model", input: input({ coder: large }, { body: checklist, rounds: 3 }) },
     { name: "all stages, escalating to another adapter after the first round, taken up again", input: input({ coder: { ...other, escalateAfterIteration: 1 }, critic: plan, tester: plan, documenter: plan }, { failing: ["test: a"] }) },
     { name: "a step of another lane, with the parts that it gave", input: { ...input({ coder: plan, critic: plan }), leg: within, stories: given } },
+    { name: "driven by a session", input: { ...input({ coder: plan, critic: plan }), driver: "session-a" } },
     { name: "a step of another lane, with one part", input: { ...input({ coder: plan, critic: plan }), leg: within, stories: given.slice(0, 1) } },
   ],
   events: [...alphabet],
@@ -106,14 +110,14 @@ export const exploration: Exploration = {
   abstraction: (snapshot) => {
     const c = contextOf(snapshot);
     if (snapshot.status !== "active") return { failure: c.failure };
-    return { phase: c.phase, iteration: c.iteration, passed: c.stories.map(({ passes: passed }) => passed), running: c.running, stopped: c.reason !== "", escalated: c.escalated, escalateNow: c.escalateNow, asks: c.question !== null, failing: c.failing.length > 0, begun: c.workspace !== null };
+    return { phase: c.phase, driven: c.driver !== undefined, iteration: c.iteration, passed: c.stories.map(({ passes: passed }) => passed), running: c.running, stopped: c.reason !== "", escalated: c.escalated, escalateNow: c.escalateNow, asks: c.question !== null, failing: c.failing.length > 0, begun: c.workspace !== null };
   },
   restStates: ["paused", "done", "failed", "cancelled", "exhausted"],
   states: [
     { name: "I1 at most maxIterations rounds of work", holds: (s) => contextOf(s).iteration >= 1 && contextOf(s).iteration <= contextOf(s).maxIterations },
     { name: "I3 done means that every story has passed by a request; nothing else does", holds: (s) => at(s, "done") === (open(contextOf(s)) === 0) && contextOf(s).stories.every(({ passes: passed, evidence }) => passed === /^request \d+, commit head[\d.]+$/.test(evidence)) },
     { name: "I3 a request is open exactly while something is judged", holds: (s) => (contextOf(s).request !== null) === (contextOf(s).running && contextOf(s).phase === "verifying") && (contextOf(s).request === null || contextOf(s).request?.id === contextOf(s).legs) },
-    { name: "I4 a leg runs exactly in its phases and while it is awaited", holds: (s) => contextOf(s).running === (at(s, ...phases, "settling") || (at(s, "cancelling", "pausing") && contextOf(s).legs > 0)) },
+    { name: "I4 a leg runs exactly in its phases and while it is awaited", holds: (s) => contextOf(s).running === (at(s, "verifying", "settling") || (at(s, "executing", "fixing") && contextOf(s).driver === undefined) || (at(s, "cancelling", "pausing") && contextOf(s).legs > 0)) },
     { name: "the phase is the one that the state names", holds: (s) => !inPhase(String(s.value)) || contextOf(s).phase === s.value },
     { name: "every end but done says why, and of what kind; done has no trouble", holds: (s) => {
       const c = contextOf(s);
@@ -130,7 +134,7 @@ export const exploration: Exploration = {
   edges: [
     { name: "each end of the leg leads where it must", holds: (e) => { const r = read(e), must = after(r); return must === undefined || at(e.to, must); } },
     { name: "I4 a leg begins exactly where a phase is entered, and is what the phase needs", holds: (e) => {
-      const r = read(e), { from, to, state } = r, begins = inPhase(String(e.to.value)) && (r.end !== undefined || state === "starting" || state === "paused") && !ignored(e), made = spawned(e, "pipeline");
+      const r = read(e), { from, to, state } = r, begins = inPhase(String(e.to.value)) && (to.driver === undefined || to.phase === "verifying") && (r.end !== undefined || state === "starting" || state === "paused" || advances(r)) && !ignored(e), made = spawned(e, "pipeline");
       if (made.length !== (begins ? 1 : 0) || to.legs !== from.legs + made.length) return false;
       return made.every(({ address, input: given }) => {
         const leg = given["leg"] as { readonly n: string; readonly round: number; readonly begin: string; readonly feedback: string; readonly findings: unknown; readonly session: unknown; readonly escalated: boolean }, rules = given["policy"] as Policy, reviews = to.phase === "verifying", { coder, critic, ...later } = to.policy.stages;
@@ -149,9 +153,9 @@ export const exploration: Exploration = {
     } },
     { name: "a story passes by the approval that answers the open request, and nothing takes it back", holds: (e) => {
       const r = read(e), { from, to } = r, first = from.stories.findIndex(({ passes: passed }) => !passed);
-      return to.stories.every((story, n) => story.passes === ((from.stories[n]?.passes ?? false) || (passes(r) && n === first)) && (n !== first || !passes(r) || story.evidence === `request ${from.legs}, commit ${from.request?.head}`));
+      return to.stories.every((story, n) => story.passes === ((from.stories[n]?.passes ?? false) || (passes(r) && n === first)) && (n !== first || !passes(r) || story.evidence === `request ${from.legs}, commit ${r.end?.head}`));
     } },
-    { name: "I2 a request is about the commit that was claimed", holds: (e) => { const r = read(e); return !(at(e.to, "verifying") && !at(e.from, "verifying")) || (r.to.request?.head === r.to.head && r.to.head.startsWith("head")); } },
+    { name: "I2 a request is about the commit that was claimed", holds: (e) => { const r = read(e); return !(at(e.to, "verifying") && !at(e.from, "verifying")) || (r.to.request?.head === r.to.head && (r.to.driver !== undefined || r.to.head.startsWith("head"))); } },
     { name: "what a leg left is taken once", holds: (e) => {
       const r = read(e), { from, to, end } = r, takes = end !== undefined && after(r) !== undefined;
       const session = takes && to.escalated && !from.escalated && from.policy.stages.coder?.escalateAdapter === "claude" ? { id: null, costUsd: 0 } : takes && from.phase !== "verifying" ? end.leg.session : from.session;
@@ -174,20 +178,22 @@ export const exploration: Exploration = {
       if (!awaits || (event?.type !== "workspace.ready" && event?.type !== "effect.failed")) return true;
       return event.type === "effect.failed" ? at(e.to, state === "cancelling" ? "cancelled" : "failed") : same(to.workspace, workspace) && to.head === workspace.base && at(e.to, state === "starting" ? "executing" : state === "pausing" ? "paused" : "cancelled");
     } },
+    { name: "I9 a session that drives the run has its work looked at when it says so; nobody else's word counts", holds: (e) => { const r = read(e); return r.event?.type !== "advance" || (advances(r) ? at(e.to, "verifying") : ignored(e)); } },
+    { name: "a resume says who drives the run from then on", holds: (e) => { const { state, event, from, to } = read(e); return to.driver === (state === "paused" && event?.type === "resume" ? event.session : from.driver); } },
     { name: "who is cancelled says so", holds: (e) => !at(e.to, "cancelled") || (contextOf(e.to).reason === "cancelled" && contextOf(e.to).failure === null) },
     { name: "trouble with the worktree ends the run by its kind", holds: (e) => { const { state, event, to } = read(e); return (state !== "starting" && state !== "pausing") || event?.type !== "effect.failed" || ignored(e) || (at(e.to, "failed") && to.failure === (event.class === "environment" ? "environment" : "infra") && to.reason === "it broke (mend it)"); } },
     { name: "a rule stops the leg and settles; while a question is open it only starts the watch anew", holds: (e) => {
       const { state, event, from, to } = read(e), fires = inPhase(state) && event?.type === "stuck";
-      return !fires || (from.question !== null ? same(e.from.value, e.to.value) && told(e, "reset").length === 1 && told(e, "cancel").length === 0 : at(e.to, "settling") && to.rule === event.rule && to.reason.includes(event.says) && (from.feedback === "" || to.reason.includes(from.feedback)) && to.feedback.includes(event.says) && to.findings.length === 0 && to.escalateNow === more(from));
+      return !fires || (from.question !== null ? same(e.from.value, e.to.value) && told(e, "reset").length === 1 && told(e, "cancel").length === 0 : at(e.to, from.running ? "settling" : "exhausted") && (from.running || to.failure === "stuck") && to.rule === event.rule && to.reason.includes(event.says) && (from.feedback === "" || to.reason.includes(from.feedback)) && to.feedback.includes(event.says) && to.findings.length === 0 && to.escalateNow === more(from));
     } },
     { name: "settling without another approach ends as stuck", holds: (e) => { const r = read(e); return (r.state !== "settling" && r.state !== "pausing") || !r.end || !at(e.to, "exhausted") || (r.to.failure === "stuck" && r.to.reason === r.from.reason); } },
     { name: "the leg is cancelled once, when it is not wanted any more", holds: (e) => {
-      const { state, event, from } = read(e), must = inPhase(state) && (event?.type === "cancel" || event?.type === "pause" || (event?.type === "stuck" && from.question === null)), sent = told(e, "cancel");
+      const { state, event, from } = read(e), must = inPhase(state) && from.running && (event?.type === "cancel" || event?.type === "pause" || (event?.type === "stuck" && from.question === null)), sent = told(e, "cancel");
       return sent.length === (must ? 1 : 0) && sent.every(({ to }) => to === pipelineAddress(id, attempt, nameOf(from)));
     } },
     { name: "I5 pause, resume and cancel go where they must, and each begins a generation", holds: (e) => {
       const { state, event, from, to } = read(e), c = event?.type;
-      const must = c === "pause" && (inPhase(state) || state === "starting" || state === "settling") ? "pausing" : c === "resume" && state === "paused" ? from.phase : c === "cancel" && (inPhase(state) || ["starting", "settling", "pausing"].includes(state)) ? "cancelling" : c === "cancel" && state === "paused" ? "cancelled" : undefined;
+      const must = inPhase(state) && !from.running && (c === "pause" || c === "cancel") ? (c === "pause" ? "paused" : "cancelled") : c === "pause" && (inPhase(state) || state === "starting" || state === "settling") ? "pausing" : c === "resume" && state === "paused" ? from.phase : c === "cancel" && (inPhase(state) || ["starting", "settling", "pausing"].includes(state)) ? "cancelling" : c === "cancel" && state === "paused" ? "cancelled" : undefined;
       return to.generation === from.generation + (must === undefined ? 0 : 1) && (must === undefined || at(e.to, must));
     } },
     { name: "I5 a pause keeps the phase, unless the leg was quicker", holds: (e) => { const r = read(e); return r.state !== "pausing" || !at(e.to, "paused") || r.to.phase === (r.end === undefined ? "executing" : goesOn(r) ? "fixing" : r.end.outcome !== "done" ? r.from.phase : r.from.phase === "verifying" ? "executing" : "verifying"); } },
@@ -195,11 +201,12 @@ export const exploration: Exploration = {
     { name: "I8 the owner hears of gates: complete on entering the last verifying, what the leg shows then, and none when it is mended", holds: (e) => {
       const r = read(e), { state, event, from, to } = r, tells = told(e, "pipeline.gates");
       const begins = to.legs > from.legs, relays = state === "verifying" && event?.type === "pipeline.gates" && event.leg === nameOf(from) && open(from) === 1;
-      const must = begins && at(e.to, "fixing") ? {} : begins && at(e.to, "verifying") ? (open(to) === 1 ? { implementationComplete: { state: "met", evidence: `commit ${to.head}` } } : {}) : relays ? shown : undefined;
+      const mends = at(e.to, "fixing") && (r.end !== undefined || state === "paused") && !ignored(e);
+      const must = mends ? {} : begins && at(e.to, "verifying") ? (open(to) === 1 && to.driver === undefined ? { implementationComplete: { state: "met", evidence: `commit ${to.head}` } } : {}) : relays ? shown : undefined;
       return tells.length === (must === undefined ? 0 : 1) && tells.every(({ to: whom, event: said }) => whom === owner && said["attempt"] === attempt && said["leg"] === from.leg?.n && same(said["gates"], must));
     } },
     { name: "a question goes up, an answer down; it is open in between", holds: (e) => {
-      const { state, event, from, to } = read(e), up = told(e, "pipeline.asks"), down = told(e, "answer"), asks = inPhase(state) && event?.type === "pipeline.asks" && event.leg === nameOf(from), answers = inPhase(state) && event?.type === "answer";
+      const { state, event, from, to } = read(e), up = told(e, "pipeline.asks"), down = told(e, "answer"), asks = inPhase(state) && from.running && event?.type === "pipeline.asks" && event.leg === nameOf(from), answers = inPhase(state) && from.running && event?.type === "answer";
       return up.length === (asks ? 1 : 0) && up.every(({ to: whom, event: said }) => whom === owner && said["question"] === "which one?" && said["leg"] === from.leg?.n) && down.length === (answers ? 1 : 0) && down.every(({ to: whom, event: said }) => whom === pipelineAddress(id, attempt, nameOf(from)) && said["text"] === "the first")
         && (!asks || to.question === "which one?") && (!answers || to.question === null);
     } },
@@ -207,7 +214,7 @@ export const exploration: Exploration = {
       const r = read(e), { state, end } = r, resets = told(e, "reset").filter(({ to }) => to === watcher(r.to)).length;
       const works = state === "executing" || state === "fixing", cap = end?.failure === "cap" && left(r.from);
       const must = works && end?.outcome === "done" ? [{ kind: "diff", hash: end.leg.diffHash }, { kind: "fixed" }] : works && cap ? [{ kind: "diff", hash: end.leg.diffHash }, { kind: "error", fingerprint: end.leg.failing.length > 0 ? "test: a\ntest: b" : end.leg.feedback }]
-        : state === "verifying" && cap ? [{ kind: "feedback", words: end.leg.findings.length > 0 ? ["handle", "the", "empty", "list"] : ["new", "failures"] }] : [];
+        : state === "verifying" && cap ? [{ kind: "diff", hash: r.from.driver === undefined ? "" : end.leg.diffHash }, end.leg.failing.length > 0 ? { kind: "error", fingerprint: "test: a\ntest: b" } : { kind: "feedback", words: ["handle", "the", "empty", "list"] }] : [];
       const anew = (inPhase(state) && end?.failure === "stuck" && at(e.to, "fixing")) || (state === "settling" && at(e.to, "fixing")) || (state === "pausing" && end !== undefined && goesOn(r) && at(e.to, "paused")) || (state === "verifying" && end?.outcome === "done" && at(e.to, "executing")) || (inPhase(state) && r.event?.type === "stuck" && r.from.question !== null);
       return same(observed(e), must) && resets === (anew ? 1 : 0);
     } },
@@ -218,8 +225,9 @@ export const exploration: Exploration = {
     { name: "word of another leg, and misplaced events, change nothing", holds: (e) => {
       const { state, event, end, from } = read(e);
       if (e.from.status !== "active" || !event) return true;
-      const ofLeg = event.type === "pipeline.ended" ? end !== undefined : event.type === "pipeline.asks" ? event.leg === nameOf(from) : event.type === "pipeline.gates" ? event.leg === nameOf(from) && state === "verifying" && open(from) === 1 : event.type === "workspace.ready" || event.type === "effect.failed" ? state === "starting" || (from.legs === 0) : true;
-      return ((hears[state] ?? []).includes(event.type) && ofLeg) || ignored(e);
+      const ofLeg = event.type === "pipeline.ended" ? end !== undefined : event.type === "pipeline.asks" ? from.running && event.leg === nameOf(from) : event.type === "pipeline.gates" ? event.leg === nameOf(from) && state === "verifying" && open(from) === 1 : event.type === "workspace.ready" || event.type === "effect.failed" ? state === "starting" || (from.legs === 0) : true;
+      const ofDriver = event.type === "advance" ? advances(read(e)) : event.type !== "answer" || from.running;
+      return ((hears[state] ?? []).includes(event.type) && ofLeg && ofDriver) || ignored(e);
     } },
   ],
 };

@@ -42,8 +42,8 @@ const results = [
 
 const alphabet: readonly WorkItemEvent[] = [
   ...results,
-  stamped({ type: "claim", explicit: true }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
-  stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "ralph" }),
+  stamped({ type: "claim", explicit: true }), stamped({ type: "claim", explicit: true, session: "session-a", lane: "ralph" }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
+  stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "resume", session: "session-a" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "ralph" }),
   stamped({ type: "acknowledgeClose", reason: "all parts are released" }), stamped({ type: "acknowledgeClose", reason: " " }), stamped({ type: "source.refused", message: "it is gone" }),
   stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
 ];
@@ -149,11 +149,12 @@ export const exploration: Exploration = {
     { name: "I7 I8 done work goes on to its check, an item claimed by a command by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.running ? "operating" : from.worked ? "verifying" : from.byCommand ? "operating" : "ready"); } },
     { name: "I8 done work is repeated only when the last check found it wrong", holds: (e) => { const { event, from, to, state, end } = read(e); return e.from.status !== "active" || to.worked === (end && to.iterations > from.iterations ? end.outcome === "done" : event?.type === "verify.done" && state === "verifying" && event.report.newFailures.length > 0 ? false : at(e.to, "operating") && to.attempt > from.attempt ? false : from.worked); } },
     { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
-    { name: "the lane is set by its event alone", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; return to.operatorLane === (lane ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
+    { name: "the lane is set by its event, or by a claim that names one", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; const claims = event?.type === "claim" && event.lane !== undefined && read(e).state === "ready";
+      return to.operatorLane === (lane || claims ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
     { name: "I4 a new pipeline (in a lane with a chart of its own, that) is the next attempt of this lineage, and only when none runs", holds: (e) => {
-      const { from, to } = read(e), lane = from.operatorLane, must = lane === "team" || lane === "ralph" ? lane : "pipeline", started = [...spawned(e, "pipeline"), ...spawned(e, "team"), ...spawned(e, "ralph")], rises = at(e.to, "operating") && !from.running;
+      const { from, to } = read(e), lane = to.operatorLane, must = lane === "team" || lane === "ralph" ? lane : "pipeline", started = [...spawned(e, "pipeline"), ...spawned(e, "team"), ...spawned(e, "ralph")], rises = at(e.to, "operating") && !from.running;
       return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && to.operator === must && spawned(e, to.operator).length === 1 && address === operatorOf(to) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
-        && i["lineage"] === to.lineage && same(i["failing"], to.failing) && i["guidance"] === to.guidance && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
+        && i["lineage"] === to.lineage && same(i["failing"], to.failing) && i["guidance"] === to.guidance && i["driver"] === (to.operator === "ralph" ? to.driver : undefined) && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
     } },
     { name: "each end of the current pipeline leads where it must", holds: (e) => { const r = read(e); return !decides(r) || !r.end || (at(e.to, afterPipeline(r.from, r.end)) && (!at(e.to, "blocked") || r.to.blocked === (r.end.failure === "stuck" ? "needsHuman" : "needsEnvironment"))); } },
     { name: "I1 work failures and infrastructure failures are counted apart, once each", holds: (e) => { const r = read(e), { failures, infra } = counts(r); return r.to.failures === r.from.failures + failures && r.to.infraFailures === r.from.infraFailures + infra; } },
@@ -200,6 +201,10 @@ export const exploration: Exploration = {
       const { from, to } = read(e);
       if (at(e.to, "retryAt") && !at(e.from, "retryAt")) return alarm(e, "retry") === to.retryAt && to.retryAt === now + backoffMs(from.policy, to.failures + to.infraFailures);
       return alarm(e, "retry") === (at(e.from, "retryAt") && !at(e.to, "retryAt") ? null : undefined);
+    } },
+    { name: "who claims, or resumes what was begun, says whose session does the work", holds: (e) => {
+      const { state, event, from, to } = read(e);
+      return to.driver === (event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.session : event?.type === "resume" && state === "paused" && from.running ? event.session : from.driver) && told(e, "resume").every(({ event: said }) => event?.type === "resume" && said["session"] === event.session);
     } },
     { name: "I12 work that is stuck asks a person, with the rule", holds: (e) => { const r = read(e); return !(decides(r) && r.end?.failure === "stuck") || (at(e.to, "blocked") && !r.to.running && (r.to.question ?? "").includes(r.end.reason) && r.to.reason === r.end.reason); } },
     { name: "a question blocks the item until it is answered, and a newer one replaces it", holds: (e) => { const { state, event, from, to } = read(e); return event?.type !== "pipeline.asks" || !(state === "operating" || (state === "blocked" && from.blocked === "needsHuman" && from.running)) || (at(e.to, "blocked") && to.blocked === "needsHuman" && to.question === event.question && to.reason === event.question); } },

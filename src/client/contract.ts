@@ -238,8 +238,11 @@ export type ItemCommand =
   | { readonly type: "approve" }
   | { readonly type: "reject"; readonly reason: string }
   | { readonly type: "pause" }
-  | { readonly type: "resume" }
-  | { readonly type: "claim" }
+  /** `session`: an agent CLI drives the work from then on, in a lane that can be driven so; without one the factory does. */
+  | { readonly type: "resume"; readonly session?: string }
+  | { readonly type: "claim"; readonly session?: string; readonly lane?: OperatorLane }
+  /** A session's round of work is done: what is in the worktree is committed, checked and judged. */
+  | { readonly type: "advance"; readonly session: string }
   /** Closes what may not close by itself (an epic that spans several projects). */
   | { readonly type: "acknowledgeClose"; readonly reason: string }
   | { readonly type: "lane"; readonly lane: OperatorLane };

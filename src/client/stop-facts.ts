@@ -1,5 +1,4 @@
 /** What the store's views say to the stop policy of a session's work item and lane run. */
-import { z } from "zod";
 import { type Address, parseAddress, type WorkItemId } from "../domain/ids.ts";
 import type { StopItem, StopLane } from "../domain/stop-policy.ts";
 import { TeamView } from "../domain/team.ts";
@@ -12,23 +11,27 @@ export const stopItem = (rows: readonly ViewRow[], id: WorkItemId): StopItem | n
   const newest = rows.filter(({ actor }) => actor.startsWith(`item/${id}/`)).reduce<ViewRow | undefined>((best, row) => (best === undefined || lineage(best) < lineage(row) ? row : best), undefined);
   const parsed = newest && WorkItemView.safeParse(JSON.parse(newest.view));
   if (parsed?.success !== true) return null;
-  const { status, needs, gates } = parsed.data;
-  return { id, status, needs, gates, blocked: status === "blocked" || status === "awaitingApproval" };
+  const { status, needs, gates, running } = parsed.data;
+  return { id, status, needs, gates, blocked: status === "blocked" || status === "awaitingApproval", running };
 };
 
 const lineage = ({ actor }: ViewRow): number => parseAddress(actor)?.attempt ?? 0;
 
-/** A lane run says whose session it is once somebody starts it from one; until then it is nobody's. */
-const Owned = z.looseObject({ session: z.string().nullable().catch(null) });
 const over: ReadonlySet<string> = new Set<string>(terminalStatuses);
 
 /** A lane run, or a team. What cannot be read holds nobody back. */
 export const stopLane = (rows: readonly ViewRow[], address: Address): StopLane | null => {
   const row = rows.find(({ actor }) => actor === address);
   if (row === undefined) return null;
-  const view: unknown = JSON.parse(row.view), session = Owned.safeParse(view).data?.session ?? null;
+  const view: unknown = JSON.parse(row.view);
   const team = parseAddress(address)?.chart === "team" ? TeamView.safeParse(view).data : undefined;
-  if (team !== undefined) return { lane: "team", phase: team.phase, ended: over.has(team.phase), paused: false, session };
+  if (team !== undefined) return { lane: "team", phase: team.phase, ended: over.has(team.phase), paused: false, session: null, next: "" };
   const lane = LaneRunView.safeParse(view).data;
-  return lane === undefined ? null : { lane: lane.lane, phase: lane.phase, ended: over.has(lane.state), paused: lane.state === "pausing" || lane.state === "paused", session };
+  return lane === undefined ? null : { lane: lane.lane, phase: lane.phase, ended: over.has(lane.state), paused: lane.state === "pausing" || lane.state === "paused", session: lane.session, next: lane.session === null ? "" : nextFor(lane) };
 };
+
+/** What a session that drives a run does next. */
+const nextFor = ({ lane, phase, worktree, feedback }: LaneRunView): string =>
+  phase === "verifying"
+    ? `Its work is being checked and judged: wait for it with factory_${lane}_status.`
+    : `Work in ${worktree ?? "its worktree"}; when this round is done, call factory_${lane}_advance: what is there is then committed, checked and judged.${feedback === "" ? "" : ` What was wrong with the last round: ${feedback.replaceAll(/\s+/g, " ").slice(0, 600)}`}`;

@@ -1,7 +1,7 @@
 import { Effect } from "effect";
 import type { EventJson, StoreReaderShape } from "../ports/store.ts";
 import { pendingGates } from "../domain/gate.ts";
-import { type Address, itemAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
+import { type Address, itemAddress, laneAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import type { Policy } from "../domain/policy.ts";
 import type { Day } from "../domain/spend.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
@@ -117,7 +117,8 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
         const whole = await wholeItem(state);
         return options.deliver(intake, { type: "again", item: whole, policy: options.policy(whole.repository, { stages: "configured" }), attempt: state.item.attempt + 1, claim: true });
       }
-      const event = command.type === "claim" ? { type: "claim", explicit: true } : command;
+      if (command.type === "advance") return options.deliver(laneAddress("ralph", id, state.item.attempt), command);
+      const event = command.type === "claim" ? { ...command, explicit: true } : command;
       return options.deliver(itemAddress(id, state.item.lineage), event);
     },
 
@@ -176,8 +177,13 @@ const refuseSenseless = (state: ItemState, command: ItemCommand): void => {
       if (command.reason.trim() === "") refuse("is closed by hand only with a reason", `give one: enact-factory task close ${id} --reason TEXT`);
       if (pendingGates(state.item.needs, state.item.gates).some((gate) => gate !== "closureEvidence")) refuse("needs your approval first", `approve it with: enact-factory task approve ${id}`);
       break;
+    case "advance":
+      if (state.lane === null || state.lane.session === null) refuse("is not driven by a session", `see who works on it with: enact-factory why ${id}`);
+      else if (state.lane.session !== command.session) refuse("is driven by another session", "only that session advances it; to take it over, pause it and resume it with yours");
+      else if (state.lane.state !== "executing" && state.lane.state !== "fixing") refuse(`is ${state.lane.state}; only a round of work is advanced`, `see what it waits for with: enact-factory why ${id}`);
+      break;
     case "resume": if (status !== "paused") refuse(`is not paused; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
-    case "pause": if (status !== "ready" && status !== "retryAt" && !(status === "operating" && state.lane?.running === true && state.lane.state !== "pausing" && state.lane.state !== "settling")) refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
+    case "pause": if (status !== "ready" && status !== "retryAt" && !(status === "operating" && state.lane !== null && (state.lane.running || state.lane.session !== null) && state.lane.state !== "pausing" && state.lane.state !== "settling")) refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
     case "retry":
       if (!isTerminal(status) && status !== "retryAt" && (status !== "blocked" || (blocked === "needsHuman" && state.item.running))) refuse(`is under way (${status})`, `see what it waits for with: enact-factory why ${id}`);
       break;

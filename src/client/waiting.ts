@@ -39,6 +39,7 @@ export const waitingFor = (state: ItemState): Waiting => {
         ? waiting("person", "a command: automation leaves manual items alone", { commands: [["resume", id]] })
         : waiting("slot", "a free slot", { commands: [["resume", id]] });
     case "operating":
+      if (state.lane?.session != null && !state.lane.running && (state.lane.state === "executing" || state.lane.state === "fixing")) return waiting("agent", `session ${state.lane.session}, which does this round of work itself`, { commands: [["task", "pause", id]] });
       if (state.lane?.state === "pausing") return waiting("agent", "its agent to end: it is being paused");
       return item.operatorLane === "team" && state.pipeline === null ? waiting("agent", teamText(state.team), { commands: [["team", "status"]] }) : inPipeline(state);
     case "verifying":

@@ -39,7 +39,10 @@ export const Submission: z.ZodType<contract.Submission> = z.strictObject({
 });
 
 export const ItemCommand: z.ZodType<contract.ItemCommand> = z.discriminatedUnion("type", [
-  z.strictObject({ type: z.literal(["cancel", "retry", "approve", "pause", "resume", "claim"]) }),
+  z.strictObject({ type: z.literal(["cancel", "retry", "approve", "pause"]) }),
+  z.strictObject({ type: z.literal("resume"), session: text(200).min(1).optional() }),
+  z.strictObject({ type: z.literal("claim"), session: text(200).min(1).optional(), lane: OperatorLane.optional() }),
+  z.strictObject({ type: z.literal("advance"), session: text(200).min(1) }),
   z.strictObject({ type: z.literal("answer"), text: text(100_000).min(1) }),
   z.strictObject({ type: z.literal("reject"), reason: text(100_000) }),
   z.strictObject({ type: z.literal("acknowledgeClose"), reason: text(10_000).min(1) }),

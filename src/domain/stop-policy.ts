@@ -22,11 +22,13 @@ export const StopItem = z.object({
   id: WorkItemId, status: WorkItemStatus, needs: z.array(Gate), gates: Gates,
   /** It waits for a person: nothing an agent could do. */
   blocked: z.boolean(),
+  /** The factory's own agents work on it. */
+  running: z.boolean(),
 });
 export type StopItem = z.infer<typeof StopItem>;
 
-/** What is known of the lane run that the session is linked to. `session`: whose it is; null when it is nobody's. */
-export const StopLane = z.object({ lane: OperatorLane, phase: z.string(), ended: z.boolean(), paused: z.boolean(), session: z.string().nullable() });
+/** What is known of the lane run that the session is linked to. `session`: whose it is; null when it is nobody's. `next`: what that session should do; untrusted in part. */
+export const StopLane = z.object({ lane: OperatorLane, phase: z.string(), ended: z.boolean(), paused: z.boolean(), session: z.string().nullable(), next: z.string() });
 export type StopLane = z.infer<typeof StopLane>;
 
 export const StopFacts = z.object({
@@ -75,6 +77,7 @@ export const stopRules = [
   { id: "acknowledged", decides: "allow", says: "This session acknowledged its blockers, with a reason.", when: (f) => f.acknowledged, reason: () => "this session acknowledged its blockers" },
   { id: "asksHuman", decides: "allow", says: "The agent asks a person, or the work item waits for one.", when: (f) => f.attempt.asksHuman || f.item?.blocked === true, reason: () => "a person is asked" },
   { id: "paused", decides: "allow", says: "The lane run or the work item is paused.", when: (f) => f.lane?.paused === true || f.item?.status === "paused", reason: () => "the work is paused" },
+  { id: "factoryWorks", decides: "allow", says: "The factory's own agents work on the linked item: there is nothing for this session to do.", when: (f) => f.item?.running === true && f.lane?.session == null, reason: () => "the factory's own agents work on it" },
   { id: "breaker", decides: "allow", says: "This session was denied `stop.denials` times within `stop.withinMs`: it is let go, and the last denial is shown at the next session's start.", when: (f) => f.denials >= f.breaker, reason: (f) => `denied ${f.denials} times already` },
   {
     id: "closureEvidenceMissing", decides: "deny", says: "§I4: the work item was closed, or is ready to be, without its `closureEvidence` gate; an epic over several projects is closed by acknowledgement alone.", when: lacksClosure,
@@ -82,7 +85,7 @@ export const stopRules = [
   },
   {
     id: "laneActive", decides: "deny", says: "The linked lane run has not ended.", when: (f) => f.lane !== null && !f.lane.ended,
-    reason: (f) => `${f.lane?.lane ?? "the lane"} is in its phase ${f.lane?.phase ?? "?"}. Go on with it until it has ended, or pause or cancel it. ${override}`,
+    reason: (f) => `${f.lane?.lane ?? "the lane"} is in its phase ${f.lane?.phase ?? "?"}. ${f.lane?.next || "Go on with it until it has ended, or pause or cancel it."} ${override}`,
   },
   {
     id: "gatesPending", decides: "deny", says: "The linked work item has not ended and a gate that it needs is neither met nor waived.", when: (f) => f.item !== null && !isTerminal(f.item.status) && pendingOf(f).length > 0,

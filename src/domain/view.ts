@@ -78,7 +78,11 @@ export const LaneRunView = z.object({
   /** Address of what is at work, or was last (a pipeline, the run of another lane, a planner's stage); empty before the first. */
   leg: z.string(),
   running: z.boolean(),
+  /** The session of an agent CLI that does the rounds of work; null: the factory's own agents do. */
+  session: z.string().nullable().default(null),
+  worktree: z.string().nullable().default(null),
   feedback: z.string(),
+  failing: z.array(z.string()).default([]),
   question: z.string().nullable(),
   rule: z.string(),
   reason: z.string(),

@@ -5,14 +5,13 @@ import type { OperatorLane } from "../domain/lane.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import { itemNamed } from "./item-answer.ts";
 
-/** `null`: it ran in that lane already. */
-export const startLane = async (client: FactoryClient, lane: OperatorLane, id: WorkItemId): Promise<CommandReceipt["delivered"] | null> => {
+/** `null`: it ran in that lane already. `session`: it does the rounds of work itself, where the lane can be driven so. */
+export const startLane = async (client: FactoryClient, lane: OperatorLane, id: WorkItemId, session?: string): Promise<CommandReceipt["delivered"] | null> => {
   const { item } = await itemNamed(client, id);
   if (item.status !== "ready") {
     if (item.operatorLane === lane && !isTerminal(item.status) && item.status !== "discovered" && item.status !== "awaitingApproval") return null;
     throw new ClientProblem(`${id} cannot be started: it is ${item.status}${item.operatorLane === lane ? "" : ` in lane ${item.operatorLane}`}`, isTerminal(item.status) ? "try it again with factory_workItem_update, action retry" : "see what it waits for with factory_workItem_get");
   }
-  const set = await client.command(id, { type: "lane", lane });
-  const claimed = await client.command(id, { type: "claim" });
-  return set.delivered === "queued" || claimed.delivered === "queued" ? "queued" : "now";
+  // In one step: automation might claim it in between.
+  return (await client.command(id, { type: "claim", lane, ...(session === undefined ? {} : { session }) })).delivered;
 };

@@ -9,7 +9,7 @@ import { isTerminal, WorkItemStatus } from "../domain/work-item.ts";
 import { itemNamed } from "./item-answer.ts";
 import { linkedWhile, linkTools } from "./lane-links.ts";
 import { startLane } from "./lane-start.ts";
-import { delivered, strangers, tool, type Tool, workItemId } from "./tool.ts";
+import { delivered, InvalidInput, strangers, tool, type Tool, workItemId } from "./tool.ts";
 
 type Lane = LaneRunView["lane"];
 
@@ -32,6 +32,9 @@ const driven = async (client: FactoryClient, lane: Lane, id: WorkItemId): Promis
 
 const mostRuns = 20;
 
+/** A session of somebody's own CLI may do this lane's rounds of work. */
+const canBeDriven = (lane: Lane): boolean => lane === "ralph";
+
 const toolsOf = (lane: Lane): readonly Tool[] => {
   const tell = (action: "pause" | "resume" | "cancel", about: Pick<Tool, "title" | "description" | "destructive">): Tool => tool({
     ...about, name: `factory_${lane}_${action}`, scope: "all", readOnly: false, idempotent: false,
@@ -47,11 +50,16 @@ const toolsOf = (lane: Lane): readonly Tool[] => {
   return [
     tool({
       name: `factory_${lane}_start`, title: `Start ${lane}`, scope: "all", readOnly: false, destructive: false, idempotent: true,
-      description: `Gives a work item to lane ${lane} and starts it. Again for the same item is harmless; one that another lane works on is refused. With \`sessionId\` that session is linked to the item and the run; one that is linked to another item is refused, and nothing starts.`,
-      input: z.strictObject({ workItemId, sessionId: CliSessionId.optional().describe("The session of an agent CLI that drives it.") }),
+      description: `Gives a work item to lane ${lane} and starts it. Again for the same item is harmless; one that another lane works on is refused. With \`sessionId\` that session is linked to the item and the run; one that is linked to another item is refused, and nothing starts.${canBeDriven(lane) ? ` With \`drive: "session"\` that session does the rounds of work itself, in the item's worktree, which status tells; its stops are denied until the run has ended.` : ""}`,
+      input: z.strictObject({
+        workItemId, sessionId: CliSessionId.optional().describe("The session of an agent CLI that is linked to it."),
+        ...(canBeDriven(lane) ? { drive: z.enum(["factory", "session"]).default("factory").describe("Who does the rounds of work: the factory's own agents, or the session.") } : {}),
+      }),
       output: Told,
-      answer: async ({ workItemId: id, sessionId }, { client }) => {
-        const begin = () => startLane(client, lane, id);
+      answer: async (input, { client }) => {
+        const { workItemId: id, sessionId } = input, bySession = "drive" in input && input.drive === "session";
+        if (bySession && sessionId === undefined) throw new InvalidInput("sessionId", "name the session that does the work");
+        const begin = () => startLane(client, lane, id, bySession ? sessionId : undefined);
         const how = await (sessionId === undefined ? begin() : linkedWhile(client, lane, sessionId, id, begin));
         const state = await itemNamed(client, id);
         return { structured: { ...runAnswer(state), delivered: how }, text: runText(lane, state) };
@@ -68,6 +76,18 @@ const toolsOf = (lane: Lane): readonly Tool[] => {
       },
     }),
     tell("pause", { title: `Pause ${lane}`, destructive: false, description: `Pauses the run of lane ${lane} on a work item: the turn is ended, its work and the phase are kept, the slot is given back.` }),
+    ...(canBeDriven(lane) ? [tool({
+      name: `factory_${lane}_advance`, title: `A round of ${lane} is done`, scope: "session", readOnly: false, destructive: false, idempotent: false,
+      description: `For the session that drives the run: this round of work is done. What is in the worktree is committed, checked on base and head, and judged; your word counts for nothing. Look at the outcome with factory_${lane}_status: phase fixing with feedback, the next story, or done.`,
+      input: z.strictObject({ workItemId, sessionId: CliSessionId.describe("The session that drives it.") }),
+      output: Told,
+      answer: async ({ workItemId: id, sessionId }, { client }) => {
+        await driven(client, lane, id);
+        const receipt = await client.command(id, { type: "advance", session: sessionId });
+        const state = await itemNamed(client, id);
+        return { structured: { ...runAnswer(state), delivered: receipt.delivered }, text: runText(lane, state) };
+      },
+    })] : []),
     tell("resume", { title: `Resume ${lane}`, destructive: false, description: `Lets a paused run of lane ${lane} go on in the phase that it was in, at any age.` }),
     tell("cancel", { title: `Cancel ${lane}`, destructive: true, description: `Ends the run of lane ${lane} and its work item; the work is kept in a checkpoint. It can be tried again.` }),
     ...linkTools(lane, (client, id) => driven(client, lane, id)),

@@ -244,12 +244,14 @@ describe("MCP", { timeout: guardMs }, () => {
   });
 
   test("MCP-10 a session that drives a lane which has not ended may not stop, until factory_stop_acknowledge says why it may; another session is not touched", async () => {
-    const sleeps = factory.put("driven.toml", turn("coder", "{ sleep = 600000 }"));
-    const id = await factory.submit("Leave nothing open", { repository, lane: "team", playbook: sleeps, team: { name: "driven", workers: 1, adapters: [], tasks: [{ title: "One", description: "", acceptance: [], dependsOn: [] }], interactive: false } });
-    await expect.poll(async () => (await factory.client.teams()).find(({ team }) => team.name === "driven")?.team.members.length, { timeout: guardMs }).toBe(2);
-    const work = { workItemId: id, laneRun: `team/${id}/1` };
+    const id = await factory.submit("Leave nothing open", { repository, lane: "manual", claim: false });
+    expect(await bad("factory_ralph_start", { workItemId: id, drive: "session" })).toMatchObject({ kind: "input", field: "sessionId" });
+    expect((await good("factory_session_start", { sessionId: "one", cli: "codex" })).structured).toMatchObject({ session: { sessionId: "one", workItemId: null } });
+    await good("factory_ralph_start", { workItemId: id, sessionId: "one", drive: "session" });
+    await expect.poll(async () => (await factory.client.item(id))?.lane?.state, { timeout: guardMs }).toBe("executing");
+    const work = { workItemId: id, laneRun: `ralph/${id}/1` };
     const one = await good("factory_session_start", { sessionId: "one", cli: "codex", ...work });
-    expect(one.structured).toMatchObject({ session: { sessionId: "one", cli: "codex", cwd: repository, state: "open", ...work, operatorLane: "team", status: "operating", verdict: null }, warning: null });
+    expect(one.structured).toMatchObject({ session: { sessionId: "one", cli: "codex", cwd: repository, state: "open", ...work, operatorLane: "ralph", status: "operating", verdict: null }, warning: null });
     expect(await bad("factory_session_start", { sessionId: "one", cli: "codex", workItemId: await waiting() })).toMatchObject({ kind: "refused", message: expect.stringContaining(`already linked to "${id}"`) });
     // The only one here is meant when none is named.
     const denied = await good("factory_stop_check");
@@ -266,13 +268,17 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_stop_acknowledge", { sessionId: "one" })).toMatchObject({ kind: "input", field: "reason" });
     expect((await good("factory_stop_acknowledge", { sessionId: "one", reason: "The rest is a person's." })).structured).toMatchObject({ session: { sessionId: "one", acknowledged: { reason: "The rest is a person's." } } });
     expect((await good("factory_stop_check", { sessionId: "one" })).structured).toMatchObject({ decision: "allow", ruleId: "acknowledged" });
-    expect((await good("factory_stop_check", { sessionId: "two" })).structured).toMatchObject({ decision: "deny", ruleId: "laneActive" });
-    expect((await good("factory_session_status")).structured).toMatchObject({ total: 2, sessions: expect.arrayContaining([expect.objectContaining({ sessionId: "two", verdict: expect.objectContaining({ decision: "deny" }) })]) });
+    expect((await good("factory_stop_check", { sessionId: "two" })).structured).toMatchObject({ decision: "allow", ruleId: "otherSession" });
+    expect((await good("factory_session_status")).structured).toMatchObject({ total: 2, sessions: expect.arrayContaining([expect.objectContaining({ sessionId: "two", verdict: expect.objectContaining({ ruleId: "otherSession" }) })]) });
+    // Its word alone brings the run no further.
+    expect(await bad("factory_ralph_advance", { workItemId: id, sessionId: "two" })).toMatchObject({ kind: "refused", message: expect.stringContaining("another session") });
+    await good("factory_ralph_advance", { workItemId: id, sessionId: "one" });
+    await expect.poll(async () => (await factory.client.item(id))?.lane?.state, { timeout: guardMs }).toBe("fixing");
     expect((await good("factory_session_status", { sessionId: "one" })).structured).toMatchObject({ total: 1, sessions: [{ sessionId: "one", verdict: { decision: "allow", ruleId: "acknowledged" } }] });
     expect(await bad("factory_session_status", { sessionId: "three" })).toMatchObject({ kind: "refused" });
     expect(await bad("factory_session_start", { cli: "No Good" })).toMatchObject({ kind: "input", field: "cli" });
     expect(await bad("factory_stop_check", { cause: "tired" })).toMatchObject({ kind: "input", field: "cause" });
-    await factory.client.team("driven", { type: "shutdown", force: true });
+    await factory.client.command(id, { type: "cancel" });
     await factory.ended(id);
   });
 

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
@@ -72,6 +72,44 @@ describe("lane ralph", { timeout: guardMs }, () => {
     await comesTo(factory, id(1), "exhausted");
     expect((await factory.client.item(id(1)))?.item.reason).toMatch(/^2 of 2 rounds used; last feedback: Entirely different/);
     expect((await factory.client.item(id(1)))?.lane).toMatchObject({ state: "exhausted", iteration: 2, generation: 3 });
+  });
+
+  test("VOC-07 E2E-05 E2E-13 a session does the rounds itself: its word changes nothing, its worktree does, and it may not stop before the run has ended", async () => {
+    const place = makePlace(local);
+    place.repository("repo");
+    place.put("items/playbooks/judge.toml", turn("critic", '{ verdict = "revise", feedback = "Say it louder, please." }', "iteration = 2") + turn("critic", '{ wait-for-file = "judge" }, { verdict = "approve" }', "iteration = 3"));
+    place.put("items/one.md", '+++\nplaybook = "playbooks/judge.toml"\nlane = "manual"\n+++\n# Greet\n');
+    await using factory = await makeFactory(place, { automation: true });
+    const { client } = factory, session = "0f8fad5b-d9cb-469f-a165-70867728950e", lane = "ralph/LOC-1/1" as const;
+    await comesTo(factory, id(1), "ready");
+    await client.command(id(1), { type: "claim", lane: "ralph", session });
+    await client.session({ type: "start", sessionId: session, cli: "claude", cwd: place.directory, item: id(1), lane });
+    const run = async () => (await client.item(id(1)))?.lane;
+    const stop = (who = session) => client.stopCheck({ sessionId: who, cli: "claude", cwd: place.directory, cause: "normal", asksHuman: false, run: null });
+    await expect.poll(async () => (await run())?.state, { timeout: guardMs }).toBe("executing");
+    expect(await run()).toMatchObject({ session, running: false, iteration: 1 });
+    expect(await stop()).toMatchObject({ decision: "deny", ruleId: "laneActive", reason: expect.stringContaining("factory_ralph_advance") });
+    expect(await stop("another")).toMatchObject({ decision: "allow" });
+    await expect(client.command(id(1), { type: "advance", session: "another" })).rejects.toThrow("another session");
+    // Nothing was done: the round is over, and says so.
+    await client.command(id(1), { type: "advance", session });
+    await expect.poll(async () => (await run())?.state, { timeout: guardMs }).toBe("fixing");
+    expect(await run()).toMatchObject({ iteration: 2, feedback: expect.stringContaining("nothing in the repository changed") });
+    const worktree = (await run())?.worktree ?? "";
+    writeFileSync(join(worktree, "greeting.txt"), "hello");
+    await client.command(id(1), { type: "advance", session });
+    await expect.poll(async () => (await run())?.iteration, { timeout: guardMs }).toBe(3);
+    await expect.poll(async () => (await run())?.state, { timeout: guardMs }).toBe("fixing");
+    expect(await stop()).toMatchObject({ decision: "deny", reason: expect.stringContaining("Say it louder") });
+    writeFileSync(join(worktree, "greeting.txt"), "HELLO");
+    await client.command(id(1), { type: "advance", session });
+    await expect.poll(async () => (await run())?.state, { timeout: guardMs }).toBe("verifying");
+    expect(await stop()).toMatchObject({ decision: "deny", ruleId: "laneActive", reason: expect.stringContaining("checked and judged") });
+    place.put("items/playbooks/judge", "");
+    await comesTo(factory, id(1), "done");
+    expect(await stop()).toMatchObject({ decision: "allow" });
+    expect(place.git(join(place.directory, "repo"), "show", "enact/LOC-1:greeting.txt")).toBe("HELLO");
+    expect(factory.runs("LOC-1").map(({ stage }) => stage)).toEqual(["critic", "critic"]);
   });
 
   test("the stories of an item are its open boxes outside of code, or the whole", () => {
