@@ -49,7 +49,7 @@ const alphabet: readonly WorkItemEvent[] = [
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
-const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" ? `ralph/${id}/${attempt}` : pipelineAddress(id, attempt));
+const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" || operator === "autopilot" ? `${operator}/${id}/${attempt}` : pipelineAddress(id, attempt));
 const isEvent = (event: { readonly type: string }): event is WorkItemEvent => alphabet.some((each) => each === event);
 
 interface Reading { readonly state: string; readonly from: WorkItemContext; readonly to: WorkItemContext; readonly event: WorkItemEvent | undefined; /** The end of the current pipeline. */ readonly end: PipelineEnded | undefined }
@@ -119,6 +119,7 @@ export const exploration: Exploration = {
     { name: "manual lane", input: input({ infraRetries: 1, keepWorktree: true }, "manual") },
     { name: "an epic over two projects, reviewed by a person and by nobody else", input: input({ review: "human", stages: { coder: policy.stages.coder } }, "none", 1, { spans: ["demo", "other"] }) },
     { name: "an epic of a command", input: input({ stages: { coder: policy.stages.coder } }, "none", 1, { source: "command", spans: ["other"] }) },
+    { name: "lane autopilot, no second chance", input: input({}, "autopilot") },
     { name: "a later lineage, one more chance", input: input({ itemFailures: 1, requireApproval: true }, "none", 3) },
   ],
   events: [...alphabet],
