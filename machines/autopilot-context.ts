@@ -6,7 +6,7 @@ import type { LanePolicy, Policy } from "../src/domain/policy.ts";
 import type { PlannedTask, PlannerDuty } from "../src/domain/team-answers.ts";
 import type { Finding } from "../src/domain/verdict.ts";
 import type { EffectFailed, Stamp } from "./durable.ts";
-import { type CoderSession, type Leg, type PipelineEnded, type PipelineFailure, type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
+import { type CoderSession, firstFeedback, type Leg, type PipelineEnded, type PipelineFailure, type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
 import type { RalphInput } from "./ralph-context.ts";
 import type { StageEnded, StageInput } from "./stage.ts";
 
@@ -105,7 +105,7 @@ export const plannerInput = (context: AutopilotContext, owner: Address, duty: Pl
   return {
     pipeline: owner, stage: "planner", item: { id, title, body, kind }, attempt, iteration: children, adapter: plan.adapter, model: plan.model, timeoutMs: plan.timeoutMs, workspace: required(workspace), repository, since: context.head,
     playbook: playbook ?? null, duty, session: context.planner, policy,
-    brief: { ...emptyBrief, failingChecks: [...failing], feedback: duty === "plan" ? joined(wholeCriteria(context), context.planProblem === "" ? "" : `Your last plan cannot be used: ${context.planProblem}. Give another one.`) : "" },
+    brief: { ...emptyBrief, failingChecks: [...failing], feedback: joined(firstFeedback(context), wholeCriteria(context), context.planProblem === "" ? "" : `Your last plan cannot be used: ${context.planProblem}. Give another one.`) },
   };
 };
 
@@ -113,9 +113,9 @@ const leg = (context: AutopilotContext, more: Pick<Leg, "begin" | "feedback" | "
 
 /** The run that does the plan's tasks; the later stages have their turn when the whole is judged. */
 export const runInput = (context: AutopilotContext, owner: Address): RalphInput => {
-  const { item, attempt, lineage, policy, failing, tasks } = context, { coder, critic } = policy.stages;
+  const { item, attempt, lineage, policy, failing, guidance, tasks } = context, { coder, critic } = policy.stages;
   return {
-    owner, item, attempt, lineage, failing, policy: { ...policy, stages: { coder, ...(critic === undefined ? {} : { critic }) } },
+    owner, item, attempt, lineage, failing, ...(guidance === undefined ? {} : { guidance }), policy: { ...policy, stages: { coder, ...(critic === undefined ? {} : { critic }) } },
     leg: { ...leg(context, { begin: "work", feedback: "", findings: [] }), round: 1 },
     stories: tasks.map(({ title, description, acceptance }) => ({ title, details: joined(description, listed("It is done when:", acceptance)) })),
   };

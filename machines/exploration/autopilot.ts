@@ -14,8 +14,8 @@ const attempt = 3, lineage = 1;
 const owner = itemAddress(id, lineage), itself = `autopilot/${id}/${attempt}`, watcher = progressAddress(id, attempt);
 const large = { ...plan, escalateModel: "large" }, other = { ...plan, escalateAdapter: "claude" as const };
 
-const input = (stages: Policy["stages"], more: { readonly failing?: readonly string[]; readonly caps?: { readonly plans: number; readonly qaCycles: number; readonly validationRounds: number } } = {}): PipelineInput => ({
-  owner, item, attempt, lineage, failing: more.failing ?? [], policy: { ...policy, stages, maxIterations: 9, lanes: { ralph: { maxIterations: 9 }, autopilot: more.caps ?? { plans: 2, qaCycles: 2, validationRounds: 2 } } },
+const input = (stages: Policy["stages"], more: { readonly failing?: readonly string[]; readonly guidance?: string; readonly caps?: { readonly plans: number; readonly qaCycles: number; readonly validationRounds: number } } = {}): PipelineInput => ({
+  owner, item, attempt, lineage, failing: more.failing ?? [], ...(more.guidance === undefined ? {} : { guidance: more.guidance }), policy: { ...policy, stages, maxIterations: 9, lanes: { ralph: { maxIterations: 9 }, autopilot: more.caps ?? { plans: 2, qaCycles: 2, validationRounds: 2 } } },
 });
 
 // The second task comes first: the first needs it.
@@ -135,7 +135,7 @@ const observed = (edge: Edge): readonly unknown[] => told(edge, "observe").filte
 export const exploration: Exploration = {
   inputs: [
     { name: "coder and critic, fewer checks than judgements", input: input({ coder: plan, critic: plan }, { caps: { plans: 2, qaCycles: 2, validationRounds: 3 } }) },
-    { name: "all stages and a planner, escalating to another adapter, taken up again", input: input({ coder: other, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan, planner: { ...plan, model: "thinker" } }, { failing: ["test: z"] }) },
+    { name: "all stages and a planner, escalating to another adapter, taken up again", input: input({ coder: other, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan, planner: { ...plan, model: "thinker" } }, { failing: ["test: z"], guidance: "use a table" }) },
     { name: "no critic of its own, a larger model, more checks than judgements", input: input({ coder: large }, { caps: { plans: 1, qaCycles: 3, validationRounds: 2 } }) },
   ],
   events: [...alphabet],
@@ -143,7 +143,8 @@ export const exploration: Exploration = {
   abstraction: (snapshot) => {
     const c = contextOf(snapshot);
     if (snapshot.status !== "active") return { failure: c.failure };
-    return { phase: c.phase, plans: c.plans, cycles: c.cycles, rounds: c.rounds, running: c.running, escalated: c.escalated, escalateNow: c.escalateNow, asks: c.question !== null, failing: c.failing.length > 0, begun: c.workspace !== null };
+    // Once there is a plan, nobody asks how many there were.
+    return { phase: c.phase, plans: plans(c) ? c.plans : 0, cycles: c.cycles, rounds: c.rounds, running: c.running, escalated: c.escalated, escalateNow: c.escalateNow, asks: c.question !== null, failing: c.failing.length > 0, begun: c.workspace !== null };
   },
   restStates: ["paused", "done", "failed", "cancelled", "exhausted"],
   states: [
@@ -173,11 +174,11 @@ export const exploration: Exploration = {
       const { from, to } = read(e), duty = to.phase === "expansion" ? "criteria" : "plan", runner = to.policy.stages.planner ?? to.policy.stages.coder, brief = i["brief"] as typeof emptyBrief;
       return i["pipeline"] === itself && i["stage"] === "planner" && i["duty"] === duty && i["iteration"] === to.children && i["attempt"] === attempt && i["since"] === to.head && same(i["workspace"], to.workspace) && same(i["session"], to.planner) && i["model"] === runner?.model && i["adapter"] === runner?.adapter && i["timeoutMs"] === runner?.timeoutMs
         && same(i["item"], { id, title: item.title, body: item.body, kind: item.kind }) && i["repository"] === item.repository && i["playbook"] === null && same(i["policy"], to.policy) && same(brief.failingChecks, from.failing)
-        && brief.feedback === (duty === "criteria" ? "" : to.planProblem === "" ? criteriaText : `${criteriaText}\n\nYour last plan cannot be used: ${to.planProblem}. Give another one.`);
+        && brief.feedback === [...(to.guidance === undefined ? [] : ["The final check of your work found new failures.\n\nAn earlier attempt was stuck. A person says: use a table"]), ...(duty === "criteria" ? [] : [criteriaText]), ...(to.planProblem === "" ? [] : [`Your last plan cannot be used: ${to.planProblem}. Give another one.`])].join("\n\n");
     }) },
     { name: "the ralph run has the plan's tasks in their order, and coder and critic alone", holds: (e) => spawned(e, "ralph").every(({ input: i }) => {
       const { to } = read(e), { coder, critic } = to.policy.stages, leg = i["leg"] as Leg;
-      return i["owner"] === itself && i["attempt"] === attempt && i["lineage"] === lineage && same(i["item"], to.item) && same(i["failing"], to.failing) && same((i["policy"] as Policy).stages, { coder, critic }) && same({ ...(i["policy"] as Policy), stages: {} }, { ...to.policy, stages: {} })
+      return i["owner"] === itself && i["attempt"] === attempt && i["lineage"] === lineage && same(i["item"], to.item) && same(i["failing"], to.failing) && i["guidance"] === to.guidance && same((i["policy"] as Policy).stages, { coder, critic }) && same({ ...(i["policy"] as Policy), stages: {} }, { ...to.policy, stages: {} })
         && same(leg, { n: String(to.children), round: 1, session: to.session, escalated: to.escalated, begin: "work", feedback: "", findings: [] }) && same(i["stories"], ["the parser", "the printer"].map((title) => ({ title, details: `do ${title}\n\nIt is done when:\n- ${title} works` })));
     }) },
     { name: "a leg checks with the tester, mends with the coder, or judges with the others", holds: (e) => spawned(e, "pipeline").every(({ input: i }) => {
