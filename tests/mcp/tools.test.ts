@@ -175,6 +175,22 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_ralph_status", { workItemId: "LOC-999" })).toMatchObject({ kind: "refused" });
   });
 
+  test("factory_autopilot_start gives an item to lane autopilot; its planner is seen at work, it is paused, goes on and is cancelled, and its session is linked and let go", async () => {
+    const id = await waiting("On and on", { playbook: factory.put("autopilot.toml", turn("planner", '{ wait-for-file = "never" }')) }), given = { workItemId: id }, driver = { sessionId: "driver" };
+    const status = async (): Promise<unknown> => (await factory.client.item(id))?.item.status;
+    expect(await bad("factory_autopilot_pause", given)).toMatchObject({ kind: "refused", message: `${id} is in lane none, not autopilot` });
+    await good("factory_autopilot_start", { ...given, ...driver });
+    await expect.poll(async () => (await good("factory_autopilot_status", given)).structured, { timeout: guardMs }).toMatchObject({ runs: [{ status: "operating", run: { lane: "autopilot", phase: "expansion", leg: `stage/${id}/1/planner.1`, counters: [{ now: 1 }, { now: 1 }, { now: 1 }] }, waitsFor: "the planner (scripted)" }] });
+    expect((await good("factory_autopilot_link_workitem", { ...given, ...driver })).structured).toMatchObject({ session: { workItemId: id, laneRun: `autopilot/${id}/1` } });
+    await good("factory_autopilot_pause", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("paused");
+    await good("factory_autopilot_resume", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("operating");
+    await good("factory_autopilot_cancel", given);
+    await factory.ended(id);
+    expect((await good("factory_autopilot_unlink_workitem", driver)).structured).toMatchObject({ session: { workItemId: null, laneRun: null } });
+  });
+
   test("E2E-05 E2E-06 MCP-05 MCP-06 factory_ralph_start links its session to the item and its run; another item is refused until it is unlinked, the same again is harmless", async () => {
     const held = factory.put("linked.toml", turn("coder", '{ wait-for-file = "never" }'));
     const [one, two] = [await waiting("First", { playbook: held }), await waiting("Second", { playbook: held })];
