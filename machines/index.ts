@@ -1,6 +1,8 @@
 import { agentProcessMachine } from "./agent-process.ts";
+import { autopilotMachine } from "./autopilot.ts";
 import type { CatalogEntry } from "./catalog.ts";
 import { exploration as exploreAgentProcess } from "./exploration/agent-process.ts";
+import { exploration as exploreAutopilot } from "./exploration/autopilot.ts";
 import { exploration as exploreIncidents } from "./exploration/incidents.ts";
 import { exploration as exploreIntake } from "./exploration/intake.ts";
 import { exploration as exploreMember } from "./exploration/member.ts";
@@ -23,7 +25,7 @@ import { sessionMachine } from "./session.ts";
 import { spendMachine } from "./spend.ts";
 import { stageMachine } from "./stage.ts";
 import { teamMachine } from "./team.ts";
-import { viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewSpend, viewStage, viewTeam, viewWorkItem } from "./views.ts";
+import { viewAutopilot, viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewSpend, viewStage, viewTeam, viewWorkItem } from "./views.ts";
 import { workItemMachine } from "./work-item.ts";
 
 const unseen = (): null => null;
@@ -33,6 +35,7 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "work-item", version: 1, machine: workItemMachine, durable: true, migrate: noOlderVersion("work-item"), view: viewWorkItem, exploration: exploreWorkItem },
   { id: "pipeline", version: 3, machine: pipelineMachine, durable: true, migrate: olderPipeline, view: viewPipeline, exploration: explorePipeline },
   { id: "ralph", version: 1, machine: ralphMachine, durable: true, migrate: noOlderVersion("ralph"), view: viewRalph, exploration: exploreRalph },
+  { id: "autopilot", version: 1, machine: autopilotMachine, durable: true, migrate: noOlderVersion("autopilot"), view: viewAutopilot, exploration: exploreAutopilot },
   { id: "stage", version: 2, machine: stageMachine, durable: true, migrate: olderStage, view: viewStage, exploration: exploreStage },
   { id: "team", version: 1, machine: teamMachine, durable: true, migrate: noOlderVersion("team"), view: viewTeam, exploration: exploreTeam },
   { id: "member", version: 1, machine: memberMachine, durable: true, migrate: noOlderVersion("member"), view: viewMember, exploration: exploreMember },

@@ -7,6 +7,7 @@ import type { Ledger } from "../src/domain/ledger.ts";
 import type { TeamView } from "../src/domain/team.ts";
 import type { LaneRunView, MemberView, PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
 import { WorkItemStatus } from "../src/domain/work-item.ts";
+import { type AutopilotContext, childAddress } from "./autopilot-context.ts";
 import type { PipelineContext } from "./pipeline-context.ts";
 import type { ProgressContext } from "./progress.ts";
 import type { MemberContext } from "./member-context.ts";
@@ -42,6 +43,18 @@ export const viewRalph = (snapshot: Snapshot<RalphContext>): LaneRunView => {
     lane: "ralph", address: laneAddress("ralph", c.item.id, c.attempt, c.leg?.n), state: stateName(snapshot), phase: c.phase, generation: c.generation, iteration: c.iteration, maxIterations: c.maxIterations, stories: c.stories.map(({ id, title, passes, evidence }) => ({ id, title, passes, evidence })), request: c.request,
     leg: c.legs === 0 ? "" : pipelineAddress(c.item.id, c.attempt, legName(c)), running: c.running, session: c.driver ?? null, worktree: c.workspace?.path ?? null,
     feedback: c.feedback.slice(0, 2_000), failing: c.failing.slice(0, 20), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
+  };
+};
+
+export const viewAutopilot = (snapshot: Snapshot<AutopilotContext>): LaneRunView => {
+  const c: AutopilotContext = snapshot.context, { plans, qaCycles, validationRounds } = c.caps;
+  const planning = { id: "autopilot.plans", now: c.plans, limit: plans, says: `plan ${c.plans} of ${plans}` }, checking = { id: "autopilot.qaCycles", now: c.cycles, limit: qaCycles, says: `check ${c.cycles} of ${qaCycles} of the whole` };
+  const judging = { id: "autopilot.validationRounds", now: c.rounds, limit: validationRounds, says: `judgement ${c.rounds} of ${validationRounds} of the whole` };
+  const present = c.phase === "qa" || c.phase === "mending" ? checking : c.phase === "validation" ? judging : planning, worked = c.phase === "qa" || c.phase === "mending" || c.phase === "validation";
+  return {
+    lane: "autopilot", address: laneAddress("autopilot", c.item.id, c.attempt), state: stateName(snapshot), phase: c.phase, generation: c.generation, iteration: present.now, maxIterations: present.limit, counters: [planning, checking, judging],
+    stories: c.tasks.map(({ title }, n) => ({ id: n + 1, title, passes: worked, evidence: worked ? "its run is done" : "" })), request: c.phase === "validation" && c.running ? { id: c.children, head: c.head } : null,
+    leg: c.children === 0 ? "" : childAddress(c), running: c.running, feedback: (c.planProblem || c.feedback).slice(0, 2_000), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
   };
 };
 

@@ -25,7 +25,7 @@ const itemNamed = (text: string, items: readonly ItemState[]): ItemState | undef
   return alike[0];
 };
 
-const ofItem = ({ item, pipeline }: ItemState, seat: string | undefined, teams: readonly TeamState[]): Addressee => {
+const ofItem = ({ item, pipeline, stage: at }: ItemState, seat: string | undefined, teams: readonly TeamState[]): Addressee => {
   const { id, status } = item;
   const team = teams.find((each) => each.team.item === id && isRunning(each))?.team;
   if (team) {
@@ -33,6 +33,7 @@ const ofItem = ({ item, pipeline }: ItemState, seat: string | undefined, teams: 
     throw new ClientProblem(`${id} is the work of team ${team.name}, which has several agents: ${listed(team.members.map(({ name }) => `${team.name}/${name}`))}`, "say which one");
   }
   if (isTerminal(status)) throw new ClientProblem(`${id} is ${status}: no agent works on it any more`, `start it again with: enact-factory task retry ${id}`);
+  if (!pipeline && at !== null && !isOver(at.state)) throw new ClientProblem(`the ${at.stage} of ${id} takes no messages`, `wait until its work is under way; see: enact-factory why ${id}`);
   if (!pipeline || isOver(pipeline.state)) throw new ClientProblem(`${id} is ${status}: no agent works on it now`, `see what it waits for with: enact-factory why ${id}`);
   const { stages } = pipeline;
   if (seat === undefined) return { kind: "agent", item: id, attempt: item.attempt, to: null };

@@ -167,6 +167,8 @@ export interface ItemState {
   readonly team: { readonly phase: TeamView["phase"]; readonly done: number; readonly tasks: number } | null;
   /** A lane with phases of its own: its run. The pipeline and the stage are then those of the run's present step. */
   readonly lane: LaneRunView | null;
+  /** Of another lane's run that this one has begun: then the pipeline and the stage are those of its present step. */
+  readonly nested: LaneRunView | null;
   /** Of all its tries so far. */
   readonly cost: Cost;
   readonly updatedAt: number;

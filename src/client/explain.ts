@@ -68,12 +68,15 @@ const capRule = (cap: CapState): RuleState => ({
   state: cap.state === "reached" ? "fired" : cap.state === "near" ? "atLimit" : "quiet",
 });
 
-const pipelineRules = ({ pipeline, lane }: ItemState): readonly RuleState[] =>
-  lane !== null ? [budget({ id: `${lane.lane}.maxIterations`, scope: "lane", now: lane.iteration, limit: lane.maxIterations, says: `round ${lane.iteration} of ${lane.maxIterations}`, then: "exhausted" })]
+const laneRules = (lane: NonNullable<ItemState["lane"]>): readonly RuleState[] =>
+  lane.counters?.map((each) => budget({ ...each, scope: "lane", then: "exhausted" })) ?? [budget({ id: `${lane.lane}.maxIterations`, scope: "lane", now: lane.iteration, limit: lane.maxIterations, says: `round ${lane.iteration} of ${lane.maxIterations}`, then: "exhausted" })];
+
+const pipelineRules = ({ pipeline, lane, nested }: ItemState): readonly RuleState[] =>
+  lane !== null ? [...laneRules(lane), ...(nested === null ? [] : laneRules(nested))]
   : pipeline === null ? [] : [budget({ id: "maxIterations", scope: "pipeline", now: pipeline.iteration, limit: pipeline.maxIterations, says: `iteration ${pipeline.iteration} of ${pipeline.maxIterations}`, then: "exhausted" })];
 
-const stageRules = ({ stage, pipeline }: ItemState): readonly RuleState[] => {
-  if (stage === null || pipeline === null) return [];
+const stageRules = ({ stage }: ItemState): readonly RuleState[] => {
+  if (stage === null) return [];
   return [
     budget({ id: "infraRetries", scope: "stage", now: stage.infraFailures, limit: stage.infraRetries, says: `${stage.infraFailures} of ${stage.infraRetries} waits for the provider used by this ${stage.stage}`, then: "exhausted" }),
     budget({ id: "crashRetries", scope: "stage", now: stage.crashes, limit: stage.crashRetries, says: `${stage.crashes} of ${stage.crashRetries} crashes of the ${stage.stage}'s agent forgiven`, then: "exhausted" }),

@@ -60,7 +60,7 @@ const kindOf = (item: WorkItemView): (typeof kinds)[number]["kind"] => {
   if (usesSlot(item.status)) return "working";
   if (item.status === "ready") return item.operatorLane === "manual" ? "manual" : "unassigned";
   // Nobody works on it, so its pipeline says nothing that it does not say itself.
-  const { on } = waitingFor({ item, pipeline: null, stage: null, progress: null, team: null, lane: null, cost: noCost, updatedAt: 0 });
+  const { on } = waitingFor({ item, pipeline: null, stage: null, progress: null, team: null, lane: null, nested: null, cost: noCost, updatedAt: 0 });
   return on === "person" || on === "time" ? on : "factory";
 };
 

@@ -17,9 +17,11 @@ const stageGoesOn: ReadonlySet<string> = new Set(["working", "waiting", "asking"
  * US dollars that the charts of an item know of, this lineage's. A pipeline hands its cost to the item, or to its lane, when it ends, a stage to its pipeline: what goes
  * on is added. For what the ledger does not know: items from before there was one, and those it has forgotten.
  */
-const chartsUsd = ({ item, lane, pipeline, stage }: Omit<ItemState, "cost">): number => {
+const chartsUsd = ({ item, lane, nested, pipeline, stage }: Omit<ItemState, "cost">): number => {
   if (lane !== null && !isTerminal(item.status) && item.status !== "verifying" && item.status !== "review" && item.status !== "publishing" && item.status !== "tidying" && item.attempt >= item.lineage) {
-    return item.costUsd + lane.costUsd + (lane.running && pipeline !== null ? pipeline.costUsd + (stage !== null && stageGoesOn.has(stage.state) ? stage.costUsd : 0) : 0);
+    const ofStage = stage !== null && stageGoesOn.has(stage.state) ? stage.costUsd : 0, ofStep = pipeline === null ? ofStage : pipeline.costUsd + ofStage;
+    const running = nested === null ? ofStep : nested.costUsd + (nested.running ? ofStep : 0);
+    return item.costUsd + lane.costUsd + (lane.running ? running : 0);
   }
   const alive = pipeline !== null && item.attempt >= item.lineage && (item.status === "operating" || item.status === "cancelling" || (item.status === "blocked" && item.running));
   if (!alive) return item.costUsd;

@@ -5,6 +5,10 @@ import type { ViewRow } from "../ports/store.ts";
 import type { ItemState } from "./contract.ts";
 import { itemCost, ledgerIn } from "./item-cost.ts";
 
+/** Lanes whose runs have a view. An attempt has a run of one of them at most. */
+const runLanes = LaneRunView.shape.lane.options;
+const isRun = (address: string): boolean => runLanes.some((name) => address.startsWith(`${name}/`));
+
 /** Puts the views of single actors together into what a client calls an item: its newest lineage, and who works on it now. */
 export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
   const byAddress = new Map(rows.map((row) => [String(row.actor), row]));
@@ -29,12 +33,18 @@ export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
       const warned = ledger.items.find(({ id }) => id === shown.id)?.warnings ?? [];
       const item = warned.length === 0 ? shown : { ...shown, warnings: [...shown.warnings, ...warned] };
       const own = `${item.id}/${item.attempt}`;
-      const lane = read(LaneRunView, laneAddress("ralph", item.id, item.attempt));
-      const at = lane === null ? pipelineAddress(item.id, item.attempt) : lane.leg;
-      const pipeline = at === "" ? null : read(PipelineView, at);
+      const lane = runLanes.map((name) => read(LaneRunView, laneAddress(name, item.id, item.attempt))).find((run) => run !== null) ?? null;
+      // A lane may have begun the run of another one, or a stage without a pipeline.
+      const nested = lane !== null && isRun(lane.leg) ? read(LaneRunView, lane.leg) : null;
+      const at = nested?.leg ?? lane?.leg ?? pipelineAddress(item.id, item.attempt);
+      const pipeline = at.startsWith("pipeline/") ? read(PipelineView, at) : null;
+      const stageAt = pipeline?.stageAddress ?? (at.startsWith("stage/") ? at : "");
       const team = item.operatorLane === "team" ? read(TeamView, teamAddress(item.id, item.attempt)) : null;
-      const updatedAt = Math.max(row.updatedAt, (team && byAddress.get(teamAddress(item.id, item.attempt))?.updatedAt) ?? 0, byAddress.get(at)?.updatedAt ?? 0, lane ? (byAddress.get(lane.address)?.updatedAt ?? 0) : 0, pipeline ? (byAddress.get(pipeline.stageAddress)?.updatedAt ?? 0) : 0);
-      const state = { item, pipeline, stage: pipeline ? read(StageView, pipeline.stageAddress) : null, progress: read(ProgressView, `progress/${own}`), team: team && { phase: team.phase, done: team.tasks.filter(({ state }) => state === "done").length, tasks: team.tasks.length }, lane, updatedAt };
+      const touched = [teamAddress(item.id, item.attempt), at, lane?.address, nested?.address, stageAt].map((address) => (address === undefined || (address.startsWith("team/") && team === null) ? 0 : (byAddress.get(address)?.updatedAt ?? 0)));
+      const state = {
+        item, pipeline, stage: stageAt === "" ? null : read(StageView, stageAt), progress: read(ProgressView, `progress/${own}`),
+        team: team && { phase: team.phase, done: team.tasks.filter(({ state: each }) => each === "done").length, tasks: team.tasks.length }, lane, nested, updatedAt: Math.max(row.updatedAt, ...touched),
+      };
       return [{ ...state, cost: itemCost(state, ledger) }];
     })
     .sort((a, b) => compareIds(a.item.id, b.item.id));

@@ -28,7 +28,7 @@ export const sayTo = async (options: MessageOptions, address: string, text: stri
   }
   const state = items.find(({ item }) => item.id === whom.item), queue = state?.pipeline?.messages ?? [];
   // In a lane with steps: to the one at work. A message does not outlive its step.
-  const leg = state?.lane?.leg, to = leg !== undefined && isAddress(leg) ? leg : pipelineAddress(whom.item, whom.attempt);
+  const leg = state?.nested?.leg ?? state?.lane?.leg, to = leg !== undefined && isAddress(leg) ? leg : pipelineAddress(whom.item, whom.attempt);
   if (!hasRoom(queue)) throw new ClientProblem(`${queueCap} messages wait for ${whom.item} already`, "wait until its agent has read some");
   const { delivered } = await options.deliver(to, { type: "message", id, text: said, to: whom.to, interrupt });
   const until = options.now() + liveMs;

@@ -74,9 +74,11 @@ const blocked = ({ item }: ItemState): Waiting => {
   }
 };
 
-const inPipeline = ({ pipeline, stage }: ItemState): Waiting => {
+const inPipeline = ({ pipeline, stage, lane }: ItemState): Waiting => {
+  // A planner's stage is in no pipeline.
+  if (pipeline === null && stage !== null) return inStage(stage.stage, stage);
   switch (pipeline?.state) {
-    case undefined: return waiting("factory", "its pipeline to start");
+    case undefined: return lane?.state === "starting" ? waiting("git", "its worktree") : waiting("factory", "its pipeline to start");
     case "preparing": return waiting("git", "its worktree");
     case "committing": return waiting("git", "the change to be committed");
     case "checking": return waiting("checks", "the checks on base and head");
@@ -92,7 +94,10 @@ const inPipeline = ({ pipeline, stage }: ItemState): Waiting => {
       break;
     default: return waiting("factory", "its next step");
   }
-  const name = pipeline?.stage ?? "agent";
+  return inStage(pipeline?.stage ?? "agent", stage);
+};
+
+const inStage = (name: string, stage: ItemState["stage"]): Waiting => {
   switch (stage?.state) {
     case "working": return waiting("agent", `the ${name} (${stage.adapter}${stage.model === null ? "" : ` ${stage.model}`}${stage.tryNumber > 1 ? `, try ${stage.tryNumber}` : ""})`);
     case "waiting": return waiting("time", `the ${name}'s next try`, { until: stage.retryAt });

@@ -19,7 +19,7 @@ const path = text(4_096).regex(/^\//, "an absolute path");
 /** `LOC-3/coder`, `alpha/worker-1`, `stage/LOC-1/1/coder.2`: data for a lookup, never part of a path or a command. */
 export const AnyAddress = text(300).min(1);
 
-export const ItemState: z.ZodType<contract.ItemState> = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(), lane: LaneRunView.nullable(), cost: Cost, updatedAt: at });
+export const ItemState: z.ZodType<contract.ItemState> = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), team: z.object({ phase: TeamView.shape.phase, done: z.number(), tasks: z.number() }).nullable(), lane: LaneRunView.nullable(), nested: LaneRunView.nullable().default(null), cost: Cost, updatedAt: at });
 export const TeamState: z.ZodType<contract.TeamState> = z.object({ team: TeamView, item: WorkItemView.nullable(), cost: Cost, updatedAt: at });
 
 export const FactoryDescription: z.ZodType<contract.FactoryDescription> = z.object({

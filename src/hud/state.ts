@@ -1,7 +1,7 @@
 /** The words of the HUD: what it knows, what the person at it is doing, what they may ask for. Pure. */
 import type { ActorDetail, FactoryDescription, FactoryStatus, ItemCommand, ItemState, JournalLine, ProcessNode, SpendReport, TeamCommand, TeamState, TerminalState } from "../client/contract.ts";
 import { inbox, type InboxEntry } from "../client/inbox.ts";
-import { type Address, itemAddress, pipelineAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
+import { type Address, isAddress, itemAddress, pipelineAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import type { PaneScreen } from "./pane.ts";
 import type { Edit, TextField } from "./text-field.ts";
@@ -147,5 +147,7 @@ export const actorOf = (model: HudModel, { item, team }: Subject): Address | und
   if (found !== undefined) return teamAddress(found.item, found.attempt);
   const state = stateOf(model, item);
   if (state === undefined) return undefined;
+  const leg = state.nested?.leg ?? state.lane?.leg;
+  if (leg !== undefined && isAddress(leg) && !isTerminal(state.item.status)) return leg;
   return state.pipeline !== null && !isTerminal(state.item.status) ? pipelineAddress(state.item.id, state.item.attempt) : itemAddress(state.item.id, state.item.lineage);
 };

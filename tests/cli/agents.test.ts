@@ -95,7 +95,7 @@ test("VOC-18 skills are listed with the stage whose work they do and shown; a re
   const packaged = { from: "packaged", description: expect.stringMatching(/\.$/) };
   expect(await listed()).toEqual({ skills: [
     { name: "auditor", stage: "auditor", ...packaged }, { name: "documenter", stage: "documenter", ...packaged }, { name: "executor", stage: "coder", ...packaged },
-    { name: "planner", stage: null, ...packaged }, { name: "reviewer", stage: "critic", ...packaged }, { name: "tester", stage: "tester", ...packaged },
+    { name: "planner", stage: "planner", ...packaged }, { name: "reviewer", stage: "critic", ...packaged }, { name: "tester", stage: "tester", ...packaged },
   ] });
   expect((await skills("show", "executor")).stdout).toMatch(/^# Executor\n[\s\S]*stage `coder`/);
   expect((await skills("show", "reviewer")).stdout).toContain("stage `critic`");

@@ -17,7 +17,7 @@ const limits = { sameError: 3, sameFeedback: 2, feedbackSimilarity: 0.8, repeate
 const noFacts = { diffs: [], error: "", errorStreak: 0, feedback: 0, feedbackStreak: 0, toolStreak: 0, monologue: 0, costSinceChange: 0 };
 const state = (over: { readonly item?: Partial<WorkItemView>; readonly pipeline?: Partial<PipelineView>; readonly stage?: Partial<StageView>; readonly facts?: object; readonly rule?: string } = {}): ItemState => ({
   item: { ...item, ...over.item }, pipeline: { ...pipeline, ...over.pipeline }, stage: { ...stage, ...over.stage },
-  progress: { state: over.rule === undefined ? "watching" : "stuck", rule: over.rule ?? "", says: "", facts: { ...noFacts, ...over.facts }, limits }, team: null, lane: null, cost: noCost, updatedAt: 0,
+  progress: { state: over.rule === undefined ? "watching" : "stuck", rule: over.rule ?? "", says: "", facts: { ...noFacts, ...over.facts }, limits }, team: null, lane: null, nested: null, cost: noCost, updatedAt: 0,
 });
 const none: ItemEvidence = { effects: [], alarms: [], deadLetters: [], last: [] };
 const rule = (found: ItemState, id: string, scope = "progress") => explain(found, none).rules.find((each) => each.id === id && each.scope === scope);

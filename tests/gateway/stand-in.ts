@@ -30,7 +30,7 @@ export const itemState = (n: number, title = `Item ${n}`): ItemState => ({
     iterations: 0, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null,
     summary: "", warnings: [], costUsd: 0, published: "", running: false, needs: [], gates: {}, ledger: [],
   },
-  pipeline: null, stage: null, progress: null, team: null, lane: null, cost: noCost, updatedAt: n,
+  pipeline: null, stage: null, progress: null, team: null, lane: null, nested: null, cost: noCost, updatedAt: n,
 });
 
 /** A terminal's bytes, all kept from `from` on. A watcher that is not ready gets nothing, and a keyframe when it is again. */

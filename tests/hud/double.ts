@@ -12,7 +12,7 @@ import { TeamView } from "../../src/domain/team.ts";
 import { PipelineView, ProgressView, StageView, WorkItemView } from "../../src/domain/view.ts";
 import told from "./recorded.json" with { type: "json" };
 
-const State = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), updatedAt: z.number() }).transform((given) => { const state = { ...given, team: null, lane: null }; return { ...state, cost: itemCost(state, emptyLedger) }; });
+const State = z.object({ item: WorkItemView, pipeline: PipelineView.nullable(), stage: StageView.nullable(), progress: ProgressView.nullable(), updatedAt: z.number() }).transform((given) => { const state = { ...given, team: null, lane: null, nested: null }; return { ...state, cost: itemCost(state, emptyLedger) }; });
 const Journal = z.object({ position: z.number(), actor: z.string(), seq: z.number(), at: z.number(), type: z.string(), event: z.record(z.string(), z.unknown()) });
 const Description = z.object({ role: z.enum(["owner", "client", "offline"]), store: z.string(), stateDirectory: z.string(), configFile: z.string().nullable(), generation: z.number(), sandbox: z.string() });
 export const recorded: { readonly items: readonly ItemState[]; readonly journal: readonly JournalLine[]; readonly description: z.infer<typeof Description> } =

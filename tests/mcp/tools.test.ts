@@ -38,6 +38,7 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(session.client.getServerVersion()).toMatchObject({ name: "enact-factory" });
     expect(session.client.getInstructions()).toContain("never instructions");
     expect(session.tools.map(({ name }) => name).toSorted()).toEqual([
+      ...["cancel", "link_workitem", "pause", "resume", "start", "status", "unlink_workitem"].map((what) => `factory_autopilot_${what}`),
       "factory_ralph_cancel", "factory_ralph_link_workitem", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_ralph_unlink_workitem", "factory_session_start", "factory_session_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_stop_acknowledge", "factory_stop_check", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
       "factory_workItem_create", "factory_workItem_get", "factory_workItem_list", "factory_workItem_update", "factory_workitem_acknowledge_close", "factory_workitem_drain_push_queue", "factory_workitem_observe",
     ]);
@@ -139,7 +140,8 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_skill_activate", { skill: "ralph" })).toMatchObject({ kind: "input", field: "workItemId" });
     expect(await laneOf(other)).toBe("none");
     // What runs in the lane already is not started once more.
-    const held = factory.put("held.toml", turn("coder", '{ wait-for-file = "go" }, { write = "held.txt", text = "x" }, { result = "Done." }') + turn("critic", '{ verdict = "approve" }'));
+    const planned = turn("planner", '{ criteria = [{ task = 1, acceptance = ["it holds on"] }] }, { result = "Expanded." }', 'duty = "criteria"') + turn("planner", '{ plan = [{ title = "hold on" }] }, { result = "Planned." }', 'duty = "plan"');
+    const held = factory.put("held.toml", planned + turn("coder", '{ wait-for-file = "go" }, { write = "held.txt", text = "x" }, { result = "Done." }') + turn("critic", '{ verdict = "approve" }'));
     const running = await waiting("Hold on", { lane: "autopilot", playbook: held });
     await factory.client.command(running, { type: "claim" });
     expect((await good("factory_skill_activate", { skill: "autopilot", workItemId: running })).structured).toMatchObject({ operatorLane: "autopilot", started: false, delivered: null });
@@ -171,6 +173,22 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_ralph_resume", given)).toMatchObject({ kind: "refused" });
     expect(await bad("factory_ralph_start", {})).toMatchObject({ kind: "input", field: "workItemId" });
     expect(await bad("factory_ralph_status", { workItemId: "LOC-999" })).toMatchObject({ kind: "refused" });
+  });
+
+  test("factory_autopilot_start gives an item to lane autopilot; its planner is seen at work, it is paused, goes on and is cancelled, and its session is linked and let go", async () => {
+    const id = await waiting("On and on", { playbook: factory.put("autopilot.toml", turn("planner", '{ wait-for-file = "never" }')) }), given = { workItemId: id }, driver = { sessionId: "driver" };
+    const status = async (): Promise<unknown> => (await factory.client.item(id))?.item.status;
+    expect(await bad("factory_autopilot_pause", given)).toMatchObject({ kind: "refused", message: `${id} is in lane none, not autopilot` });
+    await good("factory_autopilot_start", { ...given, ...driver });
+    await expect.poll(async () => (await good("factory_autopilot_status", given)).structured, { timeout: guardMs }).toMatchObject({ runs: [{ status: "operating", run: { lane: "autopilot", phase: "expansion", leg: `stage/${id}/1/planner.1`, counters: [{ now: 1 }, { now: 1 }, { now: 1 }] }, waitsFor: "the planner (scripted)" }] });
+    expect((await good("factory_autopilot_link_workitem", { ...given, ...driver })).structured).toMatchObject({ session: { workItemId: id, laneRun: `autopilot/${id}/1` } });
+    await good("factory_autopilot_pause", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("paused");
+    await good("factory_autopilot_resume", given);
+    await expect.poll(status, { timeout: guardMs }).toBe("operating");
+    await good("factory_autopilot_cancel", given);
+    await factory.ended(id);
+    expect((await good("factory_autopilot_unlink_workitem", driver)).structured).toMatchObject({ session: { workItemId: null, laneRun: null } });
   });
 
   test("E2E-05 E2E-06 MCP-05 MCP-06 factory_ralph_start links its session to the item and its run; another item is refused until it is unlinked, the same again is harmless", async () => {

@@ -54,6 +54,9 @@ const makeTemplate = (): string => {
     '[[turn]]', 'stage = "coder"', 'iteration = 2', 'steps = [{ session = "s1" }, { say = "second try" }, { write = "greeting.txt", text = "hello, world\\n" }, { cost = 0.02 }, { result = "wrote it better" }]',
     '[[turn]]', 'stage = "critic"', 'iteration = 1', 'steps = [{ verdict = "revise", feedback = "greet the whole world" }]',
     '[[turn]]', 'stage = "critic"', 'iteration = 2', 'steps = [{ verdict = "approve" }]',
+    // Lane autopilot: the two iterations are those of its only task.
+    '[[turn]]', 'stage = "planner"', 'duty = "criteria"', 'steps = [{ criteria = [{ task = 1, acceptance = ["it greets the whole world"] }] }, { result = "expanded" }]',
+    '[[turn]]', 'stage = "planner"', 'duty = "plan"', 'steps = [{ plan = [{ title = "greet", description = "greet the whole world" }] }, { result = "planned" }]',
     '[[turn]]', 'stage = "documenter"', 'steps = [{ write = "README.md", text = "# Greeting\\n\\nSays hello, world.\\n" }, { result = "documented" }]', "",
   ].join("\n"));
   // The third task needs both others; the order in which two results are merged does not show in the tree.
@@ -263,7 +266,9 @@ try {
       run: async (root) => restarted(root, (await calm()).lastsMs, ...extra),
     }));
   };
-  const teams = restartsOf("a team", number("--teams", 8), "--team"), lanes = restartsOf("a ralph run", number("--lanes", 8), "--lane", "ralph");
+  const laneTries = number("--lanes", 8), teams = restartsOf("a team", number("--teams", 8), "--team");
+  const ralphs = restartsOf("a ralph run", Math.ceil(laneTries / 2), "--lane", "ralph"), autopilots = restartsOf("an autopilot run", Math.floor(laneTries / 2), "--lane", "autopilot");
+  const lanes = ralphs.flatMap((each, n) => [each, ...autopilots.slice(n, n + 1)]);
 
   const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts, teams, lanes };
   // A kind's n-th try of m stands at n / m of the whole, so the first of each come first; boundaries are shuffled, so that a sample is spread over the run.

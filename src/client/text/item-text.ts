@@ -5,13 +5,13 @@ import { waitingFor } from "../waiting.ts";
 import { oneLine } from "./safe-text.ts";
 import { clockTime } from "./time-text.ts";
 
-/** `coder 2/5`; empty while no stage is under way. */
 /** `ralph fixing 3/10`, and which part of how many. */
 const laneText = ({ lane, phase, iteration, maxIterations, stories }: NonNullable<ItemState["lane"]>): string =>
   `${lane} ${phase} ${iteration}/${maxIterations}${stories.length > 1 ? `, part ${Math.min(stories.length, stories.filter(({ passes }) => passes).length + 1)} of ${stories.length}` : ""}`;
 
-export const stageText = ({ item, pipeline, lane }: ItemState): string =>
-  lane !== null && !isTerminal(item.status) ? laneText(lane) : pipeline === null || isTerminal(item.status) || item.attempt < item.lineage ? "" : `${pipeline.stage} ${pipeline.iteration}/${pipeline.maxIterations}`;
+/** `coder 2/5`; of a lane with phases where its run stands; empty while no stage is under way. */
+export const stageText = ({ item, pipeline, lane, nested }: ItemState): string =>
+  lane !== null && !isTerminal(item.status) ? (nested === null ? laneText(lane) : `${lane.lane} ${lane.phase}, ${laneText(nested)}`) : pipeline === null || isTerminal(item.status) || item.attempt < item.lineage ? "" : `${pipeline.stage} ${pipeline.iteration}/${pipeline.maxIterations}`;
 
 /** What it waits for, with the instant when it goes on by itself. For an item that has ended: how. */
 export const waitText = (state: ItemState, now: number): string => {
@@ -22,4 +22,4 @@ export const waitText = (state: ItemState, now: number): string => {
 };
 
 /** The coder's rounds: those of ended pipelines and of the one under way. */
-export const iterationsOf = ({ item, pipeline, lane }: ItemState): number => (isTerminal(item.status) ? item.iterations : Math.max(item.iterations, lane?.iteration ?? pipeline?.iteration ?? 0));
+export const iterationsOf = ({ item, pipeline }: ItemState): number => (isTerminal(item.status) ? item.iterations : Math.max(item.iterations, pipeline?.iteration ?? 0));

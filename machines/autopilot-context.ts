@@ -1,0 +1,136 @@
+import { boardOf, refusalText } from "../src/domain/board.ts";
+import { emptyBrief, type WorkspaceRef } from "../src/domain/effects.ts";
+import type { Gates } from "../src/domain/gate.ts";
+import { type Address, laneAddress, pipelineAddress, stageAddress } from "../src/domain/ids.ts";
+import type { LanePolicy, Policy } from "../src/domain/policy.ts";
+import type { PlannedTask, PlannerDuty } from "../src/domain/team-answers.ts";
+import type { Finding } from "../src/domain/verdict.ts";
+import type { EffectFailed, Stamp } from "./durable.ts";
+import { type CoderSession, firstFeedback, type Leg, type PipelineEnded, type PipelineFailure, type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
+import type { RalphInput } from "./ralph-context.ts";
+import type { StageEnded, StageInput } from "./stage.ts";
+
+/** What an autopilot run knows, hears and asks for; its chart is in autopilot.ts, its guards in autopilot-guards.ts. */
+export const autopilotPhases = ["expansion", "planning", "execution", "qa", "mending", "validation"] as const;
+export type AutopilotPhase = (typeof autopilotPhases)[number];
+
+export interface AutopilotContext extends PipelineInput {
+  readonly caps: NonNullable<LanePolicy["autopilot"]>;
+  readonly workspace: WorkspaceRef | null;
+  /** Where it is, or goes on after a pause. */
+  readonly phase: AutopilotPhase;
+  /** Sentences by which the whole is judged. */
+  readonly criteria: readonly string[];
+  /** The plan, in the order in which it is worked on. */
+  readonly tasks: readonly PlannedTask[];
+  /** Why the last plan could not be used. */
+  readonly planProblem: string;
+  /** Plans asked for, checks of the whole, judgements of the whole: the present ones included. */
+  readonly plans: number;
+  readonly cycles: number;
+  readonly rounds: number;
+  /** Rounds of work: those of the ralph run, then one for each mending. */
+  readonly iteration: number;
+  /** Children begun (planners, the ralph run, pipelines); part of their addresses. */
+  readonly children: number;
+  /** The last one has not told its end yet. */
+  readonly running: boolean;
+  /** Rises with every pause, resume and cancel: what was meant for an earlier one is of the past. */
+  readonly generation: number;
+  readonly head: string;
+  readonly checks: { readonly base: string; readonly head: string } | null;
+  readonly feedback: string;
+  readonly findings: readonly Finding[];
+  readonly planner: CoderSession;
+  readonly session: CoderSession;
+  readonly escalated: boolean;
+  readonly escalateNow: boolean;
+  readonly question: string | null;
+  readonly costUsd: number;
+  readonly summary: string;
+  readonly warnings: readonly string[];
+  readonly rule: string;
+  readonly reason: string;
+  readonly failure: PipelineFailure | null;
+}
+
+export type AutopilotEvent = (
+  | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
+  | StageEnded
+  | { readonly type: "stage.asks"; readonly question: string }
+  | PipelineEnded
+  | PipelineGates
+  | { readonly type: "pipeline.asks"; readonly question: string; readonly leg?: string }
+  | { readonly type: "pipeline.paused"; readonly attempt: number; readonly leg?: string }
+  | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "stuck"; readonly rule: string; readonly says: string }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  | { readonly type: "cancel" }
+  | EffectFailed
+) & Stamp;
+
+/** Planners work in the first two phases, a ralph run in the third, pipelines in the others. */
+export const childAddress = ({ item, attempt, phase, children }: Pick<AutopilotContext, "item" | "attempt" | "phase" | "children">): Address =>
+  phase === "expansion" || phase === "planning" ? stageAddress(item.id, attempt, "planner", children) : phase === "execution" ? laneAddress("ralph", item.id, attempt, String(children)) : pipelineAddress(item.id, attempt, String(children));
+
+/** Why these tasks cannot be worked on; empty when they can. */
+export const planProblem = (tasks: readonly PlannedTask[]): string => {
+  const outcome = boardOf(tasks);
+  return outcome.ok ? "" : refusalText(outcome.refusal);
+};
+
+/** Each after what it depends on, else as planned. What depends on itself is in no order: such a plan is refused before. */
+export const inOrder = (tasks: readonly PlannedTask[]): readonly PlannedTask[] => {
+  const left = tasks.map((task, n) => ({ task, n: n + 1 })), ordered: PlannedTask[] = [], done = new Set<number>();
+  for (let at = 0; at >= 0;) {
+    at = left.findIndex(({ task }) => task.dependsOn.every((on) => done.has(on)));
+    for (const { task, n } of at < 0 ? [] : left.splice(at, 1)) {
+      ordered.push(task);
+      done.add(n);
+    }
+  }
+  return ordered;
+};
+
+const listed = (title: string, lines: readonly string[]): string => (lines.length === 0 ? "" : `${title}\n${lines.map((line) => `- ${line}`).join("\n")}`);
+const joined = (...texts: readonly string[]): string => texts.filter((text) => text !== "").join("\n\n");
+const wholeCriteria = ({ criteria }: AutopilotContext): string => listed("The whole is done when:", criteria);
+
+/** A planner's turn. Its number is also its iteration, so that no two are alike. Without a planner in the configuration it is the coder's adapter. */
+export const plannerInput = (context: AutopilotContext, owner: Address, duty: PlannerDuty): StageInput => {
+  const { item: { id, title, body, kind, repository, playbook }, policy, attempt, children, workspace, failing } = context;
+  const plan = policy.stages.planner ?? policy.stages.coder;
+  if (!plan) throw new Error("there is neither a planner nor a coder");
+  return {
+    pipeline: owner, stage: "planner", item: { id, title, body, kind }, attempt, iteration: children, adapter: plan.adapter, model: plan.model, timeoutMs: plan.timeoutMs, workspace: required(workspace), repository, since: context.head,
+    playbook: playbook ?? null, duty, session: context.planner, policy,
+    brief: { ...emptyBrief, failingChecks: [...failing], feedback: joined(firstFeedback(context), wholeCriteria(context), context.planProblem === "" ? "" : `Your last plan cannot be used: ${context.planProblem}. Give another one.`) },
+  };
+};
+
+const leg = (context: AutopilotContext, more: Pick<Leg, "begin" | "feedback" | "findings">): Leg => ({ n: String(context.children), round: context.iteration, session: context.session, escalated: context.escalated, ...more });
+
+/** The run that does the plan's tasks; the later stages have their turn when the whole is judged. */
+export const runInput = (context: AutopilotContext, owner: Address): RalphInput => {
+  const { item, attempt, lineage, policy, failing, guidance, tasks } = context, { coder, critic } = policy.stages;
+  return {
+    owner, item, attempt, lineage, failing, ...(guidance === undefined ? {} : { guidance }), policy: { ...policy, stages: { coder, ...(critic === undefined ? {} : { critic }) } },
+    leg: { ...leg(context, { begin: "work", feedback: "", findings: [] }), round: 1 },
+    stories: tasks.map(({ title, description, acceptance }) => ({ title, details: joined(description, listed("It is done when:", acceptance)) })),
+  };
+};
+
+/** A pipeline about the whole: that checks it, mends it, or judges it. Somebody always judges; without a critic it is the coder's adapter in a session of its own. */
+export const legInput = (context: AutopilotContext, owner: Address): PipelineInput => {
+  const { item, attempt, lineage, policy, phase } = context, { coder, critic, tester, documenter, auditor, "stage-documenter": report } = policy.stages, mends = phase === "mending";
+  const chosen: Policy["stages"] = phase === "qa" ? { coder, tester } : mends ? { coder } : { coder, critic: critic ?? coder, documenter, auditor, "stage-documenter": report };
+  const stages: Policy["stages"] = Object.fromEntries(Object.entries(chosen).filter(([, plan]) => plan !== undefined));
+  return {
+    owner, item, attempt, lineage, policy: { ...policy, stages, maxIterations: context.iteration }, failing: mends ? context.failing : [],
+    leg: leg(context, mends ? { begin: "work", feedback: joined(wholeCriteria(context), context.feedback), findings: context.findings } : { begin: "review", feedback: wholeCriteria(context), findings: [] }),
+  };
+};
+
+/** What an implementation shows that is claimed to be complete. */
+export const claimedGates = ({ head }: AutopilotContext): Gates => ({ implementationComplete: { state: "met", evidence: `commit ${head.slice(0, 12)}` } });
