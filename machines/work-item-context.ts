@@ -77,16 +77,17 @@ export type WorkItemEvent = (
 ) & Stamp;
 
 /** Who works on an item, by its lane at the time of the claim. */
-export type Operator = "pipeline" | "team" | "ralph";
-export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" || lane === "ralph" ? lane : "pipeline");
+export type Operator = "pipeline" | "team" | "ralph" | "ultrawork";
+export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" || lane === "ralph" || lane === "ultrawork" ? lane : "pipeline");
 /** It keeps its phase over a pause; the others are paused only while they have not begun. */
-export const canPause = (operator: Operator | undefined): boolean => operator === "ralph";
+export const canPause = (operator: Operator | undefined): boolean => operator === "ralph" || operator === "ultrawork";
 
 /** What an older version took in has pipelines only. */
 export const operatorAddress = ({ operator, item, attempt }: WorkItemContext): Address => {
   switch (operator) {
     case "team": return teamAddress(item.id, attempt);
-    case "ralph": return laneAddress(operator, item.id, attempt);
+    case "ralph":
+    case "ultrawork": return laneAddress(operator, item.id, attempt);
     case "pipeline":
     case undefined: return pipelineAddress(item.id, attempt);
   }

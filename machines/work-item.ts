@@ -10,7 +10,7 @@ import { required } from "./pipeline-context.ts";
 import { canPause, changedGates, openGates, operatorAddress, operatorFor, type WorkItemContext, type WorkItemEvent, type WorkItemInput } from "./work-item-context.ts";
 
 /**
- * One work item from discovery to its end. The lane decides who may claim it; a pipeline, or in lane `team` or `ralph` that lane's own chart, does the work (all tell
+ * One work item from discovery to its end. The lane decides who may claim it; a pipeline, or in lane `team`, `ralph` or `ultrawork` that lane's own chart, does the work (all tell
  * their end alike, and are called the pipeline below); this chart keeps the promises around it: the final head is checked again, results are published once, nothing ends without its reason.
  *
  * I1 `failures` (the work was wrong) and `infraFailures` (provider, network, disk) are counted apart and have caps of their own.

@@ -49,7 +49,9 @@ const alphabet: readonly WorkItemEvent[] = [
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
-const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" ? `ralph/${id}/${attempt}` : pipelineAddress(id, attempt));
+const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" || operator === "ultrawork" ? `${operator}/${id}/${attempt}` : pipelineAddress(id, attempt));
+/** It keeps its phase over a pause. */
+const keeps = ({ operator }: WorkItemContext): boolean => operator === "ralph" || operator === "ultrawork";
 const isEvent = (event: { readonly type: string }): event is WorkItemEvent => alphabet.some((each) => each === event);
 
 interface Reading { readonly state: string; readonly from: WorkItemContext; readonly to: WorkItemContext; readonly event: WorkItemEvent | undefined; /** The end of the current pipeline. */ readonly end: PipelineEnded | undefined }
@@ -116,6 +118,7 @@ export const exploration: Exploration = {
     { name: "two more chances after wrong work", input: input({ itemFailures: 2, infraRetries: 1 }) },
     { name: "two waits for the surroundings, in lane team", input: input({ infraRetries: 2 }, "team") },
     { name: "approval and human review", input: input({ requireApproval: true, review: "human" }) },
+    { name: "in lane ultrawork, without a second try", input: input({}, "ultrawork") },
     { name: "manual lane", input: input({ infraRetries: 1, keepWorktree: true }, "manual") },
     { name: "an epic over two projects, reviewed by a person and by nobody else", input: input({ review: "human", stages: { coder: policy.stages.coder } }, "none", 1, { spans: ["demo", "other"] }) },
     { name: "an epic of a command", input: input({ stages: { coder: policy.stages.coder } }, "none", 1, { source: "command", spans: ["other"] }) },
@@ -137,7 +140,7 @@ export const exploration: Exploration = {
     { name: "I1 failures and infraFailures keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).failures <= contextOf(s).policy.itemFailures + (at(s, "failed") ? 1 : 0) },
     { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "tidying", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
     { name: "I10 nothing is published without the evidence that it needs", holds: (s) => !at(s, "publishing", "tidying", "done") || (open(contextOf(s)).length === 0 && (!spans(contextOf(s)) || contextOf(s).gates.closureEvidence !== undefined) && (at(s, "publishing") || contextOf(s).gates.closureEvidence !== undefined)) },
-    { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "paused") && contextOf(s).operator === "ralph") || (at(s, "blocked") && (!contextOf(s).running || contextOf(s).blocked !== "needsEnvironment")) },
+    { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "paused") && keeps(contextOf(s))) || (at(s, "blocked") && (!contextOf(s).running || contextOf(s).blocked !== "needsEnvironment")) },
     { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "tidying", "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
     { name: "an item waits for approval only where the policy asks for it", holds: (s) => !at(s, "awaitingApproval") || contextOf(s).policy.requireApproval },
     { name: "a time to retry is set exactly in retryAt", holds: (s) => at(s, "retryAt") === (contextOf(s).retryAt !== null) },
@@ -151,7 +154,7 @@ export const exploration: Exploration = {
     { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
     { name: "the lane is set by its event alone", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; return to.operatorLane === (lane ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
     { name: "I4 a new pipeline (in a lane with a chart of its own, that) is the next attempt of this lineage, and only when none runs", holds: (e) => {
-      const { from, to } = read(e), lane = from.operatorLane, must = lane === "team" || lane === "ralph" ? lane : "pipeline", started = [...spawned(e, "pipeline"), ...spawned(e, "team"), ...spawned(e, "ralph")], rises = at(e.to, "operating") && !from.running;
+      const { from, to } = read(e), lane = from.operatorLane, must = lane === "team" || lane === "ralph" || lane === "ultrawork" ? lane : "pipeline", started = [...spawned(e, "pipeline"), ...spawned(e, "team"), ...spawned(e, "ralph"), ...spawned(e, "ultrawork")], rises = at(e.to, "operating") && !from.running;
       return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && to.operator === must && spawned(e, to.operator).length === 1 && address === operatorOf(to) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
         && i["lineage"] === to.lineage && same(i["failing"], to.failing) && i["guidance"] === to.guidance && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
     } },
@@ -233,8 +236,8 @@ export const exploration: Exploration = {
         case "approve": return state === "awaitingApproval" ? at(e.to, "ready") : state === "review" ? (spans(e.from.context) ? at(e.to, "review") && (open(e.from.context).length > 0 || ignored(e)) : at(e.to, "publishing")) : ignored(e);
         case "acknowledgeClose": return state === "review" && spans(e.from.context) && open(e.from.context).length === 0 && event.reason.trim() !== "" ? at(e.to, "publishing") && to.reason === "" : ignored(e);
         case "reject": return state === "awaitingApproval" ? at(e.to, "cancelled") : state === "review" ? at(e.to, "failed") && to.reason.includes(event.reason) : ignored(e);
-        case "pause": return state === "ready" || state === "retryAt" ? at(e.to, "paused") : state === "operating" && from.operator === "ralph" ? at(e.to, "operating") && tells(e, "pause", from) : ignored(e);
-        case "pipeline.paused": return from.running && from.operator === "ralph" && event.attempt === from.attempt && (state === "operating" || (state === "blocked" && from.blocked === "needsHuman")) ? at(e.to, "paused") && to.running && to.question === null && to.blocked === null && e.actions.length === 0 : ignored(e);
+        case "pause": return state === "ready" || state === "retryAt" ? at(e.to, "paused") : state === "operating" && keeps(from) ? at(e.to, "operating") && tells(e, "pause", from) : ignored(e);
+        case "pipeline.paused": return from.running && keeps(from) && event.attempt === from.attempt && (state === "operating" || (state === "blocked" && from.blocked === "needsHuman")) ? at(e.to, "paused") && to.running && to.question === null && to.blocked === null && e.actions.length === 0 : ignored(e);
         case "resume": return state !== "paused" ? ignored(e) : !from.running || (at(e.to, "operating") && tells(e, "resume", from));
         default: return true;
       }

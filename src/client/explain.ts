@@ -69,7 +69,8 @@ const capRule = (cap: CapState): RuleState => ({
 });
 
 const pipelineRules = ({ pipeline, lane }: ItemState): readonly RuleState[] =>
-  lane !== null ? [budget({ id: `${lane.lane}.maxIterations`, scope: "lane", now: lane.iteration, limit: lane.maxIterations, says: `round ${lane.iteration} of ${lane.maxIterations}`, then: "exhausted" })]
+  lane?.lane === "ultrawork" ? [budget({ id: "ultrawork.maxFixes", scope: "lane", now: lane.iteration - 1, limit: lane.maxIterations - 1, says: `${lane.iteration - 1} of ${lane.maxIterations - 1} fixes used`, then: "exhausted" })]
+  : lane !== null ? [budget({ id: `${lane.lane}.maxIterations`, scope: "lane", now: lane.iteration, limit: lane.maxIterations, says: `round ${lane.iteration} of ${lane.maxIterations}`, then: "exhausted" })]
   : pipeline === null ? [] : [budget({ id: "maxIterations", scope: "pipeline", now: pipeline.iteration, limit: pipeline.maxIterations, says: `iteration ${pipeline.iteration} of ${pipeline.maxIterations}`, then: "exhausted" })];
 
 const stageRules = ({ stage, pipeline }: ItemState): readonly RuleState[] => {

@@ -29,7 +29,7 @@ export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
       const warned = ledger.items.find(({ id }) => id === shown.id)?.warnings ?? [];
       const item = warned.length === 0 ? shown : { ...shown, warnings: [...shown.warnings, ...warned] };
       const own = `${item.id}/${item.attempt}`;
-      const lane = read(LaneRunView, laneAddress("ralph", item.id, item.attempt));
+      const lane = read(LaneRunView, laneAddress("ralph", item.id, item.attempt)) ?? read(LaneRunView, laneAddress("ultrawork", item.id, item.attempt));
       const at = lane === null ? pipelineAddress(item.id, item.attempt) : lane.leg;
       const pipeline = at === "" ? null : read(PipelineView, at);
       const team = item.operatorLane === "team" ? read(TeamView, teamAddress(item.id, item.attempt)) : null;

@@ -150,7 +150,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
   return client;
 };
 
-const chartsOfItem = ["item", "ralph", "pipeline", "team", "member", "stage", "progress"] as const;
+const chartsOfItem = ["item", "ralph", "ultrawork", "pipeline", "team", "member", "stage", "progress"] as const;
 
 const field = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null && name in value ? Reflect.get(value, name) : undefined);
 
