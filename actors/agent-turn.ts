@@ -166,7 +166,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const ticks = yield* Effect.forkScoped(ticking(handle, clock, Math.min(turn.timeoutMs, turn.stallMs, request.aliveEveryMs ?? Infinity), (cpuMs) => tell({ type: "tick", cpuMs }), alive));
 
   // A pipeline has a watcher of its progress; a team's member has none.
-  const watcher = request.duty === undefined ? progressAddress(turn.item, turn.attempt) : undefined;
+  const watcher = request.duty === undefined ? progressAddress(turn.item, turn.attempt, request.leg) : undefined;
   const observed = (seen: Observation): void => { if (watcher !== undefined) context.tell(watcher, { type: "observe", seen }); };
   const observe = observer(observed);
   const makeReader = (): StreamReader => (onScreen?.mode ?? adapter).reader(turn);

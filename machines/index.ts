@@ -13,6 +13,7 @@ import { exploration as exploreSession } from "./exploration/session.ts";
 import { exploration as exploreSpend } from "./exploration/spend.ts";
 import { exploration as exploreStage } from "./exploration/stage.ts";
 import { exploration as exploreTeam } from "./exploration/team.ts";
+import { exploration as exploreUltrawork } from "./exploration/ultrawork.ts";
 import { exploration as exploreWorkItem } from "./exploration/work-item.ts";
 import { incidentsMachine } from "./incidents.ts";
 import { intakeMachine } from "./intake.ts";
@@ -25,7 +26,8 @@ import { sessionMachine } from "./session.ts";
 import { spendMachine } from "./spend.ts";
 import { stageMachine } from "./stage.ts";
 import { teamMachine } from "./team.ts";
-import { viewAutopilot, viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewSpend, viewStage, viewTeam, viewWorkItem } from "./views.ts";
+import { ultraworkMachine } from "./ultrawork.ts";
+import { viewAutopilot, viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewSpend, viewStage, viewTeam, viewUltrawork, viewWorkItem } from "./views.ts";
 import { workItemMachine } from "./work-item.ts";
 
 const unseen = (): null => null;
@@ -36,6 +38,7 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "pipeline", version: 3, machine: pipelineMachine, durable: true, migrate: olderPipeline, view: viewPipeline, exploration: explorePipeline },
   { id: "ralph", version: 1, machine: ralphMachine, durable: true, migrate: noOlderVersion("ralph"), view: viewRalph, exploration: exploreRalph },
   { id: "autopilot", version: 1, machine: autopilotMachine, durable: true, migrate: noOlderVersion("autopilot"), view: viewAutopilot, exploration: exploreAutopilot },
+  { id: "ultrawork", version: 1, machine: ultraworkMachine, durable: true, migrate: noOlderVersion("ultrawork"), view: viewUltrawork, exploration: exploreUltrawork },
   { id: "stage", version: 2, machine: stageMachine, durable: true, migrate: olderStage, view: viewStage, exploration: exploreStage },
   { id: "team", version: 1, machine: teamMachine, durable: true, migrate: noOlderVersion("team"), view: viewTeam, exploration: exploreTeam },
   { id: "member", version: 1, machine: memberMachine, durable: true, migrate: noOlderVersion("member"), view: viewMember, exploration: exploreMember },

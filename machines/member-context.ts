@@ -15,7 +15,8 @@ import type { EffectFailed, Stamp } from "./durable.ts";
 /** What a team's member knows, hears and says; its chart is in member.ts, its guards in member-guards.ts. */
 export interface MemberInput {
   readonly team: Address;
-  readonly teamName: string;
+  /** null: who gives it work has no name. */
+  readonly teamName: string | null;
   readonly name: string;
   readonly role: "leader" | "worker";
   readonly item: Pick<WorkItem, "id" | "title" | "body" | "kind">;

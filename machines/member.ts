@@ -10,7 +10,7 @@ import { required } from "./pipeline-context.ts";
 import { tellSpent } from "./spend.ts";
 
 /**
- * One member of a team: takes what the team grants, one thing at a time, works on it in a worktree of its own, and brings evidence.
+ * One member of a team, or a worker of lane `ultrawork`: takes what the team grants, one thing at a time, works on it in a worktree of its own, and brings evidence.
  *
  * I1 It holds at most one grant, and takes each once; what it cannot take it declines. I2 Every turn and every effect it began is awaited
  * before it does anything else and before it ends. I3 A lost claim or a forced stop ends the turn first; what it brings is of no use then.
@@ -357,5 +357,5 @@ export const memberMachine = setup({
 /** Titles are data: one line, cut, never split into arguments. */
 const commitMessage = (context: MemberContext): string => {
   const { task, brief: { task: what } } = held(context);
-  return `${context.item.id}: ${(what?.title ?? context.item.title).replaceAll(/\s+/g, " ").trim().slice(0, 60)}\n\nTask ${task} of team ${context.teamName}, by ${context.name}.`;
+  return `${context.item.id}: ${(what?.title ?? context.item.title).replaceAll(/\s+/g, " ").trim().slice(0, 60)}\n\nTask ${task}${context.teamName === null ? "" : ` of team ${context.teamName}`}, by ${context.name}.`;
 };

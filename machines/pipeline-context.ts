@@ -40,6 +40,8 @@ export interface Leg {
   readonly findings: readonly Finding[];
   readonly session: CoderSession;
   readonly escalated: boolean;
+  /** What its agents do is seen by its own progress watcher; absent: by the lane's, over all its legs. */
+  readonly watched?: true;
 }
 export interface LegEnd { readonly n: string; readonly feedback: string; readonly findings: readonly Finding[]; readonly failing: readonly string[]; readonly session: CoderSession; readonly diffHash: string; /** Of a lane's run that escalated: the session is of the coder's other adapter or model. */ readonly escalated?: boolean }
 export interface CoderSession { readonly id: string | null; readonly costUsd: number }

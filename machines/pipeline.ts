@@ -35,6 +35,7 @@ const startStage = {
       since: c.head, playbook: playbook ?? null, brief: brief(c),
       session: c.stage === "coder" ? c.coderSession : { id: null, costUsd: 0 },
       policy: c.policy,
+      ...(c.leg?.watched ? { leg: c.leg.n } : {}),
     };
     return { address: c.stageAddress, chart: "stage", input: { ...input } };
   },

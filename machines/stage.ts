@@ -43,6 +43,8 @@ export interface StageInput {
   /** Of a planner: what it owes. */
   readonly duty?: PlannerDuty;
   readonly policy: Pick<Policy, "infraRetries" | "crashRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
+  /** Of a leg with a progress watcher of its own. */
+  readonly leg?: string;
 }
 
 export interface StageContext extends StageInput {
@@ -314,7 +316,7 @@ export const stageMachine = setup({
           kind: "turn", item: c.item, attempt: c.attempt, stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber,
           adapter: c.adapter, model: c.model, workspace: c.workspace, repository: c.repository,
           sessionId: c.session.id, sessionCostUsd: c.session.costUsd, timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
-          playbook: c.playbook, brief: c.brief, since: c.since, ...(c.duty === undefined ? {} : { duty: c.duty }),
+          playbook: c.playbook, brief: c.brief, since: c.since, ...(c.duty === undefined ? {} : { duty: c.duty }), ...(c.leg === undefined ? {} : { leg: c.leg }),
         }),
       },
       on: {

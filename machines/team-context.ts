@@ -31,6 +31,8 @@ export interface Member {
 export interface Duty { readonly kind: Exclude<TeamDuty, "work">; readonly token: number; readonly asked: number; readonly again: string; readonly given: boolean }
 
 export interface TeamContext extends PipelineInput {
+  /** Absent: a team. What else has a board and workers says so: there is no leader then, and no name. */
+  readonly lane?: "ultrawork";
   readonly spec: TeamSpec;
   readonly limits: TeamPolicy;
   readonly workspace: WorkspaceRef | null;
@@ -44,7 +46,7 @@ export interface TeamContext extends PipelineInput {
   readonly queue: readonly number[];
   /** The task whose merge is under way. */
   readonly merging: number | null;
-  /** The checks of the whole are under way. */
+  /** The checks of the whole are under way; without a leader, the leg that checks and judges it. */
   readonly checking: boolean;
   readonly duty: Duty | null;
   readonly duties: number;

@@ -1,9 +1,10 @@
 import { unfinished } from "../src/domain/board.ts";
-import { isLiving, lastWorker, memberOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
+import type { CrewEvent } from "./crew.ts";
+import { isLiving, lastWorker, memberOf, type TeamContext, workersOf } from "./team-context.ts";
 import { allDone, holds, isSettled, planProblem } from "./team-work.ts";
 
 /** The guards of the team chart. Those `mayFix…` stand before their namesakes in the chart and ask for a fix that is left. */
-interface Asked { readonly context: TeamContext; readonly event: TeamEvent }
+interface Asked { readonly context: TeamContext; readonly event: CrewEvent }
 
 const mayFix = ({ fixes, limits }: TeamContext): boolean => fixes < limits.maxFixes;
 const isCurrent = ({ context, event }: Asked): boolean => event.type === "member.answered" && context.duty !== null && context.duty.given && event.token === context.duty.token;

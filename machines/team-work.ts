@@ -6,7 +6,7 @@
  */
 import { addFix, type Board, boardOf, cancelAll, claim, complete, conflicted, expire, fail, givenUp, hold, isMergeable, merged, nextFor, nextLapse, reclaim, refusalText, release, renew, type Task, taskOf, unfinished } from "../src/domain/board.ts";
 import type { EffectRequest } from "../src/domain/effects.ts";
-import { memberAddress, teamAddress } from "../src/domain/ids.ts";
+import { laneAddress, memberAddress } from "../src/domain/ids.ts";
 import { bounce, deliver, type Letter, post, settleMail } from "../src/domain/mailbox.ts";
 import type { BoardLine } from "../src/domain/team-brief.ts";
 import type { PlannedTask } from "../src/domain/team-answers.ts";
@@ -24,7 +24,7 @@ export type Asked =
 
 export interface Step { readonly context: TeamContext; readonly asked: readonly Asked[] }
 
-export const itself = (context: TeamContext) => teamAddress(context.item.id, context.attempt);
+export const itself = ({ lane, item, attempt }: TeamContext) => laneAddress(lane ?? "team", item.id, attempt);
 const addressOf = (context: TeamContext, member: string) => memberAddress(context.item.id, context.attempt, member);
 export const say = (context: TeamContext, member: string, event: Tell["event"]): Asked => ({ type: "tell", params: { to: addressOf(context, member), event } });
 
@@ -41,9 +41,10 @@ export const posted = (context: TeamContext, posting: { readonly id: string; rea
 };
 const send = (context: TeamContext, { id, from, to, text }: Letter): Asked => say(context, to, { type: "member.mail", mail: { id, from, text } });
 
-/** The leader hears what befalls its team; the list of events too. */
+/** The leader, where there is one, hears what befalls its team; the list of events too. */
 const reported = (context: TeamContext, at: number, text: string): Step => {
   const next = noted(context, at, text);
+  if (!memberOf(next, "leader")) return quiet(next);
   return posted({ ...next, letters: next.letters + 1 }, { id: `team-${next.letters + 1}`, from: "team", to: "leader", text });
 };
 
@@ -54,7 +55,7 @@ const inputOf = (context: TeamContext, name: string, role: Member["role"], adapt
   const plan = role === "leader" ? (policy.stages.critic ?? policy.stages.coder) : policy.stages.coder;
   if (!plan) throw new Error("a team needs a coder");
   return {
-    team: itself(context), teamName: context.spec.name, name, role, item: { id, title, body, kind }, attempt: context.attempt, lineage: context.lineage, repository: item.repository, adapter,
+    team: itself(context), teamName: context.lane === undefined ? context.spec.name : null, name, role, item: { id, title, body, kind }, attempt: context.attempt, lineage: context.lineage, repository: item.repository, adapter,
     // Another adapter does not know the first one's models.
     model: adapter === plan.adapter ? plan.model : null, timeoutMs: plan.timeoutMs, playbook: item.playbook ?? null, screen: context.spec.interactive && role === "worker", base: required(context.workspace).base, leaseMs: limits.leaseMs, restarts: limits.memberRestarts,
     policy: { maxIterations: policy.maxIterations, infraRetries: policy.infraRetries, retryBaseMs: policy.retryBaseMs, retryMaxMs: policy.retryMaxMs, stallMs: policy.stallMs },
@@ -71,14 +72,18 @@ const after = (first: Step, next: (context: TeamContext) => Step): Step => { con
 const configured = ({ policy: { stages } }: TeamContext): Member["adapter"] => stages.coder?.adapter ?? "scripted";
 
 /** The leader and the workers of the start. */
-export const gather = (context: TeamContext, at: number): Step => {
-  const { spec, policy } = context;
-  let step = joined(context, "leader", "leader", (policy.stages.critic ?? policy.stages.coder)?.adapter ?? "scripted", at);
-  for (let n = 1; n <= spec.workers; n++) step = after(step, (next) => joined(next, `worker-${n}`, "worker", spec.adapters[(n - 1) % spec.adapters.length] ?? configured(context), at));
+export const gather = (context: TeamContext, at: number): Step =>
+  after(joined(context, "leader", "leader", (context.policy.stages.critic ?? context.policy.stages.coder)?.adapter ?? "scripted", at), (next) => hired(next, at));
+
+/** As many workers as asked for, beside those there are; names are never given twice. */
+export const hired = (context: TeamContext, at: number): Step => {
+  const { spec } = context, known = workersOf(context).length;
+  let step = quiet(context);
+  for (let n = known + 1; n <= known + spec.workers; n++) step = after(step, (next) => joined(next, `worker-${n}`, "worker", spec.adapters[(n - 1) % spec.adapters.length] ?? configured(context), at));
   return step;
 };
 
-/** One more worker, unless the team is full; names are never given twice. */
+/** One more worker, unless the team is full. */
 export const added = (context: TeamContext, event: Extract<TeamEvent, { type: "team.add" }>): Step => {
   if (workersOf(context).filter(isLiving).length >= mostWorkers) return quiet(noted(context, event.at, `no more workers: ${mostWorkers} are the most`));
   const n = workersOf(context).length + 1;
@@ -200,7 +205,8 @@ export const evidenced = (context: TeamContext, event: Extract<TeamEvent, { type
 const settled = (context: TeamContext, task: Task): Step => {
   const owner = task.owner ?? "";
   const known = memberOf(context, owner);
-  return known && isLiving(known) ? { context: freed(context, owner), asked: [say(context, owner, { type: "member.settled", task: task.id, token: task.fence })] } : quiet(context);
+  // Who has something else meanwhile keeps it.
+  return known && isLiving(known) ? { context: known.task === task.id ? freed(context, owner) : context, asked: [say(context, owner, { type: "member.settled", task: task.id, token: task.fence })] } : quiet(context);
 };
 
 export const mergeTaken = (context: TeamContext, event: Extract<TeamEvent, { type: "workspace.merged" }>): Step => {

@@ -1,12 +1,13 @@
-import { assign, enqueueActions, setup } from "xstate";
+import { assign, setup } from "xstate";
 import { emptyBoard, unfinished } from "../src/domain/board.ts";
 import { passed } from "../src/domain/check.ts";
 import { emptyMailbox } from "../src/domain/mailbox.ts";
 import { defaultTeamPolicy } from "../src/domain/team.ts";
+import { actingIn, crew, crewNews, endAs, endedAs, type Ending, infraKinds, tellEnded } from "./crew.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import type { Gates } from "../src/domain/gate.ts";
-import { type PipelineEnded, type PipelineFailure, type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
-import { lastWorker, memberOf, specOf, type TeamContext, type TeamEvent } from "./team-context.ts";
+import { type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
+import { memberOf, specOf, type TeamContext, type TeamEvent } from "./team-context.ts";
 import { teamGuards } from "./team-guards.ts";
 import * as work from "./team-work.ts";
 
@@ -21,26 +22,8 @@ import * as work from "./team-work.ts";
  */
 type Args = { readonly context: TeamContext; readonly event: TeamEvent };
 
-/** A step of team-work.ts as an action: what it changes, and what it asks of the host. */
-const acting = (step: (args: Args) => work.Step) => enqueueActions<TeamContext, TeamEvent, undefined, TeamEvent, never, never, never, never, never>(({ context, event, enqueue }) => {
-  const { context: next, asked } = step({ context, event });
-  enqueue.assign(next);
-  // Each is one of the four host actions; the helper's own type cannot name them.
-  for (const each of asked) enqueue(each as never);
-});
+const acting = actingIn<TeamContext, TeamEvent>();
 const changing = (change: (args: Args) => TeamContext) => assign<TeamContext, TeamEvent, undefined, TeamEvent, never>((args) => change(args));
-
-const infraKinds = { infra: "infra", crash: "infra", auth: "auth", environment: "environment", cap: "work" } as const satisfies Record<string, PipelineFailure>;
-
-const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
-  type: "tell" as const,
-  params: ({ context: c }: Args) => {
-    const event: PipelineEnded = {
-      type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.fixes + 1, checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
-    };
-    return { to: c.owner, event: { ...event } };
-  },
-});
 
 /** What the team has shown so far; I3 is what it has to show. */
 const tellGates = (shown: "nothing" | "work" | "review") => ({
@@ -56,7 +39,6 @@ const tellGates = (shown: "nothing" | "work" | "review") => ({
   },
 });
 const askLeader = (kind: "plan" | "criteria" | "verdict") => ({ type: "askLeader" as const, params: { kind } });
-const endAs = (outcome: PipelineEnded["outcome"], failure: PipelineFailure | null = null) => ({ type: "endAs" as const, params: { outcome, failure } });
 const note = (text: string) => ({ type: "note" as const, params: { text } });
 const stale = { guard: "ofStranger" } as const;
 
@@ -74,10 +56,10 @@ export const teamMachine = setup({
   types: {} as { context: TeamContext; events: TeamEvent; input: PipelineInput },
   actions: {
     ...hostActions,
-    takeWorkspace: assign(({ event }) => (event.type === "workspace.ready" ? { workspace: event.workspace } : {})),
-    takeStart: assign(({ event }) => (event.type === "workspace.committed" ? { head: event.head } : {})),
+    takeWorkspace: acting(crew.takeWorkspace),
+    takeStart: acting(crew.takeStart),
     gather: acting(({ context, event }) => work.gather(context, event.at)),
-    carryOn: acting(({ context, event }) => work.carryOn(context, event.at)),
+    carryOn: acting(crew.carryOn),
     note: assign(({ context, event }, params: { readonly text: string }) => ({ events: work.noted(context, event.at, params.text).events })),
     askLeader: assign(({ context }, params: { readonly kind: "plan" | "criteria" | "verdict" }) => work.dutyPut(context, params.kind)),
     askAgain: changing(({ context, event }) => work.dutyPutAgain(context, whyAgain(context, event))),
@@ -89,28 +71,28 @@ export const teamMachine = setup({
     }),
     takeVerdict: changing(({ context, event }) => (event.type === "member.answered" ? { ...work.dutyDone(context), summary: event.text.slice(0, 4_000) } : context)),
     putReview: changing(({ context, event }) => (event.type === "member.answered" && event.verdict ? work.reviewPut(context, event.verdict.feedback, event.verdict.findings) : context)),
-    putBoard: changing(({ context }) => work.boardPut(context)),
-    putFailedAgain: changing(({ context }) => work.failedPutAgain(context)),
+    putBoard: acting(crew.putBoard),
+    putFailedAgain: acting(crew.putFailedAgain),
     putChecks: changing(({ context }) => work.checksPut(context)),
-    countFix: assign(({ context }) => ({ fixes: context.fixes + 1 })),
+    countFix: acting(crew.countFix),
     // What members tell.
-    takeReady: changing(({ context, event }) => (event.type === "member.ready" ? work.ready(context, event) : context)),
-    takeBegan: changing(({ context, event }) => (event.type === "member.began" ? work.began(context, event) : context)),
-    takeTurn: acting(({ context, event }) => (event.type === "member.turn" ? work.turned(context, event) : { context, asked: [] })),
-    takeRenewal: changing(({ context, event }) => (event.type === "member.renew" ? work.renewed(context, event) : context)),
-    refuseRenewal: acting(({ context, event }) => ({ context, asked: event.type === "member.renew" ? [work.say(context, event.member, { type: "member.revoked", task: event.task, token: event.token })] : [] })),
-    takeEvidence: acting(({ context, event }) => (event.type === "member.evidence" ? work.evidenced(context, event) : { context, asked: [] })),
-    takeFailed: acting(({ context, event }) => (event.type === "member.failed" ? work.taskFailed(context, event) : { context, asked: [] })),
-    takeDeclined: changing(({ context, event }) => (event.type === "member.declined" ? work.declined(context, event) : context)),
-    takeDeath: acting(({ context, event }) => (event.type === "member.died" ? work.died(context, event) : { context, asked: [] })),
-    takeLeave: acting(({ context, event }) => (event.type === "member.ended" ? work.leftTeam(context, event) : { context, asked: [] })),
-    takeQuestion: acting(({ context, event }) => (event.type === "member.asks" ? work.asks(context, event) : { context, asked: [] })),
-    passAnswer: acting(({ context, event }) => (event.type === "answer" ? work.answered(context, event.text) : { context, asked: [] })),
-    putQuestion: acting(({ context }) => ({ context, asked: work.putQuestion(context) })),
-    takeMerge: acting(({ context, event }) => (event.type === "workspace.merged" ? work.mergeTaken(context, event) : { context, asked: [] })),
-    takeConflict: acting(({ context, event }) => (event.type === "workspace.conflicted" ? work.conflictTaken(context, event) : { context, asked: [] })),
-    lapse: acting(({ context, event }) => work.lapsed(context, event.at)),
-    takeMessage: acting(({ context, event }) => (event.type === "team.message" ? work.posted(context, { id: event.id, from: "you", to: event.to, text: event.text }) : { context, asked: [] })),
+    takeReady: acting(crew.takeReady),
+    takeBegan: acting(crew.takeBegan),
+    takeTurn: acting(crew.takeTurn),
+    takeRenewal: acting(crew.takeRenewal),
+    refuseRenewal: acting(crew.refuseRenewal),
+    takeEvidence: acting(crew.takeEvidence),
+    takeFailed: acting(crew.takeFailed),
+    takeDeclined: acting(crew.takeDeclined),
+    takeDeath: acting(crew.takeDeath),
+    takeLeave: acting(crew.takeLeave),
+    takeQuestion: acting(crew.takeQuestion),
+    passAnswer: acting(crew.passAnswer),
+    putQuestion: acting(crew.putQuestion),
+    takeMerge: acting(crew.takeMerge),
+    takeConflict: acting(crew.takeConflict),
+    lapse: acting(crew.lapse),
+    takeMessage: acting(crew.takeMessage),
     addMember: acting(({ context, event }) => (event.type === "team.add" ? work.added(context, event) : { context, asked: [] })),
     removeMember: acting(({ context, event }) => (event.type === "team.remove" ? work.removed(context, event) : { context, asked: [] })),
     noteGate: assign(({ context, event }) => ({ events: work.noted(context, event.at, `the shutdown was refused: open are ${unfinished(context.board).slice(0, 10).map(({ id, title }) => `task ${id} (${title})`).join(", ")}`).events })),
@@ -120,26 +102,23 @@ export const teamMachine = setup({
       checking: false, checks: { base: passed(event.report.base.results), head: passed(event.report.head.results) }, newFailures: event.report.newFailures.slice(0, 50),
       warnings: [...new Set([...context.warnings, ...event.report.warnings])].slice(-20),
     } : {})),
-    noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { merging: null, checking: false, reason: event.mend ? `${event.message} (${event.mend})` : event.message, failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const } : {})),
+    noteEffect: acting(crew.noteEffect),
     forgetEffect: assign({ merging: null, checking: false }),
     noteNoPlan: assign(({ context, event }) => ({ reason: `the leader gave no usable plan: ${whyAgain(context, event)}` })),
     noteNoVerdict: assign({ reason: "the leader gave no valid verdict, twice" }),
     noteReview: assign(({ event }) => (event.type === "member.answered" && event.verdict ? { reason: `${event.verdict.decision === "reject" ? "rejected in review" : "the review still asks for changes"}: ${event.verdict.feedback}` } : {})),
-    noteNothing: assign({ reason: "every task is done, and nothing in the repository changed" }),
-    noteGivenUp: assign(({ context }) => ({ reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; given up: ${context.board.tasks.filter(({ state, replacedBy }) => state === "failed" && replacedBy === null).map(({ id, reason }) => `task ${id} (${reason})`).join("; ").slice(0, 500)}` })),
+    noteNothing: acting(crew.noteNothing),
+    noteGivenUp: acting(crew.noteGivenUp),
     noteChecks: assign(({ context }) => ({ reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; the checks still fail: ${context.newFailures.slice(0, 3).join("; ")}` })),
-    noteNoWorkers: assign(({ context }) => { const last = lastWorker(context); return { reason: `no worker is left: ${last?.name ?? "none"}: ${last?.reason || "it left"}`, failure: infraKinds[last?.failure ?? "crash"] }; }),
+    noteNoWorkers: acting(crew.noteNoWorkers),
     noteLeaderDown: assign(({ context }) => { const leader = memberOf(context, "leader"); return { reason: `the leader is down: ${leader?.reason ?? ""}`, failure: infraKinds[leader?.failure ?? "crash"] }; }),
-    noteCancelled: assign({ reason: "cancelled", failure: null, force: true }),
+    noteCancelled: acting(crew.noteCancelled),
     noteShutdown: assign(({ event }) => ({ reason: "shut down", force: event.type === "team.shutdown" && event.force })),
     force: assign({ force: true }),
-    endAs: assign(({ context }, params: { readonly outcome: PipelineEnded["outcome"]; readonly failure: PipelineFailure | null }) => ({ ending: params.outcome, ...(params.failure === null ? {} : { failure: params.failure }), ...(params.outcome === "done" ? { reason: "" } : {}),
-      // Who fails has no use for what is still being done; it is kept all the same.
-      force: context.force || params.outcome === "failed" || params.outcome === "exhausted", asking: [], duty: null,
-    })),
-    closeBoard: changing(({ context }) => (context.ending === "done" ? context : work.boardClosed(context))),
-    dismiss: acting(({ context }) => work.dismissed(context)),
-    summarise: assign(({ context }) => (context.summary === "" ? { summary: context.board.tasks.flatMap(({ id, title, evidence, state }) => (state === "done" && evidence ? [`${id}. ${title}: ${evidence.summary}`] : [])).join("\n").slice(0, 4_000) } : {})),
+    endAs: assign(({ context }, params: Ending) => endedAs(context, params)),
+    closeBoard: acting(crew.closeBoard),
+    dismiss: acting(crew.dismiss),
+    summarise: acting(crew.summarise),
   },
   guards: teamGuards,
 }).createMachine({
@@ -185,22 +164,8 @@ export const teamMachine = setup({
     alive: {
       initial: "plan",
       on: {
-        "member.ready": [stale, { actions: ["takeReady", "carryOn"] }],
-        "member.began": [stale, { actions: "takeBegan" }],
-        "member.turn": [stale, { actions: "takeTurn" }],
-        "member.renew": [stale, { guard: "renews", actions: ["takeRenewal", "carryOn"] }, { actions: "refuseRenewal" }],
-        "member.evidence": [stale, { actions: ["takeEvidence", "carryOn"] }],
-        "member.failed": [stale, { actions: ["takeFailed", "carryOn"] }],
-        "member.declined": [stale, { actions: ["takeDeclined", "carryOn"] }],
-        "member.died": [stale, { actions: ["takeDeath", "carryOn", "putQuestion"] }],
-        "member.ended": [stale, { actions: ["takeLeave", "carryOn", "putQuestion"] }],
-        "member.asks": [stale, { actions: ["takeQuestion", "carryOn"] }],
-        answer: { actions: "passAnswer" },
-        "alarm.lease": { actions: ["lapse", "carryOn", "putQuestion"] },
-        "workspace.merged": { guard: "merges", actions: ["takeMerge", "carryOn"] },
-        "workspace.conflicted": { guard: "merges", actions: ["takeConflict", "carryOn"] },
+        ...crewNews,
         "effect.failed": { target: "draining", actions: ["noteEffect", endAs("failed")] },
-        "team.message": { actions: "takeMessage" },
         "team.add": { actions: "addMember" },
         "team.remove": [{ guard: "mayRemove", actions: "removeMember" }, { actions: note("nobody was removed: only a worker that is not the last one can be") }],
         "team.shutdown": [

@@ -15,7 +15,8 @@ import { legName, type RalphContext } from "./ralph-context.ts";
 import type { SessionContext } from "./session.ts";
 import type { SpendContext } from "./spend.ts";
 import type { StageContext } from "./stage.ts";
-import type { TeamContext } from "./team-context.ts";
+import { isLiving, type TeamContext } from "./team-context.ts";
+import { legAddress, type UltraworkContext } from "./ultrawork-context.ts";
 import { neededGates, type WorkItemContext } from "./work-item-context.ts";
 
 /** What clients see of each durable chart: small, flat, JSON. */
@@ -54,7 +55,7 @@ export const viewAutopilot = (snapshot: Snapshot<AutopilotContext>): LaneRunView
   return {
     lane: "autopilot", address: laneAddress("autopilot", c.item.id, c.attempt), state: stateName(snapshot), phase: c.phase, generation: c.generation, iteration: present.now, maxIterations: present.limit, counters: [planning, checking, judging],
     stories: c.tasks.map(({ title }, n) => ({ id: n + 1, title, passes: worked, evidence: worked ? "its run is done" : "" })), request: c.phase === "validation" && c.running ? { id: c.children, head: c.head } : null,
-    leg: c.children === 0 ? "" : childAddress(c), running: c.running, feedback: (c.planProblem || c.feedback).slice(0, 2_000), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
+    leg: c.children === 0 ? "" : childAddress(c), running: c.running, session: null, worktree: c.workspace?.path ?? null, failing: c.failing.slice(0, 20), feedback: (c.planProblem || c.feedback).slice(0, 2_000), question: c.question, rule: c.rule, reason: c.reason, costUsd: c.costUsd,
   };
 };
 
@@ -65,6 +66,19 @@ export const viewPipeline = (snapshot: Snapshot<PipelineContext>): PipelineView 
     branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, head: c.head || null, changeSummary: c.changeSummary, checks: c.checks,
     newFailures: c.newFailures.slice(0, 10), feedback: c.feedback.slice(0, 2_000), escalated: c.escalated, question: c.question, costUsd: c.costUsd, rule: c.rule, reason: c.reason,
     messages: c.messages.map((message: QueuedMessage) => ({ ...message, text: message.text.slice(0, 200) })), stages: stages.filter((stage) => stage !== "planner" && c.policy.stages[stage] !== undefined),
+  };
+};
+
+/** Parts are what was asked for, and what came on top; a conflict is part of none. */
+export const viewUltrawork = (snapshot: Snapshot<UltraworkContext>): LaneRunView => {
+  const c: UltraworkContext = snapshot.context, over = snapshot.status !== "active", working = snapshot.matches("working");
+  const parts = c.board.tasks.filter(({ kind, replacedBy }) => kind !== "conflict" && replacedBy === null);
+  return {
+    lane: "ultrawork", address: laneAddress("ultrawork", c.item.id, c.attempt), state: working ? c.phase : snapshot.matches("starting") ? "starting" : stateName(snapshot), phase: c.phase, generation: c.generation, iteration: c.fixes + 1, maxIterations: c.limits.maxFixes + 1,
+    counters: [{ id: "ultrawork.maxFixes", now: c.fixes, limit: c.limits.maxFixes, says: `${c.fixes} of ${c.limits.maxFixes} fixes used` }],
+    stories: parts.length === 0 ? c.planned.map(({ title }, n) => ({ id: n + 1, title, passes: false, evidence: "" })) : parts.map(({ id, title, state, evidence }) => ({ id, title, passes: state === "done", evidence: state === "done" && evidence ? `commit ${evidence.commit.slice(0, 12)}` : "" })),
+    request: null, leg: c.checking || (over && c.legs > 0) ? legAddress(c) : "", running: working || c.checking, session: null, worktree: c.workspace?.path ?? null, failing: c.newFailures.slice(0, 20), feedback: c.feedback, question: c.members.find(({ name }) => name === c.asking[0])?.question ?? null, rule: "", reason: c.reason, costUsd: c.costUsd,
+    workers: c.members.filter(isLiving).map(({ name, state, adapter, task }) => ({ name, state, adapter, task })),
   };
 };
 

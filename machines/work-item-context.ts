@@ -80,17 +80,18 @@ export type WorkItemEvent = (
 ) & Stamp;
 
 /** Who works on an item, by its lane at the time of the claim. */
-export type Operator = "pipeline" | "team" | "ralph" | "autopilot";
-export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" || lane === "ralph" || lane === "autopilot" ? lane : "pipeline");
+export type Operator = "pipeline" | "team" | "ralph" | "autopilot" | "ultrawork";
+export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" || lane === "ralph" || lane === "autopilot" || lane === "ultrawork" ? lane : "pipeline");
 /** It keeps its phase over a pause; the others are paused only while they have not begun. */
-export const canPause = (operator: Operator | undefined): boolean => operator === "ralph" || operator === "autopilot";
+export const canPause = (operator: Operator | undefined): boolean => operator === "ralph" || operator === "autopilot" || operator === "ultrawork";
 
 /** What an older version took in has pipelines only. */
 export const operatorAddress = ({ operator, item, attempt }: WorkItemContext): Address => {
   switch (operator) {
     case "team": return teamAddress(item.id, attempt);
     case "ralph":
-    case "autopilot": return laneAddress(operator, item.id, attempt);
+    case "autopilot":
+    case "ultrawork": return laneAddress(operator, item.id, attempt);
     case "pipeline":
     case undefined: return pipelineAddress(item.id, attempt);
   }

@@ -150,7 +150,7 @@ export const exploration: Exploration = {
     { name: "escalating after the first iteration", input: input({ coder: { ...large, escalateAfterIteration: 1 } }) },
     { name: "all stages", input: input({ coder: plan, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan }) },
     { name: "a leg of a lane that works", input: input({ coder: large }, ["test: a"], { ...leg, begin: "work", escalated: true }) },
-    { name: "a leg of a lane that judges", input: input({ coder: plan, critic: plan, documenter: plan }, [], { ...leg, begin: "review", escalated: false }) },
+    { name: "a leg of a lane that judges", input: input({ coder: plan, critic: plan, documenter: plan }, [], { ...leg, begin: "review", escalated: false, watched: true }) },
     { name: "with a person's guidance", input: { ...input({ coder: plan }, ["test: a"]), guidance: "use a stack" } },
     { name: "tester without critic, taken up again", input: input({ coder: plan, tester: plan, auditor: plan }, ["test: a"]) },
   ],
@@ -203,7 +203,7 @@ export const exploration: Exploration = {
       const { to, from } = read(e), stages = spawned(e, "stage"), entered = String(e.to.value) in stageIn && (!same(e.from.value, e.to.value) || to.started !== from.started);
       return stages.length === (entered ? 1 : 0) && to.started === from.started + stages.length && stages.every(({ address, input: i }) =>
         address === to.stageAddress && address === stageAddress(id, attempt, to.stage, to.started, to.leg?.n) && i["pipeline"] === pipelineAddress(id, attempt, to.leg?.n) && i["stage"] === stageIn[String(e.to.value)] && i["iteration"] === to.iteration
-        && same(i["workspace"], to.workspace) && i["since"] === to.head && same(i["session"], to.stage === "coder" ? to.coderSession : { id: null, costUsd: 0 }));
+        && same(i["workspace"], to.workspace) && i["since"] === to.head && same(i["session"], to.stage === "coder" ? to.coderSession : { id: null, costUsd: 0 }) && i["leg"] === (to.leg?.begin === "review" ? to.leg.n : undefined));
     } },
     { name: "I3 the last feedback and the failing checks are in the next brief", holds: (e) => spawned(e, "stage").every(({ input: i }) => { const { to } = read(e); return same(i["brief"], { feedback: to.feedback, findings: to.findings, failingChecks: to.newFailures, checks: to.checks ? `before ${to.checks.base}, now ${to.checks.head}` : "", answer: null, again: "", messages: waiting(to.messages, to.stage) }); }) },
     { name: "I3 feedback says what sent the work back, and approval clears it", holds: (e) => {

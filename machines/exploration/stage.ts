@@ -15,7 +15,7 @@ import { alarm, asked, at, ignored, implies, now, same, stamped, told, when } fr
 const input = (stage: Stage, duty?: PlannerDuty): StageInput => ({
   pipeline: `pipeline/${id}/1`, stage, item: { id, title: item.title, body: item.body, kind: item.kind }, attempt: 1, iteration: 1, adapter: "scripted", model: "small", timeoutMs: 60_000,
   workspace, repository: item.repository, since: "head0", playbook: null, brief: { ...emptyBrief, feedback: "try harder", failingChecks: ["test: a"], messages: stage === "tester" ? [said] : [] }, session: { id: "session-0", costUsd: 0.5 },
-  policy: { infraRetries: 2, crashRetries: 2, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 }, ...(duty === undefined ? {} : { duty }),
+  policy: { infraRetries: 2, crashRetries: 2, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 }, ...(duty === undefined ? {} : { duty }), ...(stage === "critic" ? { leg: "4" } : {}),
 });
 
 const verdict: Verdict = { decision: "revise", feedback: "not yet", findings: [] };
@@ -196,7 +196,7 @@ export const exploration: Exploration = {
     { name: "a turn that could not be run fails the stage; a message that could not be said does not", holds: (e) => implies(at(e.from, "working", "interrupting") && e.event.type === "effect.failed", () => { const { event } = read(e); return event?.type === "effect.failed" && event.kind === "turn" ? leaves(e, "failed") : ignored(e); }) },
     { name: "every entry into work asks for exactly one turn, with the session, try and brief as they are now; nothing else asks", holds: (e) => {
       const turns = asked(e, "turn"), { to, outcome } = read(e), enters = at(e.to, "working") && (!at(e.from, "working") || outcome !== undefined);
-      return turns.length === (enters ? 1 : 0) && turns.every((t) => t["tryNumber"] === to.tryNumber && t["sessionId"] === to.session.id && t["sessionCostUsd"] === to.session.costUsd && same(t["brief"], to.brief) && t["stage"] === to.stage && t["duty"] === to.duty);
+      return turns.length === (enters ? 1 : 0) && turns.every((t) => t["tryNumber"] === to.tryNumber && t["sessionId"] === to.session.id && t["sessionCostUsd"] === to.session.costUsd && same(t["brief"], to.brief) && t["stage"] === to.stage && t["duty"] === to.duty && t["leg"] === (to.stage === "critic" ? "4" : undefined));
     } },
     { name: "every further turn has a number of its own", holds: (e) => {
       const r = read(e), { from, to, outcome } = r, over = at(e.from, "working", "interrupting") && (outcome !== undefined || (at(e.from, "interrupting") && isAnswerToCancel(r)));

@@ -4,11 +4,11 @@ import { itemAddress, memberAddress } from "../../src/domain/ids.ts";
 import type { Policy } from "../../src/domain/policy.ts";
 import { PlannedTask } from "../../src/domain/team-answers.ts";
 import type { TeamPolicy } from "../../src/domain/team.ts";
-import type { Edge, Exploration, StepAction } from "../catalog.ts";
-import type { MemberEnded } from "../member-context.ts";
+import type { Edge, Exploration } from "../catalog.ts";
 import type { PipelineInput } from "../pipeline-context.ts";
 import { isLiving, memberOf, type TeamContext, type TeamEvent, workersOf } from "../team-context.ts";
 import * as work from "../team-work.ts";
+import { asks, carryOn, claimed, type Do, does, givenUpSays, heard, isStrangers, kindOf, left, memberEnded, nobodyLeft, noted, over, ownerOf, pathOf, sameContext, type Told } from "./crew.ts";
 import { id, item, policy, report, workspace } from "./fixtures.ts";
 import { asked, at, ignored, implies, now, same, spawned, stamped, told } from "./reading.ts";
 
@@ -24,8 +24,6 @@ const input = (tasks: readonly PlannedTask[], workers: number, more: Partial<Tea
 
 const [w1, w2, w3, leader] = ["worker-1", "worker-2", "worker-3", "leader"] as const;
 const claims = [[w1, 1, 1], [w1, 1, 2], [w1, 2, 1], [w1, 3, 1], [w2, 1, 1], [w2, 1, 2]] as const;
-const claimed = <const T extends { readonly type: string }>(given: T, list: readonly (readonly [string, number, number])[] = claims) => list.map(([member, task, token]) => stamped({ ...given, member, task, token }));
-const ended = (member: string, outcome: MemberEnded["outcome"], failure: MemberEnded["failure"] = null) => stamped({ type: "member.ended" as const, member, outcome, failure, reason: failure === null ? "" : `it was ${failure}`, costUsd: 0.5 });
 const usable = { tasks: [planned("a"), planned("b", 1)] }, cyclic = { tasks: [planned("a", 1)] };
 const answers = [1, 2, 3, 4, 5].flatMap((token) => [
   { plan: usable, criteria: { criteria: [{ task: 1, acceptance: ["it works"] }] }, verdict: { decision: "approve" as const, feedback: "", findings: [] }, text: "well done" },
@@ -42,11 +40,11 @@ const results = [
   ...[leader, w1, w2].map((member) => stamped({ type: "member.ready" as const, member })),
   stamped({ type: "member.began", member: w1, mail: ["m1"] }),
   stamped({ type: "member.turn", member: w1, turns: 1, costUsd: 0.25, well: true, mail: ["m1"], messages: [{ to: "leader", text: "look" }] }), stamped({ type: "member.turn", member: w1, turns: 1, costUsd: 0.25, well: false, mail: ["m1"], messages: [] }),
-  ...claimed({ type: "member.renew" }, claims.slice(0, 2)), ...claimed({ type: "member.evidence", commit: "work1", checks: "0/1 → 1/1", summary: "done" }), ...claimed({ type: "member.evidence", commit: "", checks: "0/1 → 1/1", summary: "done" }, claims.slice(0, 1)),
+  ...claimed({ type: "member.renew" }, claims.slice(0, 2)), ...claimed({ type: "member.evidence", commit: "work1", checks: "0/1 → 1/1", summary: "done" }, claims), ...claimed({ type: "member.evidence", commit: "", checks: "0/1 → 1/1", summary: "done" }, claims.slice(0, 1)),
   ...claimed({ type: "member.failed", reason: "too hard" }, claims.slice(0, 5)), ...claimed({ type: "member.declined" }, [claims[0], claims[2], claims[4], [leader, 0, 1]]),
   ...answers,
   ...[leader, w1].map((member) => stamped({ type: "member.died" as const, member, died: 1, reason: "it crashed" })),
-  ended(w1, "done"), ended(w1, "exhausted", "crash"), ended(w2, "done"), ended(w2, "exhausted", "auth"), ended(w3, "done"), ended(leader, "done"), ended(leader, "failed", "environment"), ended(w1, "exhausted", "cap"), ended(leader, "exhausted", "cap"),
+  memberEnded(w1, "done"), memberEnded(w1, "exhausted", "crash"), memberEnded(w2, "done"), memberEnded(w2, "exhausted", "auth"), memberEnded(w3, "done"), memberEnded(leader, "done"), memberEnded(leader, "failed", "environment"), memberEnded(w1, "exhausted", "cap"), memberEnded(leader, "exhausted", "cap"),
   ...(["io", "environment"] as const).map((klass) => stamped({ type: "effect.failed" as const, kind: "workspace.merge" as const, class: klass, message: "it broke", mend: "mend it" })),
   stamped({ type: "member.ready", member: "worker-9" }),
 ] satisfies readonly TeamEvent[];
@@ -59,49 +57,17 @@ const alphabet: readonly TeamEvent[] = [
 
 const contextOf = (snapshot: AnyMachineSnapshot): TeamContext => snapshot.context;
 const isEvent = (event: { readonly type: string }): event is TeamEvent => alphabet.some((each) => each === event);
-/** `alive.verify.checks` */
-const pathOf = (value: unknown): string => (typeof value === "string" ? value : Object.entries(value as Readonly<Record<string, unknown>>).map(([key, inner]) => `${key}.${pathOf(inner)}`).join());
-
 // ---- What must become of each event, said as a function: the chart must agree with it in state, data and everything it asks for.
-
-interface Told { readonly path: string; readonly context: TeamContext; readonly asked: readonly StepAction[] }
-type Do = (context: TeamContext) => TeamContext | work.Step;
-
-const does = (given: Told, ...list: readonly Do[]): Told => list.reduce((told, next) => {
-  const result = next(told.context);
-  return "asked" in result ? { ...told, context: result.context, asked: [...told.asked, ...result.asked] } : { ...told, context: result };
-}, given);
-const effect = (params: Readonly<Record<string, unknown>>) => (told: Told): Told => ({ ...told, asked: [...told.asked, { type: "effect", params }] });
 
 /** What the owner is told of the gates. */
 const gates = (told: Told, shown: "nothing" | "work" | "review"): Told => {
   const { context: c } = told, met = (evidence: string) => ({ state: "met", evidence });
   const all = { implementationComplete: met(`commit ${c.head}: ${c.board.tasks.filter(({ state }) => state === "done").length} tasks done`), testsPassed: met(`before ${c.checks?.base}, now ${c.checks?.head}`), ...(shown === "review" ? { reviewPassed: met("approved by the team's leader") } : {}) };
-  return { ...told, asked: [...told.asked, { type: "tell", params: { to: owner, event: { type: "pipeline.gates", attempt, gates: shown === "nothing" ? {} : all } } }] };
+  return asks(told, "tell", { to: owner, event: { type: "pipeline.gates", attempt, gates: shown === "nothing" ? {} : all } });
 };
 
-const drain = (given: Told, ending: NonNullable<TeamContext["ending"]>, why: Partial<Pick<TeamContext, "reason" | "failure" | "force">>): Told => {
-  const decided: TeamContext = { ...given.context, ...why, ending, ...(ending === "done" ? { reason: "" } : {}), asking: [], duty: null };
-  const forced: TeamContext = { ...decided, force: decided.force || ending === "failed" || ending === "exhausted" };
-  const closed = ending === "done" ? forced : work.boardClosed(forced);
-  const left = does({ ...given, path: "draining", context: closed }, work.dismissed);
-  const lines = left.context.board.tasks.flatMap(({ id: n, title, evidence, state }) => (state === "done" && evidence ? [`${n}. ${title}: ${evidence.summary}`] : [])).join("\n");
-  const told: Told = { ...left, context: { ...left.context, summary: left.context.summary === "" ? lines : left.context.summary }, asked: [...left.asked, { type: "alarm", params: { name: "lease", at: null } }] };
-  return over(told);
-};
-
-/** I4: the end, when everybody left and nothing is under way. */
-const over = (told: Told): Told => {
-  const { context: c } = told;
-  if (c.members.some(isLiving) || c.merging !== null || c.checking || c.ending === null) return told;
-  const event = { type: "pipeline.ended", attempt, outcome: c.ending, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.fixes + 1, checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd };
-  return { ...told, path: c.ending, asked: [...told.asked, { type: "tell", params: { to: owner, event } }] };
-};
-
-const kindOf = { infra: "infra", crash: "infra", auth: "auth", environment: "environment", cap: "work" } as const;
+const drain = (given: Told, ending: NonNullable<TeamContext["ending"]>, why: Partial<Pick<TeamContext, "reason" | "failure" | "force">>): Told => over(left(given, ending, why));
 const mayFix = (c: TeamContext): boolean => c.fixes < c.limits.maxFixes;
-const noted = (when: number, text: string): Do => (c) => work.noted(c, when, text);
-const carryOn = (when: number): Do => (c) => work.carryOn(c, when);
 
 const fix = (given: Told, when: number, put: Do): Told => settled(does(gates(does({ ...given, path: "alive.fix", context: { ...given.context, fixes: given.context.fixes + 1 } }, put), "nothing"), carryOn(when)), when);
 
@@ -116,13 +82,11 @@ const settled = (told: Told, when: number): Told => {
   if (path !== "alive.exec" && path !== "alive.fix") return leaderGone(told);
   const tasks = c.board.tasks, isQuiet = tasks.length > 0 && unfinished(c.board).length === 0, allDone = isQuiet && givenUp(c.board).length === 0;
   if (allDone && c.head === workspace.base) return drain(told, "failed", { reason: "every task is done, and nothing in the repository changed", failure: "work" });
-  if (allDone) return leaderGone(effect({ kind: "verify", repository: item.repository, base: workspace.base, head: c.head })({ ...told, path: "alive.verify.checks", context: { ...c, checking: true } }));
+  if (allDone) return leaderGone(asks({ ...told, path: "alive.verify.checks", context: { ...c, checking: true } }, "effect", { kind: "verify", repository: item.repository, base: workspace.base, head: c.head }));
   if (isQuiet && mayFix(c)) return fix(told, when, work.failedPutAgain);
-  if (isQuiet) return drain(told, "exhausted", { failure: "cap", reason: `${c.fixes} of ${c.limits.maxFixes} fixes used; given up: ${tasks.filter((task) => task.state === "failed" && task.replacedBy === null).map((task) => `task ${task.id} (${task.reason})`).join("; ")}` });
-  if (!workersOf(c).some(isLiving)) {
-    const last = workersOf(c).toSorted((a, b) => a.since - b.since).at(-1);
-    return drain(told, last?.failure === "cap" ? "exhausted" : "failed", { reason: `no worker is left: ${last?.name}: ${last?.reason || "it left"}`, failure: kindOf[last?.failure ?? "crash"] });
-  }
+  if (isQuiet) return drain(told, "exhausted", { failure: "cap", reason: givenUpSays(c) });
+  const nobody = nobodyLeft(c);
+  if (nobody) return drain(told, nobody.failure === "work" ? "exhausted" : "failed", nobody);
   return leaderGone(told);
 };
 
@@ -163,26 +127,13 @@ const answeredBy = (given: Told, event: Extract<TeamEvent, { type: "member.answe
 };
 
 const alive = (given: Told, event: TeamEvent): Told => {
-  const { context: c, path } = given, when = event.at, on = carryOn(when), question: Do = (context) => ({ context, asked: work.putQuestion(context) });
+  const { context: c, path } = given, when = event.at, on = carryOn(when);
   const then = (...list: readonly Do[]): Told => settled(does(given, ...list), when);
-  if ("member" in event && event.type.startsWith("member.")) { const known = memberOf(c, event.member); if (!known || !isLiving(known)) return given; }
+  if (isStrangers(c, event)) return given;
+  const news = heard(c, event);
+  if (news) return news.length === 0 ? given : then(...news);
   switch (event.type) {
-    case "member.ready": return then((context) => work.ready(context, event), on);
-    case "member.began": return then((context) => work.began(context, event));
-    case "member.turn": return then((context) => work.turned(context, event));
-    case "member.renew": return work.holds(c.board, event) ? then((context) => work.renewed(context, event), on) : then((context) => ({ context, asked: [work.say(context, event.member, { type: "member.revoked", task: event.task, token: event.token })] }));
-    case "member.evidence": return then((context) => work.evidenced(context, event), on);
-    case "member.failed": return then((context) => work.taskFailed(context, event), on);
-    case "member.declined": return then((context) => work.declined(context, event), on);
-    case "member.died": return then((context) => work.died(context, event), on, question);
-    case "member.ended": return then((context) => work.leftTeam(context, event), on, question);
-    case "member.asks": return then((context) => work.asks(context, event), on);
     case "member.answered": return answeredBy(given, event);
-    case "answer": return then((context) => work.answered(context, event.text));
-    case "alarm.lease": return then((context) => work.lapsed(context, when), on, question);
-    case "workspace.merged": return c.merging === null ? given : then((context) => work.mergeTaken(context, event), on);
-    case "workspace.conflicted": return c.merging === null ? given : then((context) => work.conflictTaken(context, event), on);
-    case "team.message": return then((context) => work.posted(context, { id: event.id, from: "you", to: event.to, text: event.text }));
     case "team.add": return then((context) => work.added(context, event));
     case "team.remove": {
       const known = memberOf(c, event.member), others = workersOf(c).filter((each) => isLiving(each) && each.state !== "draining");
@@ -202,14 +153,14 @@ const alive = (given: Told, event: TeamEvent): Told => {
       if (wrong.length === 0) return leaderGone(does(gates({ ...given, path: "alive.verify.verdict", context: seen }, "work"), (context) => work.dutyPut(context, "verdict"), on));
       return mayFix(c) ? fix({ ...given, context: seen }, when, work.checksPut) : drain({ ...given, context: seen }, "exhausted", { failure: "cap", reason: `${c.fixes} of ${c.limits.maxFixes} fixes used; the checks still fail: ${wrong.join("; ")}` });
     }
-    case "workspace.ready": case "workspace.committed": return given;
+    default: return given;
   }
 };
 const trouble = (event: Extract<TeamEvent, { type: "effect.failed" }>): Pick<TeamContext, "reason" | "failure"> => ({ reason: "it broke (mend it)", failure: event.class === "environment" ? "environment" : "infra" });
 
 const draining = (given: Told, event: TeamEvent): Told => {
   const { context: c } = given, still: Do = (context) => ({ ...context, merging: null, checking: false });
-  if ("member" in event && event.type.startsWith("member.")) { const known = memberOf(c, event.member); if (!known || !isLiving(known)) return given; }
+  if (isStrangers(c, event)) return given;
   switch (event.type) {
     case "member.turn": return over(does(given, (context) => work.turned(context, event)));
     case "member.ended": return over(does(given, (context) => work.leftTeam(context, event)));
@@ -225,7 +176,7 @@ const begin = (given: Told, event: TeamEvent): Told => {
   const { path } = given;
   const none: Partial<TeamContext> = { ending: "cancelled", asking: [], duty: null };
   switch (event.type) {
-    case "workspace.ready": return path === "preparing.worktree" ? effect({ kind: "workspace.commit", item: id, workspace, message: `${id}: what was left in the worktree` })({ ...given, path: "preparing.branch", context: { ...given.context, workspace } }) : given;
+    case "workspace.ready": return path === "preparing.worktree" ? asks({ ...given, path: "preparing.branch", context: { ...given.context, workspace } }, "effect", { kind: "workspace.commit", item: id, workspace, message: `${id}: what was left in the worktree` }) : given;
     case "workspace.committed": {
       if (path !== "preparing.branch") return given;
       const gathered = does({ ...given, context: { ...given.context, head: event.head } }, (c) => work.gather(c, event.at));
@@ -257,12 +208,6 @@ const mustOf = (edge: Edge): Told => {
   return last.must;
 };
 
-/** By key: what nobody touched is the same thing. */
-const sameContext = (a: TeamContext, b: TeamContext): boolean => {
-  const [left, right] = [Object.entries(a), new Map(Object.entries(b))];
-  return left.length === right.size && left.every(([key, value]) => value === right.get(key) || same(value, right.get(key)));
-};
-const ownerOf = (c: TeamContext, task: number): string | null => c.board.tasks.find((each) => each.id === task)?.owner ?? null;
 const commits = (e: Edge) => asked(e, "workspace.merge");
 
 /** A member of that name lives; a name that is nobody's counts as the first one's. */

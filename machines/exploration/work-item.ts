@@ -49,9 +49,9 @@ const alphabet: readonly WorkItemEvent[] = [
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
-const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" || operator === "autopilot" ? `${operator}/${id}/${attempt}` : pipelineAddress(id, attempt));
+const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" || operator === "autopilot" || operator === "ultrawork" ? `${operator}/${id}/${attempt}` : pipelineAddress(id, attempt));
 /** The lane keeps its phase over a pause. */
-const pauses = ({ operator }: WorkItemContext): boolean => operator === "ralph" || operator === "autopilot";
+const pauses = ({ operator }: WorkItemContext): boolean => operator === "ralph" || operator === "autopilot" || operator === "ultrawork";
 const isEvent = (event: { readonly type: string }): event is WorkItemEvent => alphabet.some((each) => each === event);
 
 interface Reading { readonly state: string; readonly from: WorkItemContext; readonly to: WorkItemContext; readonly event: WorkItemEvent | undefined; /** The end of the current pipeline. */ readonly end: PipelineEnded | undefined }
@@ -118,6 +118,7 @@ export const exploration: Exploration = {
     { name: "two more chances after wrong work", input: input({ itemFailures: 2, infraRetries: 1 }) },
     { name: "two waits for the surroundings, in lane team", input: input({ infraRetries: 2 }, "team") },
     { name: "approval and human review", input: input({ requireApproval: true, review: "human" }) },
+    { name: "in lane ultrawork, without a second try", input: input({}, "ultrawork") },
     { name: "manual lane", input: input({ infraRetries: 1, keepWorktree: true }, "manual") },
     { name: "an epic over two projects, reviewed by a person and by nobody else", input: input({ review: "human", stages: { coder: policy.stages.coder } }, "none", 1, { spans: ["demo", "other"] }) },
     { name: "an epic of a command", input: input({ stages: { coder: policy.stages.coder } }, "none", 1, { source: "command", spans: ["other"] }) },
@@ -155,7 +156,7 @@ export const exploration: Exploration = {
     { name: "the lane is set by its event, or by a claim that names one", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; const claims = event?.type === "claim" && event.lane !== undefined && read(e).state === "ready";
       return to.operatorLane === (lane || claims ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
     { name: "I4 a new pipeline (in a lane with a chart of its own, that) is the next attempt of this lineage, and only when none runs", holds: (e) => {
-      const { from, to } = read(e), lane = to.operatorLane, must = lane === "team" || lane === "ralph" || lane === "autopilot" ? lane : "pipeline", started = ["pipeline", "team", "ralph", "autopilot"].flatMap((chart) => spawned(e, chart)), rises = at(e.to, "operating") && !from.running;
+      const { from, to } = read(e), lane = to.operatorLane, must = lane === "team" || lane === "ralph" || lane === "autopilot" || lane === "ultrawork" ? lane : "pipeline", started = ["pipeline", "team", "ralph", "autopilot", "ultrawork"].flatMap((chart) => spawned(e, chart)), rises = at(e.to, "operating") && !from.running;
       return started.length === (rises ? 1 : 0) && to.attempt === from.attempt + started.length && started.every(({ address, input: i }) => to.running && to.operator === must && spawned(e, to.operator).length === 1 && address === operatorOf(to) && i["owner"] === itemAddress(id, to.lineage) && i["attempt"] === to.attempt
         && i["lineage"] === to.lineage && same(i["failing"], to.failing) && i["guidance"] === to.guidance && i["driver"] === (to.operator === "ralph" ? to.driver : undefined) && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
     } },

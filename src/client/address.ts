@@ -1,5 +1,5 @@
 /** Whom a person means: `LOC-3` (who works on it now), `LOC-3/critic`, `alpha/worker-1`. Pure; what cannot be meant is refused with what could be. */
-import { WorkItemId } from "../domain/ids.ts";
+import { type Address, isAddress, WorkItemId } from "../domain/ids.ts";
 import { Stage } from "../domain/stage.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import { ClientProblem, type ItemState, type TeamState, type TerminalState } from "./contract.ts";
@@ -8,7 +8,9 @@ import { isRunning } from "./team-state.ts";
 export type Addressee =
   /** `to` null: whoever works on the item now, or next. */
   | { readonly kind: "agent"; readonly item: WorkItemId; readonly attempt: number; readonly to: Stage | null }
-  | { readonly kind: "member"; readonly team: string; readonly member: string };
+  | { readonly kind: "member"; readonly team: string; readonly member: string }
+  /** Of a lane whose parts are worked on at once. */
+  | { readonly kind: "worker"; readonly item: WorkItemId; readonly lane: Address; readonly worker: string };
 
 export interface Known { readonly items: readonly ItemState[]; readonly teams: readonly TeamState[] }
 
@@ -25,7 +27,7 @@ const itemNamed = (text: string, items: readonly ItemState[]): ItemState | undef
   return alike[0];
 };
 
-const ofItem = ({ item, pipeline, stage: at }: ItemState, seat: string | undefined, teams: readonly TeamState[]): Addressee => {
+const ofItem = ({ item, pipeline, stage: at, lane }: ItemState, seat: string | undefined, teams: readonly TeamState[]): Addressee => {
   const { id, status } = item;
   const team = teams.find((each) => each.team.item === id && isRunning(each))?.team;
   if (team) {
@@ -33,6 +35,9 @@ const ofItem = ({ item, pipeline, stage: at }: ItemState, seat: string | undefin
     throw new ClientProblem(`${id} is the work of team ${team.name}, which has several agents: ${listed(team.members.map(({ name }) => `${team.name}/${name}`))}`, "say which one");
   }
   if (isTerminal(status)) throw new ClientProblem(`${id} is ${status}: no agent works on it any more`, `start it again with: enact-factory task retry ${id}`);
+  const workers = lane?.workers?.map(({ name }) => name) ?? [];
+  if (lane && isAddress(lane.address) && seat !== undefined && (workers.includes(seat) || (seat === "all" && workers.length > 0))) return { kind: "worker", item: id, lane: lane.address, worker: seat };
+  if (!pipeline && workers.length > 0) throw new ClientProblem(seat === undefined ? `${id} has several agents` : `${id} has no agent ${quote(seat)}`, `say which one: ${listed(workers.map((name) => `${id}/${name}`))}`);
   if (!pipeline && at !== null && !isOver(at.state)) throw new ClientProblem(`the ${at.stage} of ${id} takes no messages`, `wait until its work is under way; see: enact-factory why ${id}`);
   if (!pipeline || isOver(pipeline.state)) throw new ClientProblem(`${id} is ${status}: no agent works on it now`, `see what it waits for with: enact-factory why ${id}`);
   const { stages } = pipeline;
@@ -58,7 +63,7 @@ const ofTeam = (name: string, member: string | undefined, teams: readonly TeamSt
 /** Whom a message is for. */
 export const addresseeOf = (address: string, { items, teams }: Known): Addressee => {
   const [first = "", seat, ...rest] = address.trim().split("/");
-  if (first === "" || seat === "" || rest.length > 0) throw new ClientProblem(`${quote(address)} is no address`, "an address is an item (LOC-3), an agent of one (LOC-3/critic) or a member of a team (alpha/worker-1)");
+  if (first === "" || seat === "" || rest.length > 0) throw new ClientProblem(`${quote(address)} is no address`, "an address is an item (LOC-3), an agent of one (LOC-3/critic, LOC-3/worker-2) or a member of a team (alpha/worker-1)");
   if (teams.some(({ team }) => team.name === first)) return ofTeam(first, seat, teams);
   const item = itemNamed(first, items);
   if (item) return ofItem(item, seat, teams);

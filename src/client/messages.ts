@@ -26,6 +26,11 @@ export const sayTo = async (options: MessageOptions, address: string, text: stri
     const { delivered } = await options.team(whom.team, { type: "message", to: whom.member, text: said, id });
     return { id, state: "queued", detail: delivered === "now" ? `${whom.team}/${whom.member} gets it with the next turn` : offline };
   }
+  if (whom.kind === "worker") {
+    if (interrupt) throw new ClientProblem("a worker is not interrupted by a message", "send it without --interrupt; it is in the worker's next turn");
+    const { delivered } = await options.deliver(whom.lane, { type: "team.message", to: whom.worker, text: said, id });
+    return { id, state: "queued", detail: delivered === "now" ? `${whom.item}/${whom.worker} gets it with the next turn` : offline };
+  }
   const state = items.find(({ item }) => item.id === whom.item), queue = state?.pipeline?.messages ?? [];
   // In a lane with steps: to the one at work. A message does not outlive its step.
   const leg = state?.nested?.leg ?? state?.lane?.leg, to = leg !== undefined && isAddress(leg) ? leg : pipelineAddress(whom.item, whom.attempt);

@@ -7,7 +7,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Effect } from "effect";
 import { pendingGates } from "../domain/gate.ts";
-import type { Address } from "../domain/ids.ts";
+import { type Address, parseAddress } from "../domain/ids.ts";
 import { denialsSince, SessionChange, type SessionCommand, sessionAddress, sessionAfter, SessionStart, sessionStarted, SessionView } from "../domain/session.ts";
 import { decideStop, denialsOfRun, type StopFacts, type StopItem, type StopLimits, type StopVerdict } from "../domain/stop-policy.ts";
 import type { MailRow, StoreReaderShape, ViewRow } from "../ports/store.ts";
@@ -59,7 +59,8 @@ export const sessionClient = ({ reader, deliver, now, stop }: SessionsOptions): 
   };
 
   const checkLinks = async (session: SessionView, { item, lane }: { readonly item?: SessionView["item"] | undefined; readonly lane?: Address | undefined }): Promise<void> => {
-    const refuse = (kept: string): never => { throw new ClientProblem(`session ${session.sessionId} is already linked to "${kept}"`, "a session has one work item and one lane run; unlink it first"); };
+    const lead = session.lane !== null && parseAddress(session.lane)?.chart === "ultrawork" ? "Ultrawork" : `session ${session.sessionId} is`;
+    const refuse = (kept: string): never => { throw new ClientProblem(`${lead} already linked to "${kept}"`, "a session has one work item and one lane run; unlink it first"); };
     if (item !== undefined && item !== null) {
       if (session.item !== null && session.item !== item) refuse(session.item);
       if (session.item === null && await itemOf(item) === null) throw new ClientProblem(`there is no work item ${item}`, "list them with: enact-factory task list");

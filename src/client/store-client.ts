@@ -151,7 +151,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
   return client;
 };
 
-const chartsOfItem = ["item", "autopilot", "ralph", "pipeline", "team", "member", "stage", "progress"] as const;
+const chartsOfItem = ["item", "autopilot", "ralph", "ultrawork", "pipeline", "team", "member", "stage", "progress"] as const;
 
 const field = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null && name in value ? Reflect.get(value, name) : undefined);
 

@@ -20,6 +20,13 @@ const waiting = (on: Waiting["on"], text: string, more: { readonly until?: numbe
 
 const teamText = (team: ItemState["team"]): string => (team === null ? "its team" : `its team: ${team.phase}${team.tasks === 0 ? "" : `, ${team.done} of ${team.tasks} tasks done`}`);
 
+/** Who works on which part, and how many are done. */
+const workersText = ({ state, stories, workers = [] }: NonNullable<ItemState["lane"]>): string => {
+  if (state === "starting") return "its worktree";
+  const busy = workers.filter(({ task }) => task !== null).map(({ name, task, state: does }) => `${name} ${does === "working" ? "" : `${does} `}on ${task}`);
+  return `its workers: ${stories.filter(({ passes }) => passes).length} of ${stories.length} parts done${busy.length === 0 ? "" : `, ${busy.slice(0, 5).join(", ")}${busy.length > 5 ? ", …" : ""}`}`;
+};
+
 export const waitingFor = (state: ItemState): Waiting => {
   const { item } = state;
   const { id } = item;
@@ -41,6 +48,7 @@ export const waitingFor = (state: ItemState): Waiting => {
     case "operating":
       if (state.lane?.session != null && !state.lane.running && (state.lane.state === "executing" || state.lane.state === "fixing")) return waiting("agent", `session ${state.lane.session}, which does this round of work itself`, { commands: [["task", "pause", id]] });
       if (state.lane?.state === "pausing") return waiting("agent", "its agent to end: it is being paused");
+      if (state.lane?.workers !== undefined && state.pipeline === null) return waiting("agent", workersText(state.lane));
       return item.operatorLane === "team" && state.pipeline === null ? waiting("agent", teamText(state.team), { commands: [["team", "status"]] }) : inPipeline(state);
     case "verifying":
       return waiting("checks", "the last checks of the finished work");

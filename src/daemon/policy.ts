@@ -32,7 +32,7 @@ export const policyFor = (config: Config, repository: string, request: PolicyReq
     maxIterations: limits.maxIterations, itemFailures: limits.itemFailures, infraRetries: limits.infraRetries, crashRetries: limits.crashRetries,
     retryBaseMs: limits.retryBaseMs, retryMaxMs: limits.retryMaxMs, stallMs: limits.stallMs,
     team: { workers: config.team.workers, leaseMs: config.team.leaseMs, maxFixes: config.team.maxFixes, memberRestarts: { ...config.team.memberRestarts }, taskAttempts: config.team.taskAttempts },
-    lanes: { ralph: { maxIterations: config.lanes.ralph.maxIterations }, autopilot: { ...config.lanes.autopilot } },
+    lanes: { ralph: { maxIterations: config.lanes.ralph.maxIterations }, autopilot: { ...config.lanes.autopilot }, ultrawork: { ...config.lanes.ultrawork } },
     progress: {
       sameError: progress.sameError, sameFeedback: progress.sameFeedback, feedbackSimilarity: progress.feedbackSimilarity, repeatedTool: progress.repeatedTool,
       monologue: progress.monologue, sameDiff: progress.sameDiff, costWithoutChangeUsd: progress.costWithoutChangeUsd,

@@ -160,6 +160,10 @@ export const Config = z.strictObject({
       qaCycles: positive.default(defaultLanePolicy.autopilot.qaCycles).describe("Checks of the whole work of one item, each after what was mended; then it is exhausted."),
       validationRounds: positive.default(defaultLanePolicy.autopilot.validationRounds).describe("Judgements of the whole work of one item; then it is exhausted."),
     }).prefault({}).describe("Lane autopilot: criteria, a plan, its tasks, checks and judgement of the whole."),
+    ultrawork: z.strictObject({
+      concurrency: positive.max(mostWorkers).default(defaultLanePolicy.ultrawork.concurrency).describe("Parts of one item that are worked on at the same time, each by an agent in a worktree of its own."),
+      maxFixes: count.default(defaultLanePolicy.ultrawork.maxFixes).describe("How often what failed, or what checks or review ask for, is put on the list once more; then the item is exhausted."),
+    }).prefault({}).describe("Lane ultrawork: all parts at once, merged one at a time, judged as a whole."),
   }).prefault({}).describe("Caps of the operator lanes."),
   stop: z.strictObject({
     enabled: z.boolean().default(true).describe("Ask before an agent's session ends: docs/stop-policy.md."),

@@ -63,6 +63,8 @@ export const EffectRequest = z.discriminatedUnion("kind", [
     since: z.string().optional(),
     /** Name of the team whose member works; none for a pipeline's stage. */
     team: z.string().nullable().optional(),
+    /** The leg whose progress watcher sees what it does; none: the pipeline's, or the lane's. */
+    leg: z.string().optional(),
     /** Whose terminal it is; default: the stage. */
     seat: z.string().optional(),
     /** In the CLI's own screen. */

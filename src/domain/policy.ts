@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AdapterName } from "./agent.ts";
 import { Stage } from "./stage.ts";
-import { TeamPolicy } from "./team.ts";
+import { mostWorkers, TeamPolicy } from "./team.ts";
 
 /** How one stage runs. */
 export const StagePlan = z.object({
@@ -38,9 +38,11 @@ export const LanePolicy = z.object({
   ralph: z.object({ maxIterations: z.number().int().positive() }),
   /** Plans asked for, checks of the whole, and judgements of the whole; absent in what an older version took in. */
   autopilot: z.object({ plans: z.number().int().positive(), qaCycles: z.number().int().positive(), validationRounds: z.number().int().positive() }).optional(),
+  /** Workers at once, and how often work is sent back before the run is exhausted. Absent in what an older version took in. */
+  ultrawork: z.object({ concurrency: z.number().int().min(1).max(mostWorkers), maxFixes: z.number().int().nonnegative() }).optional(),
 });
 export type LanePolicy = z.infer<typeof LanePolicy>;
-export const defaultLanePolicy = { ralph: { maxIterations: 10 }, autopilot: { plans: 3, qaCycles: 5, validationRounds: 3 } } as const satisfies LanePolicy;
+export const defaultLanePolicy = { ralph: { maxIterations: 10 }, autopilot: { plans: 3, qaCycles: 5, validationRounds: 3 }, ultrawork: { concurrency: 3, maxFixes: 3 } } as const satisfies LanePolicy;
 
 /** Everything the charts of one work item need from the configuration, fixed when the item is taken in. */
 export const Policy = z.object({

@@ -60,7 +60,7 @@ export type WorkItemView = z.infer<typeof WorkItemView>;
 
 /** A run of a lane that has phases of its own. */
 export const LaneRunView = z.object({
-  lane: z.enum(["ralph", "autopilot"]),
+  lane: z.enum(["ralph", "autopilot", "ultrawork"]),
   address: z.string(),
   /** `starting`, a phase of the lane, `pausing`, `paused`, or how it ended. */
   state: z.string(),
@@ -73,9 +73,9 @@ export const LaneRunView = z.object({
   /** Every cap of a lane with several. */
   counters: z.array(z.object({ id: z.string(), now: z.number(), limit: z.number(), says: z.string() })).optional(),
   stories: z.array(Story),
-  /** The open request for approval. */
+  /** The open request for approval; none where a leg judges the whole alone. */
   request: z.object({ id: z.number(), head: z.string() }).nullable(),
-  /** Address of what is at work, or was last (a pipeline, the run of another lane, a planner's stage); empty before the first. */
+  /** Address of what is at work, or was last (a pipeline, the run of another lane, a planner's stage); empty before the first, and while workers are at work. */
   leg: z.string(),
   running: z.boolean(),
   /** The session of an agent CLI that does the rounds of work; null: the factory's own agents do. */
@@ -87,6 +87,8 @@ export const LaneRunView = z.object({
   rule: z.string(),
   reason: z.string(),
   costUsd: z.number(),
+  /** Lane `ultrawork`: who works on its parts; those who left are not among them. */
+  workers: z.array(z.object({ name: z.string(), state: z.enum(memberStates), adapter: z.string(), task: z.number().nullable() })).optional(),
 });
 export type LaneRunView = z.infer<typeof LaneRunView>;
 

@@ -22,7 +22,7 @@ const option = (name: string): string | undefined => { const at = rest.indexOf(n
 const killAt = Number(option("--kill-at") ?? "0");
 const when = option("--when") ?? "after";
 
-const repository = join(root, "repo");
+const repository = join(root, "repo"), lane = option("--lane") ?? "none";
 const team = { name: "alpha", workers: 2, adapters: [], interactive: false, tasks: ["greeting", "notes", "reading"].map((title) => ({ title, description: "a file", acceptance: ["it is there"], dependsOn: title === "reading" ? [1, 2] : [] })) };
 const setting = await settingFor({ configFile: join(root, "config.toml"), directory: root });
 const { value: store, close } = await openScoped(openOwner(setting.location, { takeOver: rest.includes("--take-over") }));
@@ -50,8 +50,8 @@ const owner = await startOwner({
 await owner.host.send(intakeAddress, {
   type: "offer", claim: true, policy: policyFor(setting.config, repository, { stages: "configured" }),
   item: {
-    source: "command", sourceId: "sweep", title: "Write the greeting", body: "as the playbook says", kind: "feature", priority: 2, createdAt: 0, project: "repo", repository,
-    ...(rest.includes("--team") ? { operatorLane: "team", team, playbook: join(root, "team.toml") } : { operatorLane: option("--lane") ?? "none", playbook: join(root, "playbook.toml") }),
+    source: "command", sourceId: "sweep", title: "Write the greeting", body: lane === "ultrawork" ? "- [ ] greet\n- [ ] take notes" : "as the playbook says", kind: "feature", priority: 2, createdAt: 0, project: "repo", repository,
+    ...(rest.includes("--team") ? { operatorLane: "team", team, playbook: join(root, "team.toml") } : { operatorLane: lane, playbook: join(root, lane === "ultrawork" ? "ultrawork.toml" : "playbook.toml") }),
   },
 } as { readonly type: string });
 

@@ -67,6 +67,15 @@ const makeTemplate = (): string => {
     '[[turn]]', 'stage = "coder"', 'task = 3', `steps = [${slow}, { write = "README.md", text = "# Greeting\\n\\nSays hello.\\n" }, { result = "read" }]`,
     '[[turn]]', 'stage = "critic"', 'duty = "verdict"', 'steps = [{ verdict = "approve" }]', "",
   ].join("\n"));
+  // Two parts at once; the verdict asks for a third.
+  writeFileSync(join(root, "ultrawork.toml"), [
+    '[[turn]]', 'stage = "coder"', 'task = 1', `steps = [${slow}, { write = "greeting.txt", text = "hello\\n" }, ${slow}, { result = "greeted" }]`,
+    '[[turn]]', 'stage = "coder"', 'task = 2', `steps = [${slow}, { write = "notes.txt", text = "notes\\n" }, ${slow}, { result = "noted" }]`,
+    '[[turn]]', 'stage = "coder"', 'task = 3', `steps = [${slow}, { write = "greeting.txt", text = "hello, world\\n" }, ${slow}, { result = "greeted better" }]`,
+    '[[turn]]', 'stage = "critic"', 'iteration = 1', `steps = [${slow}, { verdict = "revise", feedback = "greet the whole world" }]`,
+    '[[turn]]', 'stage = "critic"', 'iteration = 2', 'steps = [{ verdict = "approve" }]',
+    '[[turn]]', 'stage = "documenter"', 'steps = [{ write = "README.md", text = "# Greeting\\n\\nSays hello, world.\\n" }, { result = "documented" }]', "",
+  ].join("\n"));
   return root;
 };
 
@@ -266,9 +275,10 @@ try {
       run: async (root) => restarted(root, (await calm()).lastsMs, ...extra),
     }));
   };
-  const laneTries = number("--lanes", 8), teams = restartsOf("a team", number("--teams", 8), "--team");
-  const ralphs = restartsOf("a ralph run", Math.ceil(laneTries / 2), "--lane", "ralph"), autopilots = restartsOf("an autopilot run", Math.floor(laneTries / 2), "--lane", "autopilot");
-  const lanes = ralphs.flatMap((each, n) => [each, ...autopilots.slice(n, n + 1)]);
+  const teams = restartsOf("a team", number("--teams", 8), "--team"), ofLanes = number("--lanes", 8);
+  // The lanes take turns.
+  const runs = ["ralph", "autopilot", "ultrawork"].map((lane) => restartsOf(`a run of lane ${lane}`, ofLanes, "--lane", lane));
+  const lanes = Array.from({ length: ofLanes }, (_, n) => runs[n % runs.length]?.[Math.floor(n / runs.length)]).flatMap((each) => (each ? [each] : []));
 
   const kinds = { boundaries: chosen, "random instants": instants, "with agents killed": agents, frozen, restarted: restarts, teams, lanes };
   // A kind's n-th try of m stands at n / m of the whole, so the first of each come first; boundaries are shuffled, so that a sample is spread over the run.

@@ -5,9 +5,9 @@ import { waitingFor } from "../waiting.ts";
 import { oneLine } from "./safe-text.ts";
 import { clockTime } from "./time-text.ts";
 
-/** `ralph fixing 3/10`, and which part of how many. */
+/** `ralph fixing 3/10`, and which part of how many; where all are worked on at once, how many are done. */
 const laneText = ({ lane, phase, iteration, maxIterations, stories }: NonNullable<ItemState["lane"]>): string =>
-  `${lane} ${phase} ${iteration}/${maxIterations}${stories.length > 1 ? `, part ${Math.min(stories.length, stories.filter(({ passes }) => passes).length + 1)} of ${stories.length}` : ""}`;
+  lane === "ultrawork" ? `${lane} ${phase}, ${stories.filter(({ passes }) => passes).length} of ${stories.length} parts` : `${lane} ${phase} ${iteration}/${maxIterations}${stories.length > 1 ? `, part ${Math.min(stories.length, stories.filter(({ passes }) => passes).length + 1)} of ${stories.length}` : ""}`;
 
 /** `coder 2/5`; of a lane with phases where its run stands; empty while no stage is under way. */
 export const stageText = ({ item, pipeline, lane, nested }: ItemState): string =>
