@@ -7,7 +7,7 @@ import { storiesOf } from "../src/domain/story.ts";
 import type { PlannedTask } from "../src/domain/team-answers.ts";
 import { defaultTeamPolicy } from "../src/domain/team.ts";
 import type { Stamp } from "./durable.ts";
-import type { PipelineEnded, PipelineGates, PipelineInput } from "./pipeline-context.ts";
+import { firstFeedback, type PipelineEnded, type PipelineGates, type PipelineInput } from "./pipeline-context.ts";
 import type { TeamContext, TeamEvent } from "./team-context.ts";
 
 /**
@@ -34,8 +34,9 @@ export type UltraworkEvent =
     | { readonly type: "resume" }) & Stamp);
 
 /** The item's parts; after its own last check found failures, what these are alone: the parts are done. */
-const plannedOf = ({ item, failing }: PipelineInput): readonly PlannedTask[] => {
-  const task = (title: string, description = ""): PlannedTask => ({ title: title.slice(0, 200), description, acceptance: [], dependsOn: [] });
+const plannedOf = ({ item, failing, guidance }: PipelineInput): readonly PlannedTask[] => {
+  const advice = firstFeedback({ failing: [], ...(guidance === undefined ? {} : { guidance }) });
+  const task = (title: string, description = ""): PlannedTask => ({ title: title.slice(0, 200), description: [description, advice].filter((text) => text !== "").join("\n\n"), acceptance: [], dependsOn: [] });
   if (failing.length > 0) return [task("Mend the checks", `The final check of the work found failures that were not there before:\n${failing.slice(0, 50).map((name) => `- ${name}`).join("\n")}`)];
   const parts = storiesOf(item);
   return parts.map(({ title }) => task(title, parts.length === 1 ? "" : `This is one part of the work item; the other parts are done by others at the same time. The part: ${title}`));

@@ -165,6 +165,8 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   const lane = add(program, "lane", "who drives a work item", "lane set LOC-2 ralph");
   add(lane, "set <id> <lane>", "manual, none, autopilot, ralph, ultrawork or team; the next claim goes by it", "lane set LOC-2 ralph", "lane set LOC-2 manual")
     .action((id: string, given: string, _: object, command: Command) => run(async () => (await tasks()).lane)(command, { id, lane: given }));
+  add(lane, "status [id]", "runs of lanes with phases of their own; of one item with every part", "lane status", "lane status LOC-2")
+    .action((id: string | undefined, _: object, command: Command) => run(async () => (await import("./commands/lane.ts")).status)(command, id === undefined ? {} : { id }));
   const push = add(program, "push", "what the sources are still to be told of their items", "push drain");
   add(push, "drain", "tell them now, one try each; exits 1 when something could not be told", "push drain", "push drain --json")
     .action((_: object, command: Command) => run(async () => (await import("./commands/push.ts")).drain)(command, {}));

@@ -82,11 +82,11 @@ describe("what is worked on, and when", { timeout: guardMs }, () => {
   test("VOC-04 VOC-05 over ten rounds of claiming nothing starts an item of lane manual, nor one of lane none while claimUnassigned is off; given a lane, it starts", async () => {
     const place = makePlace(`${coderOnly.replace("[sources.local]", "[autonomous]\nclaimUnassigned = false\n[sources.local]")}${project("repo")}`);
     place.repository("repo");
-    place.put("items/playbooks/write.toml", write("work"));
+    place.put("items/playbooks/write.toml", `${write("work")}${turn("critic", '{ verdict = "approve" }')}`);
     const put = (title: string, lane: string, priority: number): string => place.put(`items/${title}.md`, item(title, { lane, priority, playbook: "playbooks/write.toml" }));
     put("a-manual", "manual", 1);
     put("b-unassigned", "none", 1);
-    for (let n = 0; n < 10; n++) put(`given-${n}`, "autopilot", 4);
+    for (let n = 0; n < 10; n++) put(`given-${n}`, "ralph", 4);
     await using factory = await makeFactory(place, { automation: true });
     await expect.poll(async () => Object.values(await statuses(factory)).filter((status) => status === "done").length, { timeout: guardMs }).toBe(10);
     expect(await statuses(factory)).toMatchObject({ "a-manual": "ready", "b-unassigned": "ready" });
@@ -94,7 +94,7 @@ describe("what is worked on, and when", { timeout: guardMs }, () => {
     for (const n of [1, 2]) expect(factory.runs(id(n))).toEqual([]);
     // The two are told apart, and seen.
     expect((await factory.client.items()).slice(0, 2).map(({ item: found }) => [found.title, found.operatorLane])).toEqual([["a-manual", "manual"], ["b-unassigned", "none"]]);
-    await factory.client.command(id(2), { type: "lane", lane: "autopilot" });
+    await factory.client.command(id(2), { type: "lane", lane: "ralph" });
     await expect.poll(() => statuses(factory), { timeout: guardMs }).toMatchObject({ "a-manual": "ready", "b-unassigned": "done" });
     expect(factory.runs(id(1))).toEqual([]);
     // Only an explicit command runs what is manual.
