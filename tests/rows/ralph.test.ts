@@ -1,5 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { parse } from "smol-toml";
 import { describe, expect, test } from "vitest";
 import { WorkItemId } from "../../src/domain/ids.ts";
@@ -72,6 +72,35 @@ describe("lane ralph", { timeout: guardMs }, () => {
     await comesTo(factory, id(1), "exhausted");
     expect((await factory.client.item(id(1)))?.item.reason).toMatch(/^2 of 2 rounds used; last feedback: Entirely different/);
     expect((await factory.client.item(id(1)))?.lane).toMatchObject({ state: "exhausted", iteration: 2, generation: 3 });
+  });
+
+  test("E2E-07 entering verifying puts implementationComplete on the push queue once, whoever owns the factory afterwards", async () => {
+    const place = makePlace(local);
+    place.repository("repo");
+    place.put("items/playbooks/held.toml", write("one") + turn("critic", '{ wait-for-file = "judge" }, { verdict = "approve" }'));
+    place.put("items/one.md", '+++\nplaybook = "playbooks/held.toml"\nlane = "ralph"\n+++\n# Count\n');
+    // Nothing can be told as long as this is in the way, so what is queued stays to be counted.
+    const obstacle = place.put(".enact/factory/reports/LOC-1.status.toml.new/x", "");
+    const waiting = async (factory: Factory): Promise<number> => (await factory.client.evidence(id(1))).effects.filter(({ kind }) => kind === "source.push").length;
+    const judged = (factory: Factory): Promise<void> => expect.poll(async () => (await factory.client.item(id(1)))?.stage?.stage, { timeout: guardMs }).toBe("critic");
+    {
+      await using first = await makeFactory({ ...place, remove: () => {} }, { automation: true });
+      await judged(first);
+      expect((await first.client.item(id(1)))?.lane?.state).toBe("verifying");
+      expect(Object.keys((await first.client.item(id(1)))?.item.gates ?? {})).toEqual(["implementationComplete", "testsPassed"]);
+      // The claim, and the checks of the leg that judges.
+      expect(await waiting(first)).toBe(2);
+    }
+    await using second = await makeFactory(place, { automation: true });
+    await judged(second);
+    expect(await waiting(second)).toBe(2);
+    rmSync(dirname(obstacle), { recursive: true });
+    expect((await second.client.drain()).errors).toEqual([]);
+    await expect.poll(() => waiting(second), { timeout: guardMs }).toBe(0);
+    expect((await second.journal(id(1))).filter(({ type }) => type === "source.pushed")).toHaveLength(2);
+    expect(parse(readFileSync(join(place.stateDirectory, "reports", "LOC-1.status.toml"), "utf8"))).toEqual({ id: "LOC-1", sourceId: "one.md", gates: { implementationComplete: true, testsPassed: true } });
+    place.put("items/playbooks/judge", "");
+    await comesTo(second, id(1), "done");
   });
 
   test("VOC-07 E2E-05 E2E-13 a session does the rounds itself: its word changes nothing, its worktree does, and it may not stop before the run has ended", async () => {
