@@ -1,12 +1,11 @@
 import { boardOf, refusalText } from "../src/domain/board.ts";
-import { emptyBrief, type WorkspaceRef } from "../src/domain/effects.ts";
-import type { Gates } from "../src/domain/gate.ts";
+import { emptyBrief } from "../src/domain/effects.ts";
 import { type Address, laneAddress, pipelineAddress, stageAddress } from "../src/domain/ids.ts";
 import type { LanePolicy, Policy } from "../src/domain/policy.ts";
 import type { PlannedTask, PlannerDuty } from "../src/domain/team-answers.ts";
-import type { Finding } from "../src/domain/verdict.ts";
-import type { EffectFailed, Stamp } from "./durable.ts";
-import { type CoderSession, firstFeedback, type Leg, type PipelineEnded, type PipelineFailure, type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
+import type { Stamp } from "./durable.ts";
+import type { LaneRun, LaneRunEvent } from "./lane-run.ts";
+import { type CoderSession, firstFeedback, type Leg, type PipelineInput, required } from "./pipeline-context.ts";
 import type { RalphInput } from "./ralph-context.ts";
 import type { StageEnded, StageInput } from "./stage.ts";
 
@@ -14,9 +13,8 @@ import type { StageEnded, StageInput } from "./stage.ts";
 export const autopilotPhases = ["expansion", "planning", "execution", "qa", "mending", "validation"] as const;
 export type AutopilotPhase = (typeof autopilotPhases)[number];
 
-export interface AutopilotContext extends PipelineInput {
+export interface AutopilotContext extends LaneRun {
   readonly caps: NonNullable<LanePolicy["autopilot"]>;
-  readonly workspace: WorkspaceRef | null;
   /** Where it is, or goes on after a pause. */
   readonly phase: AutopilotPhase;
   /** Sentences by which the whole is judged. */
@@ -29,45 +27,17 @@ export interface AutopilotContext extends PipelineInput {
   readonly plans: number;
   readonly cycles: number;
   readonly rounds: number;
-  /** Rounds of work: those of the ralph run, then one for each mending. */
-  readonly iteration: number;
   /** Children begun (planners, the ralph run, pipelines); part of their addresses. */
   readonly children: number;
-  /** The last one has not told its end yet. */
-  readonly running: boolean;
-  /** Rises with every pause, resume and cancel: what was meant for an earlier one is of the past. */
-  readonly generation: number;
-  readonly head: string;
-  readonly checks: { readonly base: string; readonly head: string } | null;
-  readonly feedback: string;
-  readonly findings: readonly Finding[];
   readonly planner: CoderSession;
-  readonly session: CoderSession;
-  readonly escalated: boolean;
-  readonly escalateNow: boolean;
-  readonly question: string | null;
-  readonly costUsd: number;
-  readonly summary: string;
-  readonly warnings: readonly string[];
-  readonly rule: string;
-  readonly reason: string;
-  readonly failure: PipelineFailure | null;
 }
 
 export type AutopilotEvent = (
-  | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
+  | LaneRunEvent
   | StageEnded
   | { readonly type: "stage.asks"; readonly question: string }
-  | PipelineEnded
-  | PipelineGates
-  | { readonly type: "pipeline.asks"; readonly question: string; readonly leg?: string }
   | { readonly type: "pipeline.paused"; readonly attempt: number; readonly leg?: string }
-  | { readonly type: "answer"; readonly text: string }
-  | { readonly type: "stuck"; readonly rule: string; readonly says: string }
-  | { readonly type: "pause" }
   | { readonly type: "resume" }
-  | { readonly type: "cancel" }
-  | EffectFailed
 ) & Stamp;
 
 /** Planners work in the first two phases, a ralph run in the third, pipelines in the others. */
@@ -131,6 +101,3 @@ export const legInput = (context: AutopilotContext, owner: Address): PipelineInp
     leg: leg(context, mends ? { begin: "work", feedback: joined(wholeCriteria(context), context.feedback), findings: context.findings } : { begin: "review", feedback: wholeCriteria(context), findings: [] }),
   };
 };
-
-/** What an implementation shows that is claimed to be complete. */
-export const claimedGates = ({ head }: AutopilotContext): Gates => ({ implementationComplete: { state: "met", evidence: `commit ${head.slice(0, 12)}` } });

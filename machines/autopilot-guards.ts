@@ -1,4 +1,5 @@
 import { type AutopilotContext, type AutopilotEvent, type AutopilotPhase, planProblem } from "./autopilot-context.ts";
+import { isStuck, isWrong } from "./lane-run.ts";
 import { mayEscalate } from "./pipeline-context.ts";
 
 /** The guards of the autopilot chart. Those `…WithinCap` stand before their namesakes in the chart and ask for what is left of the caps (I1). */
@@ -15,9 +16,6 @@ const isCurrent = (asked: Asked): boolean => {
 };
 const isDone = ({ event }: Asked): boolean => (event.type === "pipeline.ended" || event.type === "stage.ended") && event.outcome === "done";
 const hasHead = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.head !== "";
-/** The work was wrong, and the leg said what of it. */
-const isWrong = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "cap";
-const isStuck = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "stuck";
 const hasCycle = ({ context }: Asked): boolean => context.cycles < context.caps.qaCycles;
 const hasRound = ({ context }: Asked): boolean => context.rounds < context.caps.validationRounds;
 const hasPlan = (asked: Asked): boolean => isDone(asked) && asked.event.type === "stage.ended" && (asked.event.plan ?? null) !== null;

@@ -1,10 +1,11 @@
 import { assign, setup } from "xstate";
 import { laneAddress, progressAddress } from "../src/domain/ids.ts";
 import { defaultLanePolicy } from "../src/domain/policy.ts";
-import { type AutopilotContext, type AutopilotEvent, type AutopilotPhase, childAddress, claimedGates, inOrder, legInput, planProblem, plannerInput, runInput } from "./autopilot-context.ts";
+import { type AutopilotContext, type AutopilotEvent, type AutopilotPhase, childAddress, inOrder, legInput, planProblem, plannerInput, runInput } from "./autopilot-context.ts";
 import { autopilotGuards } from "./autopilot-guards.ts";
-import { chartOptions, hostActions } from "./durable.ts";
-import { failureOf, mayEscalate, type PipelineEnded, type PipelineGates, type PipelineInput, runnerOf, strayed } from "./pipeline-context.ts";
+import { chartOptions, hostActions, tellTo } from "./durable.ts";
+import { begunRun, claimedGates, endOf, escalatedTo, run, shown, taken } from "./lane-run.ts";
+import { failureOf, type PipelineEnded, type PipelineGates, type PipelineInput, strayed } from "./pipeline-context.ts";
 
 /**
  * The operator of lane `autopilot`: a planner sets criteria and plans, a ralph run does the plan's tasks, then the whole is checked and judged, and
@@ -18,16 +19,13 @@ import { failureOf, mayEscalate, type PipelineEnded, type PipelineGates, type Pi
  * entering validation, and that it is gone when the work is mended.
  */
 type Args = { readonly context: AutopilotContext; readonly event: AutopilotEvent };
-type Told = { readonly type: string } & Readonly<Record<string, unknown>>;
 
 const itself = ({ item, attempt }: AutopilotContext) => laneAddress("autopilot", item.id, attempt);
 const watcher = ({ item, attempt }: AutopilotContext) => progressAddress(item.id, attempt);
 
-const words = (text: string): readonly string[] => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? [])].slice(0, 400);
-
-const tellOwner = (event: (args: Args) => Told) => ({ type: "tell" as const, params: (args: Args) => ({ to: args.context.owner, event: event(args) }) });
-const tellChild = (event: (args: Args) => Told) => ({ type: "tell" as const, params: (args: Args) => ({ to: childAddress(args.context), event: event(args) }) });
-const tellWatch = (event: (args: Args) => Told) => ({ type: "tell" as const, params: (args: Args) => ({ to: watcher(args.context), event: event(args) }) });
+const tellOwner = tellTo<Args>(({ context }) => context.owner);
+const tellChild = tellTo<Args>(({ context }) => childAddress(context));
+const tellWatch = tellTo<Args>(({ context }) => watcher(context));
 const seen = (what: (args: Args) => Readonly<Record<string, unknown>>) => tellWatch((args) => ({ type: "observe", seen: what(args) }));
 const cancelChild = tellChild(() => ({ type: "cancel" }));
 const rearm = tellWatch(() => ({ type: "reset" }));
@@ -37,13 +35,7 @@ const tellGates = (gates: (args: Args) => PipelineGates["gates"]) => tellOwner((
   const event: PipelineGates = { type: "pipeline.gates", attempt: args.context.attempt, gates: gates(args) };
   return { ...event };
 });
-const tellEnded = (outcome: PipelineEnded["outcome"]) => tellOwner(({ context: c }) => {
-  const event: PipelineEnded = {
-    type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.iteration,
-    checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
-  };
-  return { ...event };
-});
+const tellEnded = (outcome: PipelineEnded["outcome"]) => tellOwner(({ context }) => ({ ...endOf(context, outcome) }));
 
 const toPhase = (phase: AutopilotPhase) => ({ type: "toPhase" as const, params: { phase } });
 const inPhase = (phase: AutopilotPhase) => ({ type: "in" as const, params: { phase } });
@@ -76,11 +68,7 @@ const otherwise = [
   { target: "failed", actions: ["takeChild", "takeEnd"] },
 ] as const;
 
-/** Names of what failed, or what was said of it. */
-const complaint = ({ event }: Args): string => (event.type === "pipeline.ended" && event.leg ? (event.leg.failing.length > 0 ? event.leg.failing.toSorted().join("\n") : event.leg.feedback).slice(0, 2_000) : "");
-const seenError = seen((args) => ({ kind: "error", fingerprint: complaint(args) }));
-const seenDiff = seen(({ event }) => ({ kind: "diff", hash: event.type === "pipeline.ended" ? (event.leg?.diffHash ?? "") : "" }));
-const seenFeedback = seen(({ event }) => ({ kind: "feedback", words: event.type === "pipeline.ended" && event.leg ? words([event.leg.feedback, ...event.leg.findings.map(({ message }) => message)].join(" ")) : [] }));
+const seenError = seen(shown.error), seenDiff = seen(shown.diff), seenFeedback = seen(shown.feedback);
 
 /** A child's end that came before a rule, or a person, could stop it. */
 const quicker = { guard: "validated", target: "done", actions: "takeChild" } as const;
@@ -89,7 +77,7 @@ export const autopilotMachine = setup({
   types: {} as { context: AutopilotContext; events: AutopilotEvent; input: PipelineInput },
   actions: {
     ...hostActions,
-    takeWorkspace: assign(({ context, event }) => (event.type === "workspace.ready" ? { workspace: event.workspace, head: context.head || event.workspace.base } : {})),
+    takeWorkspace: assign((args) => run.takeWorkspace(args)),
     countChild: assign(({ context }) => ({ children: context.children + 1, running: true })),
     toPhase: assign((_, params: { readonly phase: AutopilotPhase }) => ({ phase: params.phase })),
     takeCriteria: assign(({ event }) => (event.type === "stage.ended" ? { criteria: [...new Set((event.criteria?.criteria ?? []).flatMap(({ acceptance }) => acceptance))].slice(0, 50) } : {})),
@@ -103,12 +91,11 @@ export const autopilotMachine = setup({
       }
       if (event.type !== "pipeline.ended") return {};
       return {
-        running: false, question: null, costUsd: context.costUsd + event.costUsd, head: event.head || context.head, checks: event.checks ?? context.checks, summary: event.summary || context.summary, workspace: event.workspace ?? context.workspace,
-        iteration: Math.max(context.iteration, event.iterations), warnings: [...new Set([...context.warnings, ...event.warnings])].slice(-20),
+        ...taken(context, event), iteration: Math.max(context.iteration, event.iterations),
         ...(event.leg && (context.phase === "execution" || context.phase === "mending") ? { session: event.leg.session, escalated: context.escalated || event.leg.escalated === true } : {}),
       };
     }),
-    takeFeedback: assign(({ event }) => (event.type === "pipeline.ended" && event.leg ? { feedback: event.leg.feedback, findings: event.leg.findings, failing: event.leg.failing } : {})),
+    takeFeedback: assign((args) => run.takeFeedback(args)),
     takeEnd: assign(({ event }) => {
       if (event.type === "pipeline.ended") return { failure: event.failure ?? "work" as const, reason: event.reason || "it ended without a commit" };
       return event.type === "stage.ended" ? { failure: failureOf(event.failure), reason: `planner: ${event.reason || "it gave no usable answer"}` } : {};
@@ -116,32 +103,24 @@ export const autopilotMachine = setup({
     nextMending: assign(({ context }) => ({ iteration: context.iteration + 1, reason: "" })),
     nextCycle: assign(({ context }) => ({ cycles: context.cycles + 1 })),
     nextRound: assign(({ context }) => ({ rounds: context.rounds + 1 })),
-    /** A session belongs to the CLI that opened it. */
-    escalate: assign(({ context }) => {
-      const plan = context.policy.stages.coder, changed = plan !== undefined && runnerOf({ stage: "coder", escalated: true }, plan).adapter !== plan.adapter;
-      return { escalated: true, escalateNow: false, ...(changed ? { session: { id: null, costUsd: 0 } } : {}) };
-    }),
-    feedbackStuck: assign(({ event }) => ({ feedback: event.type === "pipeline.ended" ? `You were stopped: ${event.reason.slice(0, 500)}. Take another approach.` : "", findings: [] })),
-    noteStuck: assign(({ context, event }) => (event.type === "stuck" ? {
-      rule: event.rule, escalateNow: context.phase === "mending" && mayEscalate(context), reason: `stopped by rule ${event.rule}: ${event.says}${context.feedback === "" ? "" : `; the last time: ${context.feedback.slice(0, 500)}`}`,
-      feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [],
-    } : {})),
+    escalate: assign(({ context }) => escalatedTo(context.policy, false, true)),
+    feedbackStuck: assign((args) => run.takeStop(args)),
+    noteStuck: assign((args) => ({ ...run.noteStuck(args), ...(args.context.phase === "mending" ? {} : { escalateNow: false }) })),
     noteStuckEnd: assign({ failure: "stuck" as const }),
     noteCycleCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.cycles} of ${context.caps.qaCycles} checks of the whole used (lanes.autopilot.qaCycles); last feedback: ${context.feedback.slice(0, 500)}` })),
     noteRoundCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.rounds} of ${context.caps.validationRounds} judgements of the whole used (lanes.autopilot.validationRounds); last feedback: ${context.feedback.slice(0, 500)}` })),
-    noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
-    noteQuestion: assign(({ event }) => (event.type === "stage.asks" || event.type === "pipeline.asks" ? { question: event.question } : {})),
+    noteEffect: assign((args) => run.noteEffect(args)),
+    noteQuestion: assign((args) => run.noteQuestion(args)),
     clearQuestion: assign({ question: null }),
     noteCancelled: assign({ reason: "cancelled", failure: null }),
-    nextGeneration: assign(({ context }) => ({ generation: context.generation + 1 })),
+    nextGeneration: assign((args) => run.nextGeneration(args)),
   },
   guards: autopilotGuards,
 }).createMachine({
   id: "autopilot",
   options: chartOptions,
   context: ({ input }) => ({
-    ...input, caps: input.policy.lanes?.autopilot ?? defaultLanePolicy.autopilot, workspace: null, phase: "expansion" as const, criteria: [], tasks: [], planProblem: "", plans: 1, cycles: 1, rounds: 1, iteration: 0, children: 0, running: false, generation: 1,
-    head: "", checks: null, feedback: "", findings: [], planner: { id: null, costUsd: 0 }, session: { id: null, costUsd: 0 }, escalated: false, escalateNow: false, question: null, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
+    ...begunRun(input, 0), feedback: "", caps: input.policy.lanes?.autopilot ?? defaultLanePolicy.autopilot, phase: "expansion" as const, criteria: [], tasks: [], planProblem: "", plans: 1, cycles: 1, rounds: 1, children: 0, planner: { id: null, costUsd: 0 },
   }),
   initial: "starting",
   entry: { type: "spawn", params: ({ context }) => ({ address: watcher(context), chart: "progress", input: { pipeline: itself(context), limits: context.policy.progress } }) },

@@ -18,6 +18,9 @@ export const hostActions = {
 };
 
 export interface Tell { readonly to: Address; readonly event: { readonly type: string } & Readonly<Record<string, unknown>> }
+/** A tell whose words depend on what the chart knows and has just heard. */
+export const tellTo = <A>(to: (args: A) => Address) => (event: (args: A) => Tell["event"]) => ({ type: "tell" as const, params: (args: A) => ({ to: to(args), event: event(args) }) });
+
 export interface Spawn { readonly address: Address; readonly chart: string; readonly input: Readonly<Record<string, unknown>> }
 export interface Alarm { readonly name: string; readonly at: number | null }
 

@@ -149,7 +149,7 @@ export const gatesOf = ({ head, changeSummary, checks, approved, iteration, stag
 export const mayEscalate = ({ escalated, policy: { stages: { coder } } }: Pick<PipelineContext, "escalated" | "policy">): boolean => !escalated && (coder?.escalateModel ?? coder?.escalateAdapter ?? null) !== null;
 
 /** CONF-17: iterations 1..n run as planned, later ones escalated; evidence may bring it forward, once (I4). */
-export const escalates = (context: PipelineContext): boolean =>
+export const escalates = (context: Pick<PipelineContext, "escalated" | "escalateNow" | "iteration" | "policy">): boolean =>
   mayEscalate(context) && (context.escalateNow || context.iteration + 1 > (context.policy.stages.coder?.escalateAfterIteration ?? Infinity));
 
 /** What runs a stage. Another adapter does not know the first one's models. */
@@ -158,6 +158,10 @@ export const runnerOf = ({ escalated, stage }: Pick<PipelineContext, "escalated"
   const adapter = plan.escalateAdapter ?? plan.adapter;
   return { adapter, model: plan.escalateModel ?? (adapter === plan.adapter ? plan.model : null) };
 };
+
+/** Whether the coder's CLI is another one then: a session belongs to the CLI that opened it. */
+export const changesCli = ({ stages: { coder } }: Policy, from: boolean, to: boolean): boolean =>
+  coder !== undefined && runnerOf({ stage: "coder", escalated: to }, coder).adapter !== runnerOf({ stage: "coder", escalated: from }, coder).adapter;
 
 /** For what only happens once there is a workspace; its absence is a bug of ours. */
 export const required = (workspace: WorkspaceRef | null): WorkspaceRef => {

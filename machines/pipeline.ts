@@ -5,7 +5,7 @@ import { pipelineAddress, progressAddress, stageAddress } from "../src/domain/id
 import { closeQueue, deliver, enqueue, messageCap, unread, waitingFor } from "../src/domain/message.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { chartOptions, hostActions } from "./durable.ts";
-import { escalates, failureOf, firstFeedback, gatesOf, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineGates, type PipelineInput, required, runnerOf, strayed } from "./pipeline-context.ts";
+import { changesCli, escalates, failureOf, firstFeedback, gatesOf, mayEscalate, type PipelineContext, type PipelineEnded, type PipelineEvent, type PipelineGates, type PipelineInput, required, runnerOf, strayed } from "./pipeline-context.ts";
 import { pipelineGuards } from "./pipeline-guards.ts";
 import type { StageInput } from "./stage.ts";
 
@@ -132,9 +132,7 @@ export const pipelineMachine = setup({
       stageAddress: stageAddress(context.item.id, context.attempt, params.stage, context.started + 1, context.leg?.n),
     })),
     nextIteration: assign(({ context }) => {
-      const escalated = context.escalated || escalates(context), plan = context.policy.stages.coder;
-      // A session belongs to the CLI that opened it.
-      const changed = plan !== undefined && runnerOf({ ...context, stage: "coder", escalated }, plan).adapter !== runnerOf({ ...context, stage: "coder" }, plan).adapter;
+      const escalated = context.escalated || escalates(context), changed = changesCli(context.policy, context.escalated, escalated);
       return { iteration: context.iteration + 1, tried: [...context.tried ?? [], `round ${context.iteration}: ${triedLine(context)}`].slice(-5), approved: false, undocumented: undefined, reason: "", escalated, escalateNow: false, ...(changed ? { coderSession: { id: null, costUsd: 0 } } : {}) };
     }),
     retryDocumenter: assign({ documenterRetried: true }),

@@ -1,10 +1,8 @@
-import type { WorkspaceRef } from "../src/domain/effects.ts";
-import type { Gates } from "../src/domain/gate.ts";
 import type { Policy } from "../src/domain/policy.ts";
 import type { Story } from "../src/domain/story.ts";
-import type { Finding } from "../src/domain/verdict.ts";
-import type { EffectFailed, Stamp } from "./durable.ts";
-import type { CoderSession, Leg, PipelineEnded, PipelineFailure, PipelineGates, PipelineInput } from "./pipeline-context.ts";
+import type { Stamp } from "./durable.ts";
+import type { LaneRun, LaneRunEvent } from "./lane-run.ts";
+import type { Leg, PipelineInput } from "./pipeline-context.ts";
 
 /** What a ralph run knows, hears and asks for; its chart is in ralph.ts, its guards in ralph-guards.ts. `leg`: it is a step of another lane. */
 export interface RalphInput extends PipelineInput {
@@ -13,54 +11,24 @@ export interface RalphInput extends PipelineInput {
   /** The session of an agent CLI that does the rounds of work, in the item's worktree; without one the factory's own agents do. */
   readonly driver?: string;
 }
-export interface RalphContext extends PipelineInput {
+export interface RalphContext extends LaneRun {
   readonly driver?: string | undefined;
   readonly maxIterations: number;
-  readonly workspace: WorkspaceRef | null;
   readonly stories: readonly (Story & { readonly details?: string })[];
-  /** Rounds of work begun: a story's first one, and each that mends. */
-  readonly iteration: number;
   /** Pipelines begun; part of their addresses. */
   readonly legs: number;
-  /** The last one has not told its end yet. */
-  readonly running: boolean;
   /** Where it is, or goes on after a pause. */
   readonly phase: "executing" | "verifying" | "fixing";
-  /** Rises with every pause, resume and cancel: what was meant for an earlier one is of the past. */
-  readonly generation: number;
   /** The open request for approval: the leg that judges, and the commit that was claimed; a session's work is committed by the leg itself. */
   readonly request: { readonly id: number; readonly head: string } | null;
-  readonly head: string;
-  readonly checks: { readonly base: string; readonly head: string } | null;
-  readonly feedback: string;
-  readonly findings: readonly Finding[];
-  readonly failing: readonly string[];
-  readonly session: CoderSession;
-  readonly escalated: boolean;
-  readonly escalateNow: boolean;
-  readonly question: string | null;
-  readonly costUsd: number;
-  readonly summary: string;
-  readonly warnings: readonly string[];
-  readonly rule: string;
-  readonly reason: string;
-  readonly failure: PipelineFailure | null;
 }
 
 export type RalphEvent = (
-  | { readonly type: "workspace.ready"; readonly workspace: WorkspaceRef }
-  | PipelineEnded
-  | PipelineGates
-  | { readonly type: "pipeline.asks"; readonly question: string; readonly leg?: string }
-  | { readonly type: "answer"; readonly text: string }
-  | { readonly type: "stuck"; readonly rule: string; readonly says: string }
-  | { readonly type: "pause" }
+  | LaneRunEvent
   /** From now on by that session, or by the factory. */
   | { readonly type: "resume"; readonly session?: string }
   /** The session says that its round is done; what is there is looked at. */
   | { readonly type: "advance"; readonly session: string }
-  | { readonly type: "cancel" }
-  | EffectFailed
 ) & Stamp;
 
 /** The leg under way or last begun; of a run that is a step itself it begins with that one's. */
@@ -93,6 +61,3 @@ export const legInput = (context: RalphContext, owner: PipelineInput["owner"]): 
   const stages: Policy["stages"] = reviews ? { ...(isLast(context) ? policy.stages : { coder }), critic: critic ?? coder } : { coder };
   return { owner, item, attempt, lineage, policy: { ...policy, stages, maxIterations: context.iteration }, failing: reviews ? [] : context.failing, leg };
 };
-
-/** What an implementation shows that is claimed to be complete. */
-export const claimedGates = ({ head }: RalphContext): Gates => ({ implementationComplete: { state: "met", evidence: `commit ${head.slice(0, 12)}` } });

@@ -1,3 +1,4 @@
+import { isStuck, isWrong } from "./lane-run.ts";
 import { mayEscalate } from "./pipeline-context.ts";
 import { isLast, legName, type RalphContext, type RalphEvent } from "./ralph-context.ts";
 
@@ -7,9 +8,6 @@ interface Asked { readonly context: RalphContext; readonly event: RalphEvent }
 const legOf = ({ event }: Asked): string | undefined => (event.type === "pipeline.ended" ? event.leg?.n : event.type === "pipeline.asks" || event.type === "pipeline.gates" ? event.leg : undefined);
 const isCurrent = (asked: Asked): boolean => asked.context.running && legOf(asked) === legName(asked.context);
 const isDone = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "done";
-/** The work was wrong, and the leg said what of it. */
-const isWrong = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "cap";
-const isStuck = ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === "exhausted" && event.failure === "stuck";
 const hasMore = ({ context }: Asked): boolean => context.iteration < context.maxIterations;
 
 export const ralphGuards = {

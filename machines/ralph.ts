@@ -2,9 +2,10 @@ import { assign, enqueueActions, setup } from "xstate";
 import { laneAddress, pipelineAddress, progressAddress } from "../src/domain/ids.ts";
 import { defaultLanePolicy } from "../src/domain/policy.ts";
 import { storiesOf } from "../src/domain/story.ts";
-import { chartOptions, hostActions } from "./durable.ts";
-import { firstFeedback, mayEscalate, type PipelineEnded, type PipelineGates, runnerOf } from "./pipeline-context.ts";
-import { claimedGates, isLast, legInput, legName, type RalphContext, type RalphEvent, type RalphInput, storyOf } from "./ralph-context.ts";
+import { chartOptions, hostActions, tellTo } from "./durable.ts";
+import { begunRun, claimedGates, endOf, escalatedTo, run, shown, taken } from "./lane-run.ts";
+import { escalates, type PipelineEnded, type PipelineGates } from "./pipeline-context.ts";
+import { isLast, legInput, legName, type RalphContext, type RalphEvent, type RalphInput, storyOf } from "./ralph-context.ts";
 import { ralphGuards } from "./ralph-guards.ts";
 
 /**
@@ -15,8 +16,8 @@ import { ralphGuards } from "./ralph-guards.ts";
  * I1 At most `maxIterations` rounds of work; beyond them `exhausted`, which never reads as done. I2 Verifying begins on a commit with good
  * checks, never on what an agent says. I3 A story passes, and the whole is done, only by the approval that answers the open request. I4 At most one leg
  * lives at a time, and it is always awaited. I5 A pause keeps the phase, and can always be resumed or cancelled. I6 Escalation happens once. I7 Only
- * trouble with the work costs a round. I9 A run that a session drives is advanced by that session alone, and by what is found in the worktree, never by its word.
- * I8 An item's source hears of `implementationComplete` on entering the last `verifying`.
+ * trouble with the work costs a round. I8 An item's source hears of `implementationComplete` on entering the last `verifying`. I9 A run that a session drives
+ * is advanced by that session alone, and by what is found in the worktree, never by its word.
  */
 type Args = { readonly context: RalphContext; readonly event: RalphEvent };
 
@@ -26,11 +27,9 @@ const legAddress = (context: RalphContext) => pipelineAddress(context.item.id, c
 /** In what the owner is told by one that is a step. */
 const asLeg = ({ leg }: RalphContext) => (leg === undefined ? {} : { leg: leg.n });
 
-const words = (text: string): readonly string[] => [...new Set(text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? [])].slice(0, 400);
-
-const tellOwner = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: args.context.owner, event: event(args) }) });
-const tellLeg = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: legAddress(args.context), event: event(args) }) });
-const tellWatch = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: watcher(args.context), event: event(args) }) });
+const tellOwner = tellTo<Args>(({ context }) => context.owner);
+const tellLeg = tellTo<Args>(({ context }) => legAddress(context));
+const tellWatch = tellTo<Args>(({ context }) => watcher(context));
 const seen = (what: (args: Args) => Readonly<Record<string, unknown>>) => tellWatch((args) => ({ type: "observe", seen: what(args) }));
 const cancelLeg = tellLeg(() => ({ type: "cancel" }));
 const rearm = tellWatch(() => ({ type: "reset" }));
@@ -52,14 +51,7 @@ const beginWork = enqueueActions<RalphContext, RalphEvent, undefined, RalphEvent
   for (const each of beginLeg) enqueue(each as never);
 });
 
-const tellEnded = (outcome: PipelineEnded["outcome"]) => tellOwner(({ context: c }) => {
-  const event: PipelineEnded = {
-    type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.iteration,
-    checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
-    ...(c.leg ? { leg: { n: c.leg.n, feedback: c.feedback, findings: c.findings, failing: c.failing, session: c.session, diffHash: "", escalated: c.escalated } } : {}),
-  };
-  return { ...event };
-});
+const tellEnded = (outcome: PipelineEnded["outcome"]) => tellOwner(({ context }) => ({ ...endOf(context, outcome) }));
 const endWatch = tellWatch(() => ({ type: "end" }));
 
 const stale = { guard: "notCurrent" } as const;
@@ -93,22 +85,17 @@ const otherwise = [
   { target: "failed", actions: ["takeLeg", "takeEnd"] },
 ] as const;
 
-const seenDiff = seen(({ event }) => ({ kind: "diff", hash: event.type === "pipeline.ended" ? (event.leg?.diffHash ?? "") : "" }));
-const mended = ({ event }: Args): string => (event.type === "pipeline.ended" && event.leg ? (event.leg.failing.length > 0 ? event.leg.failing.toSorted().join("\n") : event.leg.feedback).slice(0, 2_000) : "");
+const seenDiff = seen(shown.diff);
 
 /** A session's work is first seen by the leg that judges it. */
-const seenOfDriver = seen(({ context, event }) => ({ kind: "diff", hash: event.type === "pipeline.ended" && context.driver !== undefined ? (event.leg?.diffHash ?? "") : "" }));
-const judged = (args: Args): Readonly<Record<string, unknown>> => {
-  const { event } = args;
-  if (event.type !== "pipeline.ended" || !event.leg) return { kind: "feedback", words: [] };
-  return event.leg.failing.length > 0 ? { kind: "error", fingerprint: mended(args) } : { kind: "feedback", words: words([event.leg.feedback, ...event.leg.findings.map(({ message }) => message)].join(" ")) };
-};
+const seenOfDriver = seen((args) => (args.context.driver === undefined ? { kind: "diff", hash: "" } : shown.diff(args)));
+const seenJudged = seen((args) => (args.event.type === "pipeline.ended" && (args.event.leg?.failing.length ?? 0) > 0 ? shown.error(args) : shown.feedback(args)));
 
 /** What the end of a round of work means. */
 const afterWork = [
   stale,
   { guard: "legDone", target: "verifying", actions: ["takeLeg", seenDiff, seen(() => ({ kind: "fixed" }))] },
-  { guard: "wrongWithinCap", target: "fixing", reenter: true, actions: ["takeLeg", "takeFeedback", seenDiff, seen((args) => ({ kind: "error", fingerprint: mended(args) })), "nextIteration"] },
+  { guard: "wrongWithinCap", target: "fixing", reenter: true, actions: ["takeLeg", "takeFeedback", seenDiff, seen(shown.error), "nextIteration"] },
   { guard: "wrong", target: "exhausted", actions: ["takeLeg", "takeFeedback", "noteCap"] },
   ...otherwise,
 ] as const;
@@ -117,50 +104,36 @@ export const ralphMachine = setup({
   types: {} as { context: RalphContext; events: RalphEvent; input: RalphInput },
   actions: {
     ...hostActions,
-    takeWorkspace: assign(({ event }) => (event.type === "workspace.ready" ? { workspace: event.workspace, head: event.workspace.base } : {})),
+    takeWorkspace: assign((args) => run.takeWorkspace(args)),
     countLeg: assign(({ context }) => ({ legs: context.legs + 1, running: true })),
     toPhase: assign((_, params: { readonly phase: RalphContext["phase"] }) => ({ phase: params.phase })),
-    nextIteration: assign(({ context }) => {
-      const plan = context.policy.stages.coder;
-      const escalated = context.escalated || (mayEscalate(context) && (context.escalateNow || context.iteration + 1 > (plan?.escalateAfterIteration ?? Infinity)));
-      // A session belongs to the CLI that opened it.
-      const changed = plan !== undefined && runnerOf({ stage: "coder", escalated }, plan).adapter !== runnerOf({ stage: "coder", escalated: context.escalated }, plan).adapter;
-      return { iteration: context.iteration + 1, reason: "", escalated, escalateNow: false, ...(changed ? { session: { id: null, costUsd: 0 } } : {}) };
-    }),
-    takeLeg: assign(({ context, event }) => {
-      if (event.type !== "pipeline.ended") return {};
-      return {
-        running: false, question: null, costUsd: context.costUsd + event.costUsd, head: event.head || context.head, checks: event.checks ?? context.checks, summary: event.summary || context.summary,
-        request: null, workspace: event.workspace ?? context.workspace, warnings: [...new Set([...context.warnings, ...event.warnings])].slice(-20), ...(event.leg && context.phase !== "verifying" ? { session: event.leg.session } : {}),
-      };
-    }),
+    nextIteration: assign(({ context }) => ({ iteration: context.iteration + 1, reason: "", ...escalatedTo(context.policy, context.escalated, context.escalated || escalates(context)) })),
+    takeLeg: assign(({ context, event }) => (event.type === "pipeline.ended" ? { ...taken(context, event), request: null, ...(event.leg && context.phase !== "verifying" ? { session: event.leg.session } : {}) } : {})),
     openRequest: assign(({ context }) => ({ request: { id: context.legs, head: context.head } })),
     takeDriver: assign(({ event }) => (event.type === "resume" ? { driver: event.session } : {})),
     passStory: assign(({ context, event }) => {
       const story = storyOf(context);
       return { reason: "", feedback: "", findings: [], failing: [], stories: context.stories.map((each) => (each.id === story?.id ? { ...each, passes: true, evidence: `request ${context.request?.id ?? 0}, commit ${(event.type === "pipeline.ended" ? event.head : "").slice(0, 12)}` } : each)) };
     }),
-    takeFeedback: assign(({ event }) => (event.type === "pipeline.ended" && event.leg ? { feedback: event.leg.feedback, findings: event.leg.findings, failing: event.leg.failing } : {})),
+    takeFeedback: assign((args) => run.takeFeedback(args)),
     takeEnd: assign(({ event }) => (event.type === "pipeline.ended" ? { failure: event.failure, reason: event.reason } : {})),
-    escalate: assign(({ event }) => ({ escalateNow: true, feedback: event.type === "pipeline.ended" ? `You were stopped: ${event.reason.slice(0, 500)}. Take another approach.` : "", findings: [] })),
-    noteStuck: assign(({ context, event }) => (event.type === "stuck" ? { rule: event.rule, escalateNow: mayEscalate(context), feedback: `You were stopped: ${event.says}. Take another approach.`, findings: [], reason: `stopped by rule ${event.rule}: ${event.says}${context.feedback === "" ? "" : `; the last time: ${context.feedback.slice(0, 500)}`}` } : {})),
+    escalate: assign((args) => ({ ...run.takeStop(args), escalateNow: true })),
+    noteStuck: assign((args) => run.noteStuck(args)),
     noteStuckEnd: assign({ failure: "stuck" as const }),
     noteCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.maxIterations} rounds used; last feedback: ${context.feedback.slice(0, 500)}` })),
     noteStoryCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.maxIterations} rounds used; ${context.stories.filter(({ passes }) => passes).length} of ${context.stories.length} parts have passed` })),
-    noteEffect: assign(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" as const : "infra" as const, reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
-    noteQuestion: assign(({ event }) => (event.type === "pipeline.asks" ? { question: event.question } : {})),
+    noteEffect: assign((args) => run.noteEffect(args)),
+    noteQuestion: assign((args) => run.noteQuestion(args)),
     clearQuestion: assign({ question: null }),
     noteCancelled: assign({ reason: "cancelled", failure: null }),
-    nextGeneration: assign(({ context }) => ({ generation: context.generation + 1 })),
+    nextGeneration: assign((args) => run.nextGeneration(args)),
   },
   guards: ralphGuards,
 }).createMachine({
   id: "ralph",
   options: chartOptions,
   context: ({ input }) => ({
-    ...input, maxIterations: (input.policy.lanes ?? defaultLanePolicy).ralph.maxIterations, workspace: null, stories: input.stories === undefined ? [...storiesOf(input.item)] : input.stories.map(({ title, details }, n) => ({ id: n + 1, title, details, passes: false, evidence: "" })), iteration: 1, legs: 0, running: false, phase: "executing" as const, generation: 1, request: null, head: "",
-    checks: null, feedback: firstFeedback(input), findings: [], failing: input.failing, session: { id: null, costUsd: 0 }, escalated: false, escalateNow: false,
-    question: null, costUsd: 0, summary: "", warnings: [], rule: "", reason: "", failure: null,
+    ...begunRun(input, 1), maxIterations: (input.policy.lanes ?? defaultLanePolicy).ralph.maxIterations, stories: input.stories === undefined ? [...storiesOf(input.item)] : input.stories.map(({ title, details }, n) => ({ id: n + 1, title, details, passes: false, evidence: "" })), legs: 0, phase: "executing" as const, request: null,
   }),
   initial: "starting",
   entry: { type: "spawn", params: ({ context }) => ({ address: watcher(context), chart: "progress", input: { pipeline: itself(context), limits: context.policy.progress } }) },
@@ -193,7 +166,7 @@ export const ralphMachine = setup({
           { guard: "wholePasses", target: "done", actions: ["passStory", "takeLeg"] },
           { guard: "storyPassesWithinCap", target: "executing", actions: ["passStory", "takeLeg", rearm, "nextIteration"] },
           { guard: "legDone", target: "exhausted", actions: ["passStory", "takeLeg", "noteStoryCap"] },
-          { guard: "wrongWithinCap", target: "fixing", actions: ["takeLeg", "takeFeedback", seenOfDriver, seen(judged), "nextIteration"] },
+          { guard: "wrongWithinCap", target: "fixing", actions: ["takeLeg", "takeFeedback", seenOfDriver, seenJudged, "nextIteration"] },
           { guard: "wrong", target: "exhausted", actions: ["takeLeg", "takeFeedback", "noteCap"] },
           ...otherwise,
         ],

@@ -1,6 +1,6 @@
 import { assign, setup } from "xstate";
 import { actingIn, crew, crewNews, endAs, endedAs, type Ending, tellEnded } from "./crew.ts";
-import { chartOptions, hostActions } from "./durable.ts";
+import { chartOptions, hostActions, tellTo } from "./durable.ts";
 import { type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
 import * as work from "./team-work.ts";
 import { begun, legAddress, legInput, mergedGates, type UltraworkContext, type UltraworkEvent } from "./ultrawork-context.ts";
@@ -20,8 +20,8 @@ type Args = { readonly context: UltraworkContext; readonly event: UltraworkEvent
 
 const acting = actingIn<UltraworkContext, UltraworkEvent>();
 
-const tellOwner = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: args.context.owner, event: event(args) }) });
-const tellLeg = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({ type: "tell" as const, params: (args: Args) => ({ to: legAddress(args.context), event: event(args) }) });
+const tellOwner = tellTo<Args>(({ context }) => context.owner);
+const tellLeg = tellTo<Args>(({ context }) => legAddress(context));
 const tellGates = (gates: (args: Args) => PipelineGates["gates"]) => tellOwner((args) => {
   const event: PipelineGates = { type: "pipeline.gates", attempt: args.context.attempt, gates: gates(args) };
   return { ...event };
