@@ -22,41 +22,45 @@ export const actingIn = <C extends TeamContext, E extends CrewEvent>() => (step:
 
 const only = (context: TeamContext): work.Step => ({ context, asked: [] });
 
-export const crew = {
-  takeWorkspace: ({ context, event }) => only(event.type === "workspace.ready" ? { ...context, workspace: event.workspace } : context),
-  takeStart: ({ context, event }) => only(event.type === "workspace.committed" ? { ...context, head: event.head } : context),
-  carryOn: ({ context, event }) => work.carryOn(context, event.at),
-  putBoard: ({ context }) => only(work.boardPut(context)),
-  putFailedAgain: ({ context }) => only(work.failedPutAgain(context)),
-  countFix: ({ context }) => only({ ...context, fixes: context.fixes + 1 }),
-  // What members tell.
-  takeReady: ({ context, event }) => only(event.type === "member.ready" ? work.ready(context, event) : context),
-  takeBegan: ({ context, event }) => only(event.type === "member.began" ? work.began(context, event) : context),
-  takeTurn: ({ context, event }) => (event.type === "member.turn" ? work.turned(context, event) : only(context)),
-  takeRenewal: ({ context, event }) => only(event.type === "member.renew" ? work.renewed(context, event) : context),
-  refuseRenewal: ({ context, event }) => ({ context, asked: event.type === "member.renew" ? [work.say(context, event.member, { type: "member.revoked", task: event.task, token: event.token })] : [] }),
-  takeEvidence: ({ context, event }) => (event.type === "member.evidence" ? work.evidenced(context, event) : only(context)),
-  takeFailed: ({ context, event }) => (event.type === "member.failed" ? work.taskFailed(context, event) : only(context)),
-  takeDeclined: ({ context, event }) => only(event.type === "member.declined" ? work.declined(context, event) : context),
-  takeDeath: ({ context, event }) => (event.type === "member.died" ? work.died(context, event) : only(context)),
-  takeLeave: ({ context, event }) => (event.type === "member.ended" ? work.leftTeam(context, event) : only(context)),
-  takeQuestion: ({ context, event }) => (event.type === "member.asks" ? work.asks(context, event) : only(context)),
-  passAnswer: ({ context, event }) => (event.type === "answer" ? work.answered(context, event.text) : only(context)),
-  putQuestion: ({ context }) => ({ context, asked: work.putQuestion(context) }),
-  takeMerge: ({ context, event }) => (event.type === "workspace.merged" ? work.mergeTaken(context, event) : only(context)),
-  takeConflict: ({ context, event }) => (event.type === "workspace.conflicted" ? work.conflictTaken(context, event) : only(context)),
-  lapse: ({ context, event }) => work.lapsed(context, event.at),
-  takeMessage: ({ context, event }) => (event.type === "team.message" ? work.posted(context, { id: event.id, from: "you", to: event.to, text: event.text }) : only(context)),
-  // The end.
-  noteNothing: ({ context }) => only({ ...context, reason: "every task is done, and nothing in the repository changed" }),
-  noteGivenUp: ({ context }) => only({ ...context, reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; given up: ${context.board.tasks.filter(({ state, replacedBy }) => state === "failed" && replacedBy === null).map(({ id, reason }) => `task ${id} (${reason})`).join("; ").slice(0, 500)}` }),
-  noteNoWorkers: ({ context }) => { const last = lastWorker(context); return only({ ...context, reason: `no worker is left: ${last?.name ?? "none"}: ${last?.reason || "it left"}`, failure: infraKinds[last?.failure ?? "crash"] }); },
-  noteEffect: ({ context, event }) => only(event.type === "effect.failed" ? { ...context, merging: null, checking: false, reason: event.mend ? `${event.message} (${event.mend})` : event.message, failure: event.class === "environment" || event.class === "refused" ? "environment" : "infra" } : context),
-  noteCancelled: ({ context }) => only({ ...context, reason: "cancelled", failure: null, force: true }),
-  closeBoard: ({ context }) => only(context.ending === "done" ? context : work.boardClosed(context)),
-  dismiss: ({ context }) => work.dismissed(context),
-  summarise: ({ context }) => only(context.summary === "" ? { ...context, summary: context.board.tasks.flatMap(({ id, title, evidence, state }) => (state === "done" && evidence ? [`${id}. ${title}: ${evidence.summary}`] : [])).join("\n").slice(0, 4_000) } : context),
-} satisfies Readonly<Record<string, Step>>;
+/** The actions that both charts name. */
+export const crewActionsIn = <C extends TeamContext, E extends CrewEvent>() => {
+  const acting = actingIn<C, E>();
+  return {
+    takeWorkspace: acting(({ context, event }) => only(event.type === "workspace.ready" ? { ...context, workspace: event.workspace } : context)),
+    takeStart: acting(({ context, event }) => only(event.type === "workspace.committed" ? { ...context, head: event.head } : context)),
+    carryOn: acting(({ context, event }) => work.carryOn(context, event.at)),
+    putBoard: acting(({ context }) => only(work.boardPut(context))),
+    putFailedAgain: acting(({ context }) => only(work.failedPutAgain(context))),
+    countFix: acting(({ context }) => only({ ...context, fixes: context.fixes + 1 })),
+    // What members tell.
+    takeReady: acting(({ context, event }) => only(event.type === "member.ready" ? work.ready(context, event) : context)),
+    takeBegan: acting(({ context, event }) => only(event.type === "member.began" ? work.began(context, event) : context)),
+    takeTurn: acting(({ context, event }) => (event.type === "member.turn" ? work.turned(context, event) : only(context))),
+    takeRenewal: acting(({ context, event }) => only(event.type === "member.renew" ? work.renewed(context, event) : context)),
+    refuseRenewal: acting(({ context, event }) => ({ context, asked: event.type === "member.renew" ? [work.say(context, event.member, { type: "member.revoked", task: event.task, token: event.token })] : [] })),
+    takeEvidence: acting(({ context, event }) => (event.type === "member.evidence" ? work.evidenced(context, event) : only(context))),
+    takeFailed: acting(({ context, event }) => (event.type === "member.failed" ? work.taskFailed(context, event) : only(context))),
+    takeDeclined: acting(({ context, event }) => only(event.type === "member.declined" ? work.declined(context, event) : context)),
+    takeDeath: acting(({ context, event }) => (event.type === "member.died" ? work.died(context, event) : only(context))),
+    takeLeave: acting(({ context, event }) => (event.type === "member.ended" ? work.leftTeam(context, event) : only(context))),
+    takeQuestion: acting(({ context, event }) => (event.type === "member.asks" ? work.asks(context, event) : only(context))),
+    passAnswer: acting(({ context, event }) => (event.type === "answer" ? work.answered(context, event.text) : only(context))),
+    putQuestion: acting(({ context }) => ({ context, asked: work.putQuestion(context) })),
+    takeMerge: acting(({ context, event }) => (event.type === "workspace.merged" ? work.mergeTaken(context, event) : only(context))),
+    takeConflict: acting(({ context, event }) => (event.type === "workspace.conflicted" ? work.conflictTaken(context, event) : only(context))),
+    lapse: acting(({ context, event }) => work.lapsed(context, event.at)),
+    takeMessage: acting(({ context, event }) => (event.type === "team.message" ? work.posted(context, { id: event.id, from: "you", to: event.to, text: event.text }) : only(context))),
+    // The end.
+    noteNothing: acting(({ context }) => only({ ...context, reason: "every task is done, and nothing in the repository changed" })),
+    noteGivenUp: acting(({ context }) => only({ ...context, reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; given up: ${context.board.tasks.filter(({ state, replacedBy }) => state === "failed" && replacedBy === null).map(({ id, reason }) => `task ${id} (${reason})`).join("; ").slice(0, 500)}` })),
+    noteNoWorkers: acting(({ context }) => { const last = lastWorker(context); return only({ ...context, reason: `no worker is left: ${last?.name ?? "none"}: ${last?.reason || "it left"}`, failure: infraKinds[last?.failure ?? "crash"] }); }),
+    noteEffect: acting(({ context, event }) => only(event.type === "effect.failed" ? { ...context, merging: null, checking: false, reason: event.mend ? `${event.message} (${event.mend})` : event.message, failure: event.class === "environment" || event.class === "refused" ? "environment" : "infra" } : context)),
+    noteCancelled: acting(({ context }) => only({ ...context, reason: "cancelled", failure: null, force: true })),
+    closeBoard: acting(({ context }) => only(context.ending === "done" ? context : work.boardClosed(context))),
+    dismiss: acting(({ context }) => work.dismissed(context)),
+    summarise: acting(({ context }) => only(context.summary === "" ? { ...context, summary: context.board.tasks.flatMap(({ id, title, evidence, state }) => (state === "done" && evidence ? [`${id}. ${title}: ${evidence.summary}`] : [])).join("\n").slice(0, 4_000) } : context)),
+  };
+};
 
 export const infraKinds = { infra: "infra", crash: "infra", auth: "auth", environment: "environment", cap: "work" } as const satisfies Record<string, PipelineFailure>;
 
@@ -80,6 +84,16 @@ export const crewNews = {
   "workspace.conflicted": { guard: "merges", actions: ["takeConflict", "carryOn"] },
   "team.message": { actions: "takeMessage" },
 } as const;
+
+/** When nothing on the board is open any more, and when nobody is left who could do it. */
+export const whenSettled = <const To extends string>(draining: To, verify: To, fix: To) => [
+  { guard: "nothingDone", target: draining, actions: ["noteNothing", endAs("failed", "work")] },
+  { guard: "allDone", target: verify },
+  { guard: "mayFixGivenUp", target: fix, reenter: true, actions: ["countFix", "putFailedAgain"] },
+  { guard: "givenUp", target: draining, actions: ["noteGivenUp", endAs("exhausted", "cap")] },
+  { guard: "workersCapped", target: draining, actions: ["noteNoWorkers", endAs("exhausted")] },
+  { guard: "noWorkers", target: draining, actions: ["noteNoWorkers", endAs("failed")] },
+] as const;
 
 export interface Ending { readonly outcome: PipelineEnded["outcome"]; readonly failure: PipelineFailure | null }
 export const endAs = (outcome: Ending["outcome"], failure: Ending["failure"] = null) => ({ type: "endAs" as const, params: { outcome, failure } });

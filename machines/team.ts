@@ -3,7 +3,7 @@ import { emptyBoard, unfinished } from "../src/domain/board.ts";
 import { passed } from "../src/domain/check.ts";
 import { emptyMailbox } from "../src/domain/mailbox.ts";
 import { defaultTeamPolicy } from "../src/domain/team.ts";
-import { actingIn, crew, crewNews, endAs, endedAs, type Ending, infraKinds, tellEnded } from "./crew.ts";
+import { actingIn, crewActionsIn, crewNews, endAs, endedAs, type Ending, infraKinds, tellEnded, whenSettled } from "./crew.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import type { Gates } from "../src/domain/gate.ts";
 import { type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
@@ -42,24 +42,14 @@ const askLeader = (kind: "plan" | "criteria" | "verdict") => ({ type: "askLeader
 const note = (text: string) => ({ type: "note" as const, params: { text } });
 const stale = { guard: "ofStranger" } as const;
 
-/** When the board has nothing open any more, and when nobody is left who could do it. */
-const whenSettled = [
-  { guard: "nothingDone", target: "#team.draining", actions: ["noteNothing", endAs("failed", "work")] },
-  { guard: "allDone", target: "verify" },
-  { guard: "mayFixGivenUp", target: "fix", reenter: true, actions: ["countFix", "putFailedAgain"] },
-  { guard: "givenUp", target: "#team.draining", actions: ["noteGivenUp", endAs("exhausted", "cap")] },
-  { guard: "workersCapped", target: "#team.draining", actions: ["noteNoWorkers", endAs("exhausted")] },
-  { guard: "noWorkers", target: "#team.draining", actions: ["noteNoWorkers", endAs("failed")] },
-] as const;
+const settled = whenSettled("#team.draining", "verify", "fix");
 
 export const teamMachine = setup({
   types: {} as { context: TeamContext; events: TeamEvent; input: PipelineInput },
   actions: {
     ...hostActions,
-    takeWorkspace: acting(crew.takeWorkspace),
-    takeStart: acting(crew.takeStart),
+    ...crewActionsIn<TeamContext, TeamEvent>(),
     gather: acting(({ context, event }) => work.gather(context, event.at)),
-    carryOn: acting(crew.carryOn),
     note: assign(({ context, event }, params: { readonly text: string }) => ({ events: work.noted(context, event.at, params.text).events })),
     askLeader: assign(({ context }, params: { readonly kind: "plan" | "criteria" | "verdict" }) => work.dutyPut(context, params.kind)),
     askAgain: changing(({ context, event }) => work.dutyPutAgain(context, whyAgain(context, event))),
@@ -71,28 +61,8 @@ export const teamMachine = setup({
     }),
     takeVerdict: changing(({ context, event }) => (event.type === "member.answered" ? { ...work.dutyDone(context), summary: event.text.slice(0, 4_000) } : context)),
     putReview: changing(({ context, event }) => (event.type === "member.answered" && event.verdict ? work.reviewPut(context, event.verdict.feedback, event.verdict.findings) : context)),
-    putBoard: acting(crew.putBoard),
-    putFailedAgain: acting(crew.putFailedAgain),
     putChecks: changing(({ context }) => work.checksPut(context)),
-    countFix: acting(crew.countFix),
-    // What members tell.
-    takeReady: acting(crew.takeReady),
-    takeBegan: acting(crew.takeBegan),
-    takeTurn: acting(crew.takeTurn),
-    takeRenewal: acting(crew.takeRenewal),
-    refuseRenewal: acting(crew.refuseRenewal),
-    takeEvidence: acting(crew.takeEvidence),
-    takeFailed: acting(crew.takeFailed),
-    takeDeclined: acting(crew.takeDeclined),
-    takeDeath: acting(crew.takeDeath),
-    takeLeave: acting(crew.takeLeave),
-    takeQuestion: acting(crew.takeQuestion),
-    passAnswer: acting(crew.passAnswer),
-    putQuestion: acting(crew.putQuestion),
-    takeMerge: acting(crew.takeMerge),
-    takeConflict: acting(crew.takeConflict),
-    lapse: acting(crew.lapse),
-    takeMessage: acting(crew.takeMessage),
+    // Who is in it.
     addMember: acting(({ context, event }) => (event.type === "team.add" ? work.added(context, event) : { context, asked: [] })),
     removeMember: acting(({ context, event }) => (event.type === "team.remove" ? work.removed(context, event) : { context, asked: [] })),
     noteGate: assign(({ context, event }) => ({ events: work.noted(context, event.at, `the shutdown was refused: open are ${unfinished(context.board).slice(0, 10).map(({ id, title }) => `task ${id} (${title})`).join(", ")}`).events })),
@@ -102,23 +72,15 @@ export const teamMachine = setup({
       checking: false, checks: { base: passed(event.report.base.results), head: passed(event.report.head.results) }, newFailures: event.report.newFailures.slice(0, 50),
       warnings: [...new Set([...context.warnings, ...event.report.warnings])].slice(-20),
     } : {})),
-    noteEffect: acting(crew.noteEffect),
     forgetEffect: assign({ merging: null, checking: false }),
     noteNoPlan: assign(({ context, event }) => ({ reason: `the leader gave no usable plan: ${whyAgain(context, event)}` })),
     noteNoVerdict: assign({ reason: "the leader gave no valid verdict, twice" }),
     noteReview: assign(({ event }) => (event.type === "member.answered" && event.verdict ? { reason: `${event.verdict.decision === "reject" ? "rejected in review" : "the review still asks for changes"}: ${event.verdict.feedback}` } : {})),
-    noteNothing: acting(crew.noteNothing),
-    noteGivenUp: acting(crew.noteGivenUp),
     noteChecks: assign(({ context }) => ({ reason: `${context.fixes} of ${context.limits.maxFixes} fixes used; the checks still fail: ${context.newFailures.slice(0, 3).join("; ")}` })),
-    noteNoWorkers: acting(crew.noteNoWorkers),
     noteLeaderDown: assign(({ context }) => { const leader = memberOf(context, "leader"); return { reason: `the leader is down: ${leader?.reason ?? ""}`, failure: infraKinds[leader?.failure ?? "crash"] }; }),
-    noteCancelled: acting(crew.noteCancelled),
     noteShutdown: assign(({ event }) => ({ reason: "shut down", force: event.type === "team.shutdown" && event.force })),
     force: assign({ force: true }),
     endAs: assign(({ context }, params: Ending) => endedAs(context, params)),
-    closeBoard: acting(crew.closeBoard),
-    dismiss: acting(crew.dismiss),
-    summarise: acting(crew.summarise),
   },
   guards: teamGuards,
 }).createMachine({
@@ -213,7 +175,7 @@ export const teamMachine = setup({
         },
         exec: {
           entry: ["putBoard", "carryOn"],
-          always: whenSettled,
+          always: settled,
         },
         verify: {
           initial: "checks",
@@ -247,7 +209,7 @@ export const teamMachine = setup({
         /** Entered only with something to mend on the board (I2). */
         fix: {
           entry: [tellGates("nothing"), "carryOn"],
-          always: whenSettled,
+          always: settled,
         },
       },
     },

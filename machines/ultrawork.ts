@@ -1,5 +1,5 @@
 import { assign, setup } from "xstate";
-import { actingIn, crew, crewNews, endAs, endedAs, type Ending, tellEnded } from "./crew.ts";
+import { actingIn, crewActionsIn, crewNews, endAs, endedAs, type Ending, tellEnded, whenSettled } from "./crew.ts";
 import { chartOptions, hostActions, tellTo } from "./durable.ts";
 import { type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
 import * as work from "./team-work.ts";
@@ -34,44 +34,14 @@ const stale = { guard: "notCurrent" } as const;
 const staleNews = { guard: "ofStranger" } as const;
 const cancelled = ["nextGeneration", "noteCancelled", endAs("cancelled")] as const;
 
-/** When nothing on the board is open any more, and when nobody is left who could do it. */
-const whenSettled = [
-  { guard: "nothingDone", target: "#ultrawork.draining", actions: ["noteNothing", endAs("failed", "work")] },
-  { guard: "allDone", target: "#ultrawork.working.verifying" },
-  { guard: "mayFixGivenUp", target: "#ultrawork.working.fixing", reenter: true, actions: ["countFix", "putFailedAgain"] },
-  { guard: "givenUp", target: "#ultrawork.draining", actions: ["noteGivenUp", endAs("exhausted", "cap")] },
-  { guard: "workersCapped", target: "#ultrawork.draining", actions: ["noteNoWorkers", endAs("exhausted")] },
-  { guard: "noWorkers", target: "#ultrawork.draining", actions: ["noteNoWorkers", endAs("failed")] },
-] as const;
+const settled = whenSettled("#ultrawork.draining", "#ultrawork.working.verifying", "#ultrawork.working.fixing");
 
 export const ultraworkMachine = setup({
   types: {} as { context: UltraworkContext; events: UltraworkEvent; input: PipelineInput },
   actions: {
     ...hostActions,
-    takeWorkspace: acting(crew.takeWorkspace),
-    takeStart: acting(crew.takeStart),
+    ...crewActionsIn<UltraworkContext, UltraworkEvent>(),
     hire: acting(({ context, event }) => work.hired({ ...context, force: false }, event.at)),
-    carryOn: acting(crew.carryOn),
-    putBoard: acting(crew.putBoard),
-    putFailedAgain: acting(crew.putFailedAgain),
-    countFix: acting(crew.countFix),
-    takeReady: acting(crew.takeReady),
-    takeBegan: acting(crew.takeBegan),
-    takeTurn: acting(crew.takeTurn),
-    takeRenewal: acting(crew.takeRenewal),
-    refuseRenewal: acting(crew.refuseRenewal),
-    takeEvidence: acting(crew.takeEvidence),
-    takeFailed: acting(crew.takeFailed),
-    takeDeclined: acting(crew.takeDeclined),
-    takeDeath: acting(crew.takeDeath),
-    takeLeave: acting(crew.takeLeave),
-    takeQuestion: acting(crew.takeQuestion),
-    passAnswer: acting(crew.passAnswer),
-    putQuestion: acting(crew.putQuestion),
-    takeMerge: acting(crew.takeMerge),
-    takeConflict: acting(crew.takeConflict),
-    lapse: acting(crew.lapse),
-    takeMessage: acting(crew.takeMessage),
     // The judging leg.
     beginLeg: assign(({ context }) => ({ legs: context.legs + 1, checking: true })),
     takeLeg: assign(({ context, event }) => (event.type === "pipeline.ended" ? {
@@ -88,15 +58,7 @@ export const ultraworkMachine = setup({
     nextGeneration: assign(({ context }) => ({ generation: context.generation + 1 })),
     holdOff: acting(({ context }) => work.dismissed({ ...context, force: true, lapse: null })),
     forgetMerge: assign({ merging: null }),
-    noteNothing: acting(crew.noteNothing),
-    noteGivenUp: acting(crew.noteGivenUp),
-    noteNoWorkers: acting(crew.noteNoWorkers),
-    noteEffect: acting(crew.noteEffect),
-    noteCancelled: acting(crew.noteCancelled),
     endAs: assign(({ context }, params: Ending) => endedAs(context, params)),
-    closeBoard: acting(crew.closeBoard),
-    dismiss: acting(crew.dismiss),
-    summarise: acting(crew.summarise),
   },
   guards: ultraworkGuards,
 }).createMachine({
@@ -142,7 +104,7 @@ export const ultraworkMachine = setup({
       states: {
         executing: {
           entry: [toPhase("executing"), "putBoard", "carryOn"],
-          always: whenSettled,
+          always: settled,
         },
         /** The merged whole, checked and judged (I3). */
         verifying: {
@@ -167,7 +129,7 @@ export const ultraworkMachine = setup({
         /** Entered only with something to mend on the board (I4). */
         fixing: {
           entry: [toPhase("fixing"), tellGates(() => ({})), "carryOn"],
-          always: whenSettled,
+          always: settled,
         },
       },
     },
