@@ -13,14 +13,15 @@ import { isDying } from "../../tmux/process-table.ts";
 export const node = process.execPath;
 const variable = "ENACT_TEST_ROOM";
 
-/** Living processes of a room: pid and command. */
-export const processesOf = (directory: string): readonly { readonly pid: number; readonly command: string }[] => {
+/** Living processes of a room: pid, command, and what stands in the environment. */
+export const processesOf = (directory: string): readonly { readonly pid: number; readonly command: string; readonly environment: string }[] => {
   if (process.platform !== "linux") return [];
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((name) => {
     try {
-      if (!readFileSync(`/proc/${name}/environ`).includes(`${variable}=${directory}\0`)) return [];
+      const environment = readFileSync(`/proc/${name}/environ`, "utf8");
+      if (!environment.includes(`${variable}=${directory}\0`)) return [];
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      return command === "" ? [] : [{ pid: Number(name), command: command.replace(/\s+/g, " ").slice(0, 160) }];
+      return command === "" ? [] : [{ pid: Number(name), command: command.replace(/\s+/g, " ").slice(0, 160), environment }];
     } catch {
       return []; // Ended meanwhile.
     }
