@@ -4,7 +4,7 @@ import { defaultLanePolicy } from "../src/domain/policy.ts";
 import { type AutopilotContext, type AutopilotEvent, type AutopilotPhase, childAddress, inOrder, legInput, planProblem, plannerInput, runInput } from "./autopilot-context.ts";
 import { autopilotGuards } from "./autopilot-guards.ts";
 import { chartOptions, hostActions, tellTo } from "./durable.ts";
-import { begunRun, claimedGates, endOf, escalatedTo, run, shown, taken } from "./lane-run.ts";
+import { afterRule, afterStop, begunRun, claimedGates, endOf, escalatedTo, runActionsIn, shown, taken } from "./lane-run.ts";
 import { failureOf, type PipelineEnded, type PipelineGates, type PipelineInput, strayed } from "./pipeline-context.ts";
 
 /**
@@ -77,7 +77,7 @@ export const autopilotMachine = setup({
   types: {} as { context: AutopilotContext; events: AutopilotEvent; input: PipelineInput },
   actions: {
     ...hostActions,
-    takeWorkspace: assign((args) => run.takeWorkspace(args)),
+    ...runActionsIn<AutopilotContext, AutopilotEvent>(),
     countChild: assign(({ context }) => ({ children: context.children + 1, running: true })),
     toPhase: assign((_, params: { readonly phase: AutopilotPhase }) => ({ phase: params.phase })),
     takeCriteria: assign(({ event }) => (event.type === "stage.ended" ? { criteria: [...new Set((event.criteria?.criteria ?? []).flatMap(({ acceptance }) => acceptance))].slice(0, 50) } : {})),
@@ -95,7 +95,6 @@ export const autopilotMachine = setup({
         ...(event.leg && (context.phase === "execution" || context.phase === "mending") ? { session: event.leg.session, escalated: context.escalated || event.leg.escalated === true } : {}),
       };
     }),
-    takeFeedback: assign((args) => run.takeFeedback(args)),
     takeEnd: assign(({ event }) => {
       if (event.type === "pipeline.ended") return { failure: event.failure ?? "work" as const, reason: event.reason || "it ended without a commit" };
       return event.type === "stage.ended" ? { failure: failureOf(event.failure), reason: `planner: ${event.reason || "it gave no usable answer"}` } : {};
@@ -104,16 +103,10 @@ export const autopilotMachine = setup({
     nextCycle: assign(({ context }) => ({ cycles: context.cycles + 1 })),
     nextRound: assign(({ context }) => ({ rounds: context.rounds + 1 })),
     escalate: assign(({ context }) => escalatedTo(context.policy, false, true)),
-    feedbackStuck: assign((args) => run.takeStop(args)),
-    noteStuck: assign((args) => ({ ...run.noteStuck(args), ...(args.context.phase === "mending" ? {} : { escalateNow: false }) })),
-    noteStuckEnd: assign({ failure: "stuck" as const }),
+    feedbackStuck: assign((args) => afterStop(args)),
+    noteStuck: assign((args) => ({ ...afterRule(args), ...(args.context.phase === "mending" ? {} : { escalateNow: false }) })),
     noteCycleCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.cycles} of ${context.caps.qaCycles} checks of the whole used (lanes.autopilot.qaCycles); last feedback: ${context.feedback.slice(0, 500)}` })),
     noteRoundCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.rounds} of ${context.caps.validationRounds} judgements of the whole used (lanes.autopilot.validationRounds); last feedback: ${context.feedback.slice(0, 500)}` })),
-    noteEffect: assign((args) => run.noteEffect(args)),
-    noteQuestion: assign((args) => run.noteQuestion(args)),
-    clearQuestion: assign({ question: null }),
-    noteCancelled: assign({ reason: "cancelled", failure: null }),
-    nextGeneration: assign((args) => run.nextGeneration(args)),
   },
   guards: autopilotGuards,
 }).createMachine({

@@ -1,3 +1,4 @@
+import { assign } from "xstate";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
 import type { Gates } from "../src/domain/gate.ts";
 import type { Finding } from "../src/domain/verdict.ts";
@@ -43,7 +44,7 @@ export type LaneRunEvent =
 /** What one of the two charts hears alone. */
 type Other = { readonly type: "stage.asks"; readonly question: string } | { readonly type: "stage.ended" | "pipeline.paused" | "resume" | "advance" };
 interface Args { readonly context: LaneRun; readonly event: LaneRunEvent | Other }
-type Change = Partial<Omit<LaneRun, keyof PipelineInput>>;
+type Change = Partial<Omit<LaneRun, Exclude<keyof PipelineInput, "failing">>>;
 
 export const begunRun = (input: PipelineInput, iteration: number) => ({
   ...input, workspace: null, iteration, running: false, generation: 1, head: "", checks: null, feedback: firstFeedback(input), findings: [], session: { id: null, costUsd: 0 }, escalated: false, escalateNow: false,
@@ -52,18 +53,26 @@ export const begunRun = (input: PipelineInput, iteration: number) => ({
 
 const stopped = (why: string): Change => ({ feedback: `You were stopped: ${why}. Take another approach.`, findings: [] });
 
-/** What an event changes of what a run knows; both charts name them as actions. */
-export const run = {
-  takeWorkspace: ({ context, event }: Args): Change => (event.type === "workspace.ready" ? { workspace: event.workspace, head: context.head || event.workspace.base } : {}),
-  takeFeedback: ({ event }: Args): Change & { readonly failing?: readonly string[] } => (event.type === "pipeline.ended" && event.leg ? { feedback: event.leg.feedback, findings: event.leg.findings, failing: event.leg.failing } : {}),
-  /** A pipeline stopped itself. */
-  takeStop: ({ event }: Args): Change => (event.type === "pipeline.ended" ? stopped(event.reason.slice(0, 500)) : {}),
-  noteStuck: ({ context, event }: Args): Change => (event.type === "stuck" ? {
-    ...stopped(event.says), rule: event.rule, escalateNow: mayEscalate(context), reason: `stopped by rule ${event.rule}: ${event.says}${context.feedback === "" ? "" : `; the last time: ${context.feedback.slice(0, 500)}`}`,
-  } : {}),
-  noteEffect: ({ event }: Args): Change => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" : "infra", reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {}),
-  noteQuestion: ({ event }: Args): Change => (event.type === "stage.asks" || event.type === "pipeline.asks" ? { question: event.question } : {}),
-  nextGeneration: ({ context }: Args): Change => ({ generation: context.generation + 1 }),
+/** A pipeline stopped itself. */
+export const afterStop = ({ event }: Args): Change => (event.type === "pipeline.ended" ? stopped(event.reason.slice(0, 500)) : {});
+/** A rule fired. */
+export const afterRule = ({ context, event }: Args): Change => (event.type === "stuck" ? {
+  ...stopped(event.says), rule: event.rule, escalateNow: mayEscalate(context), reason: `stopped by rule ${event.rule}: ${event.says}${context.feedback === "" ? "" : `; the last time: ${context.feedback.slice(0, 500)}`}`,
+} : {});
+
+/** The actions that both charts name. */
+export const runActionsIn = <C extends LaneRun, E extends LaneRunEvent | Other>() => {
+  const changing = (change: (args: Args) => Change) => assign<C, E, undefined, E, never>(({ context, event }) => ({ ...context, ...change({ context, event }) }));
+  return {
+    takeWorkspace: changing(({ context, event }) => (event.type === "workspace.ready" ? { workspace: event.workspace, head: context.head || event.workspace.base } : {})),
+    takeFeedback: changing(({ event }) => (event.type === "pipeline.ended" && event.leg ? { feedback: event.leg.feedback, findings: event.leg.findings, failing: event.leg.failing } : {})),
+    noteStuckEnd: changing(() => ({ failure: "stuck" })),
+    noteEffect: changing(({ event }) => (event.type === "effect.failed" ? { failure: event.class === "environment" || event.class === "refused" ? "environment" : "infra", reason: event.mend ? `${event.message} (${event.mend})` : event.message } : {})),
+    noteQuestion: changing(({ event }) => (event.type === "stage.asks" || event.type === "pipeline.asks" ? { question: event.question } : {})),
+    clearQuestion: changing(() => ({ question: null })),
+    noteCancelled: changing(() => ({ reason: "cancelled", failure: null })),
+    nextGeneration: changing(({ context }) => ({ generation: context.generation + 1 })),
+  };
 };
 
 /** What the end of a step says of the whole. */

@@ -3,7 +3,7 @@ import { laneAddress, pipelineAddress, progressAddress } from "../src/domain/ids
 import { defaultLanePolicy } from "../src/domain/policy.ts";
 import { storiesOf } from "../src/domain/story.ts";
 import { chartOptions, hostActions, tellTo } from "./durable.ts";
-import { begunRun, claimedGates, endOf, escalatedTo, run, shown, taken } from "./lane-run.ts";
+import { afterRule, afterStop, begunRun, claimedGates, endOf, escalatedTo, runActionsIn, shown, taken } from "./lane-run.ts";
 import { escalates, type PipelineEnded, type PipelineGates } from "./pipeline-context.ts";
 import { isLast, legInput, legName, type RalphContext, type RalphEvent, type RalphInput, storyOf } from "./ralph-context.ts";
 import { ralphGuards } from "./ralph-guards.ts";
@@ -104,7 +104,7 @@ export const ralphMachine = setup({
   types: {} as { context: RalphContext; events: RalphEvent; input: RalphInput },
   actions: {
     ...hostActions,
-    takeWorkspace: assign((args) => run.takeWorkspace(args)),
+    ...runActionsIn<RalphContext, RalphEvent>(),
     countLeg: assign(({ context }) => ({ legs: context.legs + 1, running: true })),
     toPhase: assign((_, params: { readonly phase: RalphContext["phase"] }) => ({ phase: params.phase })),
     nextIteration: assign(({ context }) => ({ iteration: context.iteration + 1, reason: "", ...escalatedTo(context.policy, context.escalated, context.escalated || escalates(context)) })),
@@ -115,18 +115,11 @@ export const ralphMachine = setup({
       const story = storyOf(context);
       return { reason: "", feedback: "", findings: [], failing: [], stories: context.stories.map((each) => (each.id === story?.id ? { ...each, passes: true, evidence: `request ${context.request?.id ?? 0}, commit ${(event.type === "pipeline.ended" ? event.head : "").slice(0, 12)}` } : each)) };
     }),
-    takeFeedback: assign((args) => run.takeFeedback(args)),
     takeEnd: assign(({ event }) => (event.type === "pipeline.ended" ? { failure: event.failure, reason: event.reason } : {})),
-    escalate: assign((args) => ({ ...run.takeStop(args), escalateNow: true })),
-    noteStuck: assign((args) => run.noteStuck(args)),
-    noteStuckEnd: assign({ failure: "stuck" as const }),
+    escalate: assign((args) => ({ ...afterStop(args), escalateNow: true })),
+    noteStuck: assign((args) => afterRule(args)),
     noteCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.maxIterations} rounds used; last feedback: ${context.feedback.slice(0, 500)}` })),
     noteStoryCap: assign(({ context }) => ({ failure: "cap" as const, reason: `${context.iteration} of ${context.maxIterations} rounds used; ${context.stories.filter(({ passes }) => passes).length} of ${context.stories.length} parts have passed` })),
-    noteEffect: assign((args) => run.noteEffect(args)),
-    noteQuestion: assign((args) => run.noteQuestion(args)),
-    clearQuestion: assign({ question: null }),
-    noteCancelled: assign({ reason: "cancelled", failure: null }),
-    nextGeneration: assign((args) => run.nextGeneration(args)),
   },
   guards: ralphGuards,
 }).createMachine({
