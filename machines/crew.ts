@@ -45,6 +45,9 @@ export const crewActionsIn = <C extends TeamContext, E extends CrewEvent>() => {
     takeLeave: acting(({ context, event }) => (event.type === "member.ended" ? work.leftTeam(context, event) : only(context))),
     takeQuestion: acting(({ context, event }) => (event.type === "member.asks" ? work.asks(context, event) : only(context))),
     passAnswer: acting(({ context, event }) => (event.type === "answer" ? work.answered(context, event.text) : only(context))),
+    hold: acting(({ context }) => work.held(context)),
+    noteHold: acting(({ context }) => only({ ...context, held: true })),
+    letGo: acting(({ context }) => only({ ...context, held: false })),
     putQuestion: acting(({ context }) => ({ context, asked: work.putQuestion(context) })),
     takeMerge: acting(({ context, event }) => (event.type === "workspace.merged" ? work.mergeTaken(context, event) : only(context))),
     takeConflict: acting(({ context, event }) => (event.type === "workspace.conflicted" ? work.conflictTaken(context, event) : only(context))),
@@ -60,6 +63,12 @@ export const crewActionsIn = <C extends TeamContext, E extends CrewEvent>() => {
     dismiss: acting(({ context }) => work.dismissed(context)),
     summarise: acting(({ context }) => only(context.summary === "" ? { ...context, summary: context.board.tasks.flatMap(({ id, title, evidence, state }) => (state === "done" && evidence ? [`${id}. ${title}: ${evidence.summary}`] : [])).join("\n").slice(0, 4_000) } : context)),
   };
+};
+
+/** To whoever asked for the pause. */
+export const tellPaused = {
+  type: "tell" as const,
+  params: ({ context: c }: { readonly context: TeamContext }) => ({ to: c.owner, event: { type: "pipeline.paused", attempt: c.attempt, ...(c.leg ? { leg: c.leg.n } : {}) } }),
 };
 
 export const infraKinds = { infra: "infra", crash: "infra", auth: "auth", environment: "environment", cap: "work" } as const satisfies Record<string, PipelineFailure>;
@@ -109,6 +118,7 @@ export const tellEnded = (outcome: PipelineEnded["outcome"]) => ({
   params: ({ context: c }: { readonly context: TeamContext }) => {
     const event: PipelineEnded = {
       type: "pipeline.ended", attempt: c.attempt, outcome, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.fixes + 1, checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd,
+      ...(c.leg ? { leg: { n: c.leg.n, feedback: "", findings: [], failing: [...c.newFailures], session: c.leg.session, diffHash: "", escalated: c.leg.escalated } } : {}),
     };
     return { to: c.owner, event: { ...event } };
   },

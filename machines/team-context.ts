@@ -63,6 +63,8 @@ export interface TeamContext extends PipelineInput {
   readonly summary: string;
   readonly warnings: readonly string[];
   readonly ending: PipelineEnded["outcome"] | null;
+  /** It is being paused, or is: nothing is granted, and no lease runs. Absent in what an older version took in. */
+  readonly held?: boolean;
   /** Members are told to stop at once. */
   readonly force: boolean;
   readonly reason: string;
@@ -78,6 +80,8 @@ export type TeamEvent = (
   | { readonly type: "alarm.lease" }
   | MemberNews
   | { readonly type: "answer"; readonly text: string }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
   | { readonly type: "cancel" }
   | { readonly type: "team.message"; readonly to: string; readonly text: string; readonly id: string }
   | { readonly type: "team.add"; readonly adapter: AdapterName | null }

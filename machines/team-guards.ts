@@ -18,6 +18,12 @@ const empty = ({ members, merging, checking }: TeamContext): boolean => !members
 export const teamGuards = {
   /** Of somebody this team does not have, or who has left: it changes nothing. */
   ofStranger: ({ context, event }: Asked) => { const known = "member" in event ? memberOf(context, event.member) : undefined; return known === undefined || !isLiving(known); },
+  isHeld: ({ context }: Asked) => context.held === true,
+  /** Nobody works, and nothing of the team's own is under way. */
+  isQuiet: ({ context: { members, merging, checking } }: Asked) => !members.some(({ state }) => state === "working" || state === "asking" || state === "merging" || state === "draining") && merging === null && !checking,
+  unplanned: ({ context }: Asked) => context.planned.length === 0,
+  offBoard: ({ context }: Asked) => context.board.tasks.length === 0,
+  mends: ({ context }: Asked) => context.fixes > 0,
   hasTasks: ({ context }: Asked) => context.planned.length > 0,
   needsCriteria: ({ context }: Asked) => context.spec.tasks.length === 0 && context.planned.some(({ acceptance }) => acceptance.length === 0),
   staleAnswer: (asked: Asked) => !isCurrent(asked),

@@ -140,8 +140,21 @@ export const began = (context: TeamContext, event: Extract<TeamEvent, { type: "m
 /** It wants something to do. One that was dismissed gets nothing more, and one that holds something is an echo. */
 export const ready = (context: TeamContext, event: Extract<TeamEvent, { type: "member.ready" }>): TeamContext => {
   const known = memberOf(context, event.member);
+  // What it held when the pause came is over.
+  if (context.held && known && known.state !== "draining") return withoutQuestion(member({ ...context, board: unheld(context, event.member) }, event.member, { state: "idle", task: null, since: event.at }), event.member);
   return known && (known.state === "starting" || known.state === "waiting" || (known.state === "working" && known.task === null)) ? member(context, event.member, { state: "idle", task: null, since: event.at }) : context;
 };
+
+const unheld = ({ board, limits }: TeamContext, name: string): Board => reclaim(board, name, { counts: false, reason: "", attempts: limits.taskAttempts }).board;
+
+/** A pause: whoever holds something gives it back and keeps what it did; what was brought before counts. */
+export const held = (context: TeamContext): Step => ({
+  context: { ...context, held: true, duty: null, asking: [], members: context.members.map((each) => ({ ...each, question: null })) },
+  asked: [
+    ...context.board.tasks.flatMap(({ id, state, owner, fence }) => (state === "claimed" && owner !== null ? [say(context, owner, { type: "member.revoked", task: id, token: fence })] : [])),
+    ...(context.duty?.given ? [say(context, "leader", { type: "member.revoked", task: 0, token: context.duty.token })] : []),
+  ],
+});
 
 /** What it held is over, one way or another; it will ask for more. */
 const freed = (context: TeamContext, name: string): TeamContext => {
@@ -152,13 +165,15 @@ const freed = (context: TeamContext, name: string): TeamContext => {
 // ---- Questions
 
 export const asks = (context: TeamContext, event: Extract<TeamEvent, { type: "member.asks" }>): Step => {
+  // It is told to give back what it asks about.
+  if (context.held) return quiet(context);
   const next = { ...member({ ...context, board: hold(context.board, event.member) }, event.member, { question: event.question }), asking: [...context.asking.filter((each) => each !== event.member), event.member] };
   return { context: next, asked: next.asking[0] === event.member ? putQuestion(next) : [] };
 };
 /** The item has room for one question at a time. */
 export const putQuestion = (context: TeamContext): readonly Asked[] => {
   const first = context.asking[0], question = first === undefined ? null : (memberOf(context, first)?.question ?? null);
-  return first === undefined || question === null ? [] : [{ type: "tell", params: { to: context.owner, event: { type: "pipeline.asks", question: `${first} asks: ${question}` } } }];
+  return first === undefined || question === null ? [] : [{ type: "tell", params: { to: context.owner, event: { type: "pipeline.asks", question: `${first} asks: ${question}`, ...(context.leg ? { leg: context.leg.n } : {}) } } }];
 };
 export const answered = (context: TeamContext, text: string): Step => {
   const first = context.asking[0];
@@ -242,6 +257,7 @@ export const conflictTaken = (context: TeamContext, event: Extract<TeamEvent, { 
 
 /** Leases that ran out: owners are asked once, then the task is another's. */
 export const lapsed = (context: TeamContext, at: number): Step => {
+  if (context.held) return quiet({ ...context, lapse: null });
   const { board, doubted, reclaimed } = expire(context.board, at, Math.max(1, Math.floor(context.limits.leaseMs / 4)), context.limits.taskAttempts);
   let step: Step = { context: { ...context, board, lapse: null }, asked: doubted.map((task) => say(context, task.owner ?? "", { type: "member.life", task: task.id, token: task.fence })) };
   for (const task of reclaimed) {
@@ -300,6 +316,7 @@ const dutyGrant = (context: TeamContext, { kind, token, asked, again }: NonNulla
 
 const grants = (context: TeamContext, at: number): Step => {
   let step = quiet(context);
+  if (context.held) return step;
   const living = new Set(livingNames(context));
   for (const { name, role, state } of context.members) {
     if (role !== "worker" || state !== "idle") continue;
@@ -328,7 +345,7 @@ const merges = (context: TeamContext): Step => {
 };
 
 const leases = (context: TeamContext): Step => {
-  const lapse = nextLapse(context.board);
+  const lapse = context.held ? null : nextLapse(context.board);
   return lapse === context.lapse ? quiet(context) : { context: { ...context, lapse }, asked: [{ type: "alarm", params: { name: "lease", at: lapse } }] };
 };
 

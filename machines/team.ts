@@ -3,7 +3,7 @@ import { emptyBoard, unfinished } from "../src/domain/board.ts";
 import { passed } from "../src/domain/check.ts";
 import { emptyMailbox } from "../src/domain/mailbox.ts";
 import { defaultTeamPolicy } from "../src/domain/team.ts";
-import { actingIn, crewActionsIn, crewNews, endAs, endedAs, type Ending, infraKinds, tellEnded, whenSettled } from "./crew.ts";
+import { actingIn, crewActionsIn, crewNews, endAs, endedAs, type Ending, infraKinds, tellEnded, tellPaused, whenSettled } from "./crew.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import type { Gates } from "../src/domain/gate.ts";
 import { type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
@@ -18,7 +18,7 @@ import * as work from "./team-work.ts";
  * the team is exhausted, which never reads as done. I3 Done means: every task done, no new failures of the checks, and the leader's verdict.
  * I4 Every member is awaited before the team ends, and so is what it has under way itself. I5 Every death is an event, and a letter to the leader.
  * I6 A shutdown is refused while tasks are open, unless forced. I7 A question of any member reaches the item, one at a time, and its answer that member.
- * I8 Only a team that has a leader and a worker goes on.
+ * I8 Only a team that has a leader and a worker goes on. I9 A pause takes back what was granted, keeps what was done, and nothing is granted before it is over.
  */
 type Args = { readonly context: TeamContext; readonly event: TeamEvent };
 
@@ -73,6 +73,7 @@ export const teamMachine = setup({
       warnings: [...new Set([...context.warnings, ...event.report.warnings])].slice(-20),
     } : {})),
     forgetEffect: assign({ merging: null, checking: false }),
+    forgetChecks: assign({ checking: false }),
     noteNoPlan: assign(({ context, event }) => ({ reason: `the leader gave no usable plan: ${whyAgain(context, event)}` })),
     noteNoVerdict: assign({ reason: "the leader gave no valid verdict, twice" }),
     noteReview: assign(({ event }) => (event.type === "member.answered" && event.verdict ? { reason: `${event.verdict.decision === "reject" ? "rejected in review" : "the review still asks for changes"}: ${event.verdict.feedback}` } : {})),
@@ -110,6 +111,8 @@ export const teamMachine = setup({
       },
       on: {
         "effect.failed": { target: "draining", actions: ["noteEffect", endAs("failed")] },
+        pause: { actions: "noteHold" },
+        resume: { actions: "letGo" },
         cancel: { target: "stopping", actions: "noteCancelled" },
         "team.shutdown": { target: "stopping", actions: "noteShutdown" },
       },
@@ -136,6 +139,7 @@ export const teamMachine = setup({
           { guard: "allDone", target: "draining", actions: ["noteShutdown", endAs("done")] },
           { target: "draining", actions: ["noteShutdown", endAs("cancelled")] },
         ],
+        pause: ".pausing",
         cancel: { target: "draining", actions: ["noteCancelled", endAs("cancelled")] },
       },
       always: [
@@ -146,7 +150,7 @@ export const teamMachine = setup({
         plan: {
           initial: "deciding",
           states: {
-            deciding: { always: [{ guard: "hasTasks", target: "#team.alive.prd", actions: note("no plan was asked for: the tasks were given") }, { target: "asking" }] },
+            deciding: { always: [{ guard: "isHeld", target: "#team.alive.pausing" }, { guard: "hasTasks", target: "#team.alive.prd", actions: note("no plan was asked for: the tasks were given") }, { target: "asking" }] },
             asking: { entry: [askLeader("plan"), "carryOn"] },
           },
           on: {
@@ -210,6 +214,25 @@ export const teamMachine = setup({
         fix: {
           entry: [tellGates("nothing"), "carryOn"],
           always: settled,
+        },
+        /** I9. */
+        pausing: {
+          entry: ["hold", "carryOn"],
+          on: { pause: {}, "verify.done": { actions: "forgetChecks" } },
+          always: { guard: "isQuiet", target: "paused" },
+        },
+        /** Members are there, and have nothing to do. */
+        paused: {
+          entry: tellPaused,
+          on: {
+            pause: {},
+            resume: [
+              { guard: "unplanned", target: "plan", actions: "letGo" },
+              { guard: "offBoard", target: "prd", actions: "letGo" },
+              { guard: "mends", target: "fix", actions: "letGo" },
+              { target: "exec", actions: "letGo" },
+            ],
+          },
         },
       },
     },

@@ -1,5 +1,5 @@
 import { assign, setup } from "xstate";
-import { actingIn, crewActionsIn, crewNews, endAs, endedAs, type Ending, tellEnded, whenSettled } from "./crew.ts";
+import { actingIn, crewActionsIn, crewNews, endAs, endedAs, type Ending, tellEnded, tellPaused, whenSettled } from "./crew.ts";
 import { chartOptions, hostActions, tellTo } from "./durable.ts";
 import { type PipelineGates, type PipelineInput, required } from "./pipeline-context.ts";
 import * as work from "./team-work.ts";
@@ -77,11 +77,12 @@ export const ultraworkMachine = setup({
         /** Where the branch stands: an earlier attempt may have come far. */
         branch: {
           entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.commit", item: c.item.id, workspace: required(c.workspace), message: `${c.item.id}: what was left in the worktree` }) },
-          on: { "workspace.committed": { target: "#ultrawork.working", actions: ["takeStart", "hire"] } },
+          on: { "workspace.committed": [{ guard: "isHeld", target: "#ultrawork.paused", actions: ["takeStart", "letGo"] }, { target: "#ultrawork.working", actions: ["takeStart", "hire"] }] },
         },
       },
       on: {
         "effect.failed": { target: "draining", actions: ["noteEffect", endAs("failed")] },
+        pause: { actions: ["nextGeneration", "noteHold"] },
         cancel: { target: "stopping", actions: cancelled },
       },
     },
@@ -158,7 +159,7 @@ export const ultraworkMachine = setup({
       always: { guard: "isQuiet", target: "paused" },
     },
     paused: {
-      entry: tellOwner(({ context }) => ({ type: "pipeline.paused", attempt: context.attempt })),
+      entry: tellPaused,
       on: {
         resume: [
           { guard: "verifies", target: "#ultrawork.working.verifying", actions: ["nextGeneration", "hire"] },

@@ -112,7 +112,7 @@ export const viewMember = (snapshot: Snapshot<MemberContext>): MemberView => {
 };
 
 const phaseOf = (snapshot: AnyMachineSnapshot): TeamView["phase"] => {
-  for (const phase of ["plan", "prd", "exec", "verify", "fix"] as const) if (snapshot.matches({ alive: phase })) return phase;
+  for (const phase of ["plan", "prd", "exec", "verify", "fix", "pausing", "paused"] as const) if (snapshot.matches({ alive: phase })) return phase;
   for (const phase of ["done", "failed", "cancelled", "exhausted", "draining"] as const) if (snapshot.matches(phase)) return phase;
   return snapshot.matches("stopping") ? "draining" : "preparing";
 };

@@ -82,8 +82,8 @@ export type WorkItemEvent = (
 /** Who works on an item, by its lane at the time of the claim. */
 export type Operator = "pipeline" | "team" | "ralph" | "autopilot" | "ultrawork";
 export const operatorFor = (lane: OperatorLane): Operator => (lane === "team" || lane === "ralph" || lane === "autopilot" || lane === "ultrawork" ? lane : "pipeline");
-/** It keeps its phase over a pause; the others are paused only while they have not begun. */
-export const canPause = (operator: Operator | undefined): boolean => operator === "ralph" || operator === "autopilot" || operator === "ultrawork";
+/** It keeps its phase over a pause; the plain pipeline is paused only while it has not begun. */
+export const canPause = (operator: Operator | undefined): boolean => operator !== undefined && operator !== "pipeline";
 
 /** What an older version took in has pipelines only. */
 export const operatorAddress = ({ operator, item, attempt }: WorkItemContext): Address => {

@@ -310,6 +310,13 @@ export const workItemMachine = setup({
     },
     paused: {
       on: {
+        // A person ended it meanwhile, or it lost what it needs: then it begins anew with the resume.
+        "pipeline.ended": [
+          { guard: "stalePipeline" },
+          { guard: "pipelineDone", target: "verifying", actions: "takePipeline" },
+          { guard: "pipelineCancelled", target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
+          { actions: "takePipeline" },
+        ],
         resume: [{ guard: "pipelineRuns", target: "operating", actions: ["takeDriver", tellOperator(({ event }) => ({ type: "resume", ...(event.type === "resume" && event.session !== undefined ? { session: event.session } : {}) }))] }, ...goOn],
         cancel: [
           { guard: "pipelineRuns", target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },

@@ -50,7 +50,7 @@ const results = [
 ] satisfies readonly TeamEvent[];
 
 const alphabet: readonly TeamEvent[] = [
-  ...results, stamped({ type: "member.asks", member: w1, question: "which one?" }), stamped({ type: "member.asks", member: w2, question: "and this?" }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }),
+  ...results, stamped({ type: "member.asks", member: w1, question: "which one?" }), stamped({ type: "member.asks", member: w2, question: "and this?" }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }), stamped({ type: "pause" }), stamped({ type: "resume" }),
   stamped({ type: "team.message", to: w1, text: "use tabs", id: "m1" }), stamped({ type: "team.message", to: "nobody", text: "hello?", id: "m2" }), stamped({ type: "team.add", adapter: "claude" }),
   stamped({ type: "team.remove", member: w1 }), stamped({ type: "team.remove", member: leader }), stamped({ type: "team.shutdown", force: false }), stamped({ type: "team.shutdown", force: true }),
 ];
@@ -76,9 +76,29 @@ const leaderGone = (told: Told): Told => {
   return told.path.startsWith("alive") && known && !isLiving(known) ? drain(told, known.failure === "cap" ? "exhausted" : "failed", { reason: `the leader is down: ${known.reason}`, failure: kindOf[known.failure ?? "crash"] }) : told;
 };
 
+/** Everybody gives back what they hold; once nobody works the owner is told. */
+const hold = (given: Told, when: number): Told => quiet(does({ ...given, path: "alive.pausing" }, (c) => {
+  const back: work.Step["asked"] = c.board.tasks.flatMap((task) => (task.state === "claimed" ? [work.say(c, task.owner ?? "", { type: "member.revoked", task: task.id, token: task.fence })] : []));
+  return { context: { ...c, held: true, duty: null, asking: [], members: c.members.map((each) => ({ ...each, question: null })) }, asked: c.duty?.given ? [...back, work.say(c, leader, { type: "member.revoked", task: 0, token: c.duty.token })] : back };
+}, carryOn(when)));
+const quiet = (told: Told): Told => {
+  const { context: c, path } = told;
+  const busy = c.members.some(({ state }) => ["working", "asking", "merging", "draining"].includes(state)) || c.merging !== null || c.checking;
+  return leaderGone(path !== "alive.pausing" || busy ? told : asks({ ...told, path: "alive.paused" }, "tell", { to: owner, event: { type: "pipeline.paused", attempt } }));
+};
+
+/** Where it was. */
+const goOn = (given: Told, when: number): Told => {
+  const back: Told = { ...given, context: { ...given.context, held: false } }, { planned, board, fixes } = back.context;
+  if (planned.length === 0) return leaderGone(does({ ...back, path: "alive.plan.asking" }, (c) => work.dutyPut(c, "plan"), carryOn(when)));
+  if (board.tasks.length === 0) return prd(back, when);
+  return fixes > 0 ? settled(does(gates({ ...back, path: "alive.fix" }, "nothing"), carryOn(when)), when) : exec(back, when);
+};
+
 /** What follows by itself. */
 const settled = (told: Told, when: number): Told => {
   const { path, context: c } = told;
+  if (path === "alive.pausing") return quiet(told);
   if (path !== "alive.exec" && path !== "alive.fix") return leaderGone(told);
   const tasks = c.board.tasks, isQuiet = tasks.length > 0 && unfinished(c.board).length === 0, allDone = isQuiet && givenUp(c.board).length === 0;
   if (allDone && c.head === workspace.base) return drain(told, "failed", { reason: "every task is done, and nothing in the repository changed", failure: "work" });
@@ -145,9 +165,12 @@ const alive = (given: Told, event: TeamEvent): Told => {
       if (open.length > 0) return then(noted(when, `the shutdown was refused: open are ${open.slice(0, 10).map((task) => `task ${task.id} (${task.title})`).join(", ")}`));
       return drain(given, c.board.tasks.length > 0 && givenUp(c.board).length === 0 ? "done" : "cancelled", { reason: "shut down", force: false });
     }
+    case "pause": return path === "alive.pausing" || path === "alive.paused" ? given : hold(given, when);
+    case "resume": return path === "alive.paused" ? goOn(given, when) : given;
     case "cancel": return drain(given, "cancelled", { reason: "cancelled", failure: null, force: true });
     case "effect.failed": return drain({ ...given, context: { ...c, merging: null, checking: false } }, "failed", trouble(event));
     case "verify.done": {
+      if (path === "alive.pausing") return quiet({ ...given, context: { ...c, checking: false } });
       if (path !== "alive.verify.checks") return given;
       const wrong = event.report.newFailures, seen: TeamContext = { ...c, checking: false, checks: { base: "0/1", head: wrong.length > 0 ? "0/1" : "1/1" }, newFailures: wrong, warnings: [...new Set([...c.warnings, ...event.report.warnings])] };
       if (wrong.length === 0) return leaderGone(does(gates({ ...given, path: "alive.verify.verdict", context: seen }, "work"), (context) => work.dutyPut(context, "verdict"), on));
@@ -180,9 +203,12 @@ const begin = (given: Told, event: TeamEvent): Told => {
     case "workspace.committed": {
       if (path !== "preparing.branch") return given;
       const gathered = does({ ...given, context: { ...given.context, head: event.head } }, (c) => work.gather(c, event.at));
+      if (gathered.context.held) return hold(gathered, event.at);
       return gathered.context.planned.length > 0 ? prd(does(gathered, noted(event.at, "no plan was asked for: the tasks were given")), event.at) : leaderGone(does({ ...gathered, path: "alive.plan.asking" }, (c) => work.dutyPut(c, "plan"), carryOn(event.at)));
     }
     case "effect.failed": return drain({ ...given, context: { ...given.context, merging: null, checking: false } }, "failed", trouble(event));
+    case "pause": return { ...given, context: { ...given.context, held: true } };
+    case "resume": return { ...given, context: { ...given.context, held: false } };
     case "cancel": return { ...given, path: "stopping", context: { ...given.context, reason: "cancelled", failure: null, force: true, ...none } };
     case "team.shutdown": return { ...given, path: "stopping", context: { ...given.context, reason: "shut down", force: event.force, ...none } };
     default: return given;
@@ -230,7 +256,10 @@ export const exploration: Exploration = {
     if (snapshot.status !== "active") return { failure: c.failure };
     // Who has not asked yet, or not again, waits to be asked for: it makes no difference why.
     const living = c.members.map(({ state, task }) => [state === "down" ? "gone" : state === "waiting" ? "starting" : state, task]);
+    if (snapshot.matches("preparing")) return { held: c.held === true };
     if (snapshot.matches("draining")) return { living: Math.min(3, c.members.filter(isLiving).length), busy: c.merging !== null || c.checking, ending: c.ending, force: c.force };
+    // What a member does next was explored where it began to.
+    if (c.held) return { living: Math.min(3, c.members.filter(isLiving).length), leader: lives(c, leader), busy: c.members.some(({ state }) => ["working", "asking", "merging", "draining"].includes(state)), planned: c.planned.length > 0, over: [c.board.tasks.length, givenUp(c.board).length > 0], open: unfinished(c.board).length, queue: c.queue.length, merging: c.merging !== null, checking: c.checking, fixes: c.fixes };
     const board = c.board.tasks.flatMap((task) => (isOver(task) ? [] : [[task.id, task.state, task.attempts, task.doubted, ownerOf(c, task.id)]]));
     // Comings, goings and questions are explored where they happen, not in every combination with all that may happen afterwards.
     if (c.members.length > c.spec.workers + 1 || c.asking.length > 0 || c.members.some(({ state }) => state === "draining")) return { living: Math.min(3, c.members.filter(isLiving).length), asking: c.asking, open: board.length > 0, duty: c.duty?.kind, merging: c.merging !== null };
@@ -239,7 +268,7 @@ export const exploration: Exploration = {
       mail: c.members[0]?.state === "starting" && c.board.tasks.length === 1 && c.spec.workers === 1 ? c.mailbox.letters.filter((letter) => letter.id === "m1").map(({ state }) => state) : null,
     };
   },
-  restStates: ["done", "failed", "cancelled", "exhausted"],
+  restStates: ["alive.paused", "done", "failed", "cancelled", "exhausted"],
   states: [
     { name: "I1 at most one merge is under way, of a task whose evidence was taken, with a worker that brought it", holds: (s) => { const c = contextOf(s), task = c.board.tasks.find((each) => each.id === c.merging); return c.merging === null || (task !== undefined && task.evidence !== null && (task.state === "merging" || at(s, "draining"))); } },
     { name: "nobody has two tasks, and who has none holds none", holds: (s) => { const c = contextOf(s), owners = c.board.tasks.filter(({ state }) => state === "claimed").map((task) => task.owner); return new Set(owners).size === owners.length && owners.every((name) => { const known = memberOf(c, name ?? ""); return known !== undefined && isLiving(known) && known.role === "worker"; }); } },
@@ -247,9 +276,10 @@ export const exploration: Exploration = {
     { name: "I3 done means that every task is done and the checks have no new failures", holds: (s) => !at(s, "done") || (contextOf(s).board.tasks.length > 0 && unfinished(contextOf(s).board).length === 0 && givenUp(contextOf(s).board).length === 0 && contextOf(s).newFailures.length === 0 && contextOf(s).head !== workspace.base) },
     { name: "I4 nothing ends while a member lives or something is under way", holds: (s) => s.status === "active" || (!contextOf(s).members.some(isLiving) && contextOf(s).merging === null && !contextOf(s).checking) },
     { name: "every end but done says why, and failed and exhausted what kind of trouble", holds: (s) => s.status === "active" || (at(s, "done") ? contextOf(s).reason === "" && contextOf(s).failure === null : contextOf(s).reason !== "" && at(s, "failed", "exhausted") === (contextOf(s).failure !== null)) },
+    { name: "I9 in a pause nobody holds anything, and nothing is under way", holds: (s) => !s.matches({ alive: "paused" }) || (contextOf(s).board.tasks.every(({ state }) => state !== "claimed") && contextOf(s).duty === null && contextOf(s).merging === null && !contextOf(s).checking && contextOf(s).asking.length === 0 && contextOf(s).lapse === null) },
     { name: "I8 a team at work has a leader", holds: (s) => !at(s, "alive") || lives(contextOf(s), leader) },
     { name: "verifying and its verdict come after the work only", holds: (s) => !s.matches({ alive: "verify" }) || (unfinished(contextOf(s).board).length === 0 && givenUp(contextOf(s).board).length === 0 && contextOf(s).head !== workspace.base) },
-    { name: "a lease is watched exactly while there is one", holds: (s) => !at(s, "alive") || (contextOf(s).lapse !== null) === contextOf(s).board.tasks.some(({ state, leaseUntil }) => state === "claimed" && leaseUntil !== null) },
+    { name: "a lease is watched exactly while there is one, and no pause", holds: (s) => !at(s, "alive") || (contextOf(s).lapse !== null) === (contextOf(s).held !== true && contextOf(s).board.tasks.some(({ state, leaseUntil }) => state === "claimed" && leaseUntil !== null)) },
   ],
   first: [{ name: "the first step asks for the team's worktree, and nothing else", holds: (first) => first.to.matches({ preparing: "worktree" }) && first.actions.length === 1 && same(asked(first, "workspace.prepare"), [{ kind: "workspace.prepare", item: id, attempt: lineage, repository: item.repository, baseRef: policy.baseRef }]) }],
   edges: [

@@ -187,7 +187,8 @@ const draining = (given: Run, event: UltraworkEvent): Run => {
 const starting = (given: Run, event: UltraworkEvent): Run => {
   switch (event.type) {
     case "workspace.ready": return given.path === "starting.worktree" ? asks(put(given, { workspace }, "starting.branch"), "effect", { kind: "workspace.commit", item: id, workspace, message: `${id}: what was left in the worktree` }) : given;
-    case "workspace.committed": return given.path === "starting.branch" ? execute(hire(put(given, { head: event.head }), event.at), event.at) : given;
+    case "workspace.committed": return given.path !== "starting.branch" ? given : given.context.held ? tellsOwner(put(given, { head: event.head, held: false }, "paused"), { type: "pipeline.paused", attempt }) : execute(hire(put(given, { head: event.head }), event.at), event.at);
+    case "pause": return put(given, { ...later(given.context), held: true });
     case "effect.failed": return drain(given, "failed", trouble(event));
     case "cancel": return put(given, { ...later(given.context), ...cancelled, ending: "cancelled" }, "stopping");
     default: return given;
@@ -231,6 +232,7 @@ export const exploration: Exploration = {
   abstraction: (snapshot) => {
     const c = contextOf(snapshot), living = Math.min(3, c.members.filter(isLiving).length);
     if (snapshot.status !== "active") return { failure: c.failure };
+    if (snapshot.matches("starting")) return { held: c.held === true };
     if (snapshot.matches("draining")) return { living, merging: c.merging !== null, checking: c.checking, ending: c.ending, force: c.force };
     if (snapshot.matches("pausing") || snapshot.matches("paused")) return { living, phase: c.phase, merging: c.merging !== null, checking: c.checking, open: unfinished(c.board).length > 0 };
     // Who comes after a pause, and questions, are explored where they happen, not in every combination with all that may happen afterwards.

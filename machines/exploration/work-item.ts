@@ -51,7 +51,7 @@ const alphabet: readonly WorkItemEvent[] = [
 const contextOf = (snapshot: AnyMachineSnapshot): WorkItemContext => snapshot.context;
 const operatorOf = ({ operator, attempt }: WorkItemContext) => (operator === "team" ? teamAddress(id, attempt) : operator === "ralph" || operator === "autopilot" || operator === "ultrawork" ? `${operator}/${id}/${attempt}` : pipelineAddress(id, attempt));
 /** The lane keeps its phase over a pause. */
-const pauses = ({ operator }: WorkItemContext): boolean => operator === "ralph" || operator === "autopilot" || operator === "ultrawork";
+const pauses = ({ operator }: WorkItemContext): boolean => operator === "ralph" || operator === "autopilot" || operator === "ultrawork" || operator === "team";
 const isEvent = (event: { readonly type: string }): event is WorkItemEvent => alphabet.some((each) => each === event);
 
 interface Reading { readonly state: string; readonly from: WorkItemContext; readonly to: WorkItemContext; readonly event: WorkItemEvent | undefined; /** The end of the current pipeline. */ readonly end: PipelineEnded | undefined }
@@ -110,7 +110,7 @@ const tells = (e: Edge, what: string, from: WorkItemContext): boolean => e.actio
 const hears: Readonly<Record<string, readonly WorkItemEvent["type"][]>> = {
   awaitingApproval: ["approve", "reject", "cancel"], ready: ["claim", "pause", "cancel"], operating: ["pipeline.ended", "pipeline.asks", "pipeline.paused", "pause", "cancel"], verifying: ["verify.done", "effect.failed", "cancel"],
   review: ["approve", "acknowledgeClose", "reject", "cancel"], publishing: ["published", "effect.failed"], tidying: ["workspace.removed", "effect.failed"], retryAt: ["alarm.retry", "retry", "pause", "cancel"], blocked: ["answer", "pipeline.ended", "pipeline.asks", "pipeline.paused", "retry", "cancel"],
-  paused: ["resume", "cancel"], cancelling: ["pipeline.ended"],
+  paused: ["pipeline.ended", "resume", "cancel"], cancelling: ["pipeline.ended"],
 };
 
 export const exploration: Exploration = {
@@ -161,11 +161,12 @@ export const exploration: Exploration = {
         && i["lineage"] === to.lineage && same(i["failing"], to.failing) && i["guidance"] === to.guidance && i["driver"] === (to.operator === "ralph" ? to.driver : undefined) && same(i["item"], to.item) && same(i["policy"], to.policy) && to.reason === "" && to.blocked === null && to.question === null);
     } },
     { name: "each end of the current pipeline leads where it must", holds: (e) => { const r = read(e); return !decides(r) || !r.end || (at(e.to, afterPipeline(r.from, r.end)) && (!at(e.to, "blocked") || r.to.blocked === (r.end.failure === "stuck" ? "needsHuman" : "needsEnvironment"))); } },
+    { name: "a run that ends in a pause is done, cancelled, or waits to be begun anew", holds: (e) => { const r = read(e); return r.state !== "paused" || !r.end || at(e.to, r.end.outcome === "done" ? "verifying" : r.end.outcome === "cancelled" ? "cancelled" : "paused"); } },
     { name: "I1 work failures and infrastructure failures are counted apart, once each", holds: (e) => { const r = read(e), { failures, infra } = counts(r); return r.to.failures === r.from.failures + failures && r.to.infraFailures === r.from.infraFailures + infra; } },
     { name: "what a pipeline left is taken once, whatever became of it", holds: (e) => {
-      const r = read(e), { from, to, end } = r, takes = end !== undefined && (decides(r) || r.state === "cancelling" || (r.state === "blocked" && from.blocked === "needsReconcile" && from.running));
+      const r = read(e), { from, to, end } = r, takes = end !== undefined && (decides(r) || r.state === "cancelling" || r.state === "paused" || (r.state === "blocked" && from.blocked === "needsReconcile" && from.running));
       return takes ? !to.running && to.iterations === from.iterations + 1 && to.costUsd === from.costUsd + 0.25 && same(to.workspace, workspace) && to.head === "head1" && to.summary === end.summary && to.warnings.includes("a warning")
-        && (decides(r) ? end.outcome === "cancelled" || to.reason === end.reason : r.state === "cancelling" || (to.reason === from.reason && to.blocked === from.blocked && at(e.to, "blocked")))
+        && (decides(r) || r.state === "paused" ? end.outcome === "cancelled" || to.reason === end.reason : r.state === "cancelling" || (to.reason === from.reason && to.blocked === from.blocked && at(e.to, "blocked")))
         : to.iterations === from.iterations && to.costUsd === from.costUsd && to.head === from.head;
     } },
     { name: "the end of another attempt changes nothing", holds: (e) => { const { event, end } = read(e); return event?.type !== "pipeline.ended" || end !== undefined || ignored(e); } },

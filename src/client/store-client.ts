@@ -161,6 +161,10 @@ const journalLine = (row: { readonly position: number; readonly actor: string; r
   return { position: row.position, actor: row.actor, seq: row.seq, at: row.at, type: typeof type === "string" ? type : "?", event: typeof event === "object" && event !== null ? { ...event } : {} };
 };
 
+/** A run that keeps its phase, and is in one. */
+const canPause = ({ lane, team }: ItemState): boolean =>
+  lane === null ? team !== null && team.phase !== "pausing" && team.phase !== "draining" : (lane.running || lane.session !== null) && lane.state !== "pausing" && lane.state !== "settling";
+
 /** A command that could only be ignored is refused, with what would work. */
 const refuseSenseless = (state: ItemState, command: ItemCommand): void => {
   const { id, status, blocked } = state.item;
@@ -183,7 +187,7 @@ const refuseSenseless = (state: ItemState, command: ItemCommand): void => {
       else if (state.lane.state !== "executing" && state.lane.state !== "fixing") refuse(`is ${state.lane.state}; only a round of work is advanced`, `see what it waits for with: enact-factory why ${id}`);
       break;
     case "resume": if (status !== "paused") refuse(`is not paused; it is ${status}`, `see what it waits for with: enact-factory why ${id}`); break;
-    case "pause": if (status !== "ready" && status !== "retryAt" && !(status === "operating" && state.lane !== null && (state.lane.running || state.lane.session !== null) && state.lane.state !== "pausing" && state.lane.state !== "settling")) refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
+    case "pause": if (status !== "ready" && status !== "retryAt" && !(status === "operating" && canPause(state))) refuse(`cannot be paused while it is ${status}`, `cancel it with: enact-factory task cancel ${id}`); break;
     case "retry":
       if (!isTerminal(status) && status !== "retryAt" && (status !== "blocked" || (blocked === "needsHuman" && state.item.running))) refuse(`is under way (${status})`, `see what it waits for with: enact-factory why ${id}`);
       break;

@@ -39,7 +39,7 @@ export const TeamSpec = z.object({
 });
 export type TeamSpec = z.infer<typeof TeamSpec>;
 
-export const teamPhases = ["preparing", "plan", "prd", "exec", "verify", "fix", "draining", "done", "failed", "cancelled", "exhausted"] as const;
+export const teamPhases = ["preparing", "plan", "prd", "exec", "verify", "fix", "pausing", "paused", "draining", "done", "failed", "cancelled", "exhausted"] as const;
 export const memberStates = ["starting", "idle", "working", "committing", "checking", "merging", "waiting", "asking", "draining", "down", "gone"] as const;
 export const taskStates = ["open", "claimed", "merging", "done", "failed", "cancelled"] as const;
 
