@@ -1,7 +1,7 @@
 import { boardOf, refusalText } from "../src/domain/board.ts";
 import { emptyBrief } from "../src/domain/effects.ts";
-import { type Address, laneAddress, pipelineAddress, stageAddress } from "../src/domain/ids.ts";
-import type { LanePolicy, Policy } from "../src/domain/policy.ts";
+import { type Address, laneAddress, pipelineAddress, stageAddress, teamAddress } from "../src/domain/ids.ts";
+import type { executors, LanePolicy, Policy } from "../src/domain/policy.ts";
 import type { PlannedTask, PlannerDuty } from "../src/domain/team-answers.ts";
 import type { Stamp } from "./durable.ts";
 import type { LaneRun, LaneRunEvent } from "./lane-run.ts";
@@ -40,9 +40,15 @@ export type AutopilotEvent = (
   | { readonly type: "resume" }
 ) & Stamp;
 
-/** Planners work in the first two phases, a ralph run in the third, pipelines in the others. */
-export const childAddress = ({ item, attempt, phase, children }: Pick<AutopilotContext, "item" | "attempt" | "phase" | "children">): Address =>
-  phase === "expansion" || phase === "planning" ? stageAddress(item.id, attempt, "planner", children) : phase === "execution" ? laneAddress("ralph", item.id, attempt, String(children)) : pipelineAddress(item.id, attempt, String(children));
+/** Whose run does the plan's tasks. */
+export const executorOf = ({ caps }: Pick<AutopilotContext, "caps">): (typeof executors)[number] => caps.execution ?? "ralph";
+
+/** Planners work in the first two phases, the run of another lane in the third, pipelines in the others. An attempt has one team at most. */
+export const childAddress = ({ item, attempt, phase, children, caps }: Pick<AutopilotContext, "item" | "attempt" | "phase" | "children" | "caps">): Address => {
+  if (phase === "expansion" || phase === "planning") return stageAddress(item.id, attempt, "planner", children);
+  if (phase !== "execution") return pipelineAddress(item.id, attempt, String(children));
+  return executorOf({ caps }) === "team" ? teamAddress(item.id, attempt) : laneAddress("ralph", item.id, attempt, String(children));
+};
 
 /** Why these tasks cannot be worked on; empty when they can. */
 export const planProblem = (tasks: readonly PlannedTask[]): string => {
@@ -50,15 +56,12 @@ export const planProblem = (tasks: readonly PlannedTask[]): string => {
   return outcome.ok ? "" : refusalText(outcome.refusal);
 };
 
-/** Each after what it depends on, else as planned. What depends on itself is in no order: such a plan is refused before. */
+/** Each after what it depends on, by its new number; else as planned. What depends on itself is in no order: such a plan is refused before. */
 export const inOrder = (tasks: readonly PlannedTask[]): readonly PlannedTask[] => {
-  const left = tasks.map((task, n) => ({ task, n: n + 1 })), ordered: PlannedTask[] = [], done = new Set<number>();
+  const left = tasks.map((task, n) => ({ task, n: n + 1 })), ordered: PlannedTask[] = [], places = new Map<number, number>();
   for (let at = 0; at >= 0;) {
-    at = left.findIndex(({ task }) => task.dependsOn.every((on) => done.has(on)));
-    for (const { task, n } of at < 0 ? [] : left.splice(at, 1)) {
-      ordered.push(task);
-      done.add(n);
-    }
+    at = left.findIndex(({ task }) => task.dependsOn.every((on) => places.has(on)));
+    for (const { task, n } of at < 0 ? [] : left.splice(at, 1)) places.set(n, ordered.push({ ...task, dependsOn: task.dependsOn.flatMap((on) => places.get(on) ?? []) }));
   }
   return ordered;
 };
@@ -81,13 +84,24 @@ export const plannerInput = (context: AutopilotContext, owner: Address, duty: Pl
 
 const leg = (context: AutopilotContext, more: Pick<Leg, "begin" | "feedback" | "findings">): Leg => ({ n: String(context.children), round: context.iteration, session: context.session, escalated: context.escalated, ...more });
 
+const runLeg = (context: AutopilotContext): Leg => ({ ...leg(context, { begin: "work", feedback: "", findings: [] }), round: 1 });
+
 /** The run that does the plan's tasks; the later stages have their turn when the whole is judged. */
 export const runInput = (context: AutopilotContext, owner: Address): RalphInput => {
   const { item, attempt, lineage, policy, failing, guidance, tasks } = context, { coder, critic } = policy.stages;
   return {
     owner, item, attempt, lineage, failing, ...(guidance === undefined ? {} : { guidance }), policy: { ...policy, stages: { coder, ...(critic === undefined ? {} : { critic }) } },
-    leg: { ...leg(context, { begin: "work", feedback: "", findings: [] }), round: 1 },
+    leg: runLeg(context),
     stories: tasks.map(({ title, description, acceptance }) => ({ title, details: joined(description, listed("It is done when:", acceptance)) })),
+  };
+};
+
+/** The same, by a team: its leader judges instead of planning. */
+export const teamInput = (context: AutopilotContext, owner: Address): PipelineInput => {
+  const { item, attempt, lineage, policy, failing, tasks } = context, { coder, critic } = policy.stages;
+  return {
+    owner, item: { ...item, team: { name: item.id.toLowerCase(), workers: 0, adapters: [], interactive: false, ...item.team, tasks: tasks.map((task) => ({ ...task, dependsOn: [...task.dependsOn] })) } }, attempt, lineage, failing,
+    policy: { ...policy, stages: { coder, ...(critic === undefined ? {} : { critic }) } }, leg: runLeg(context),
   };
 };
 

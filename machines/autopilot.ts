@@ -1,20 +1,20 @@
 import { assign, setup } from "xstate";
 import { laneAddress, progressAddress } from "../src/domain/ids.ts";
 import { defaultLanePolicy } from "../src/domain/policy.ts";
-import { type AutopilotContext, type AutopilotEvent, type AutopilotPhase, childAddress, inOrder, legInput, planProblem, plannerInput, runInput } from "./autopilot-context.ts";
+import { type AutopilotContext, type AutopilotEvent, type AutopilotPhase, childAddress, executorOf, inOrder, legInput, planProblem, plannerInput, runInput, teamInput } from "./autopilot-context.ts";
 import { autopilotGuards } from "./autopilot-guards.ts";
 import { chartOptions, hostActions, tellTo } from "./durable.ts";
 import { afterRule, afterStop, begunRun, claimedGates, endOf, escalatedTo, runActionsIn, shown, taken } from "./lane-run.ts";
 import { failureOf, type PipelineEnded, type PipelineGates, type PipelineInput, strayed } from "./pipeline-context.ts";
 
 /**
- * The operator of lane `autopilot`: a planner sets criteria and plans, a ralph run does the plan's tasks, then the whole is checked and judged, and
+ * The operator of lane `autopilot`: a planner sets criteria and plans, a ralph run or a team does the plan's tasks, then the whole is checked and judged, and
  * mended until both hold.
  *
  * I1 Plans asked for, checks and judgements of the whole have a cap each; beyond it `exhausted`, which names the cap and never reads as done.
  * I2 Each phase begins on evidence, never on words: typed criteria, a plan that can be worked on, a run that is done and has a commit, good checks, an
  * approval. I3 The whole is done only by the end of the leg that judges it. I4 At most one child lives at a time, and it is always awaited. I5 A pause keeps
- * the phase; the ralph run is paused with it, every other child is ended and begun anew. A run that is resumed looks at its worktree again. I6 Escalation
+ * the phase; the run in `execution` is paused with it, every other child is ended and begun anew. A run that is resumed looks at its worktree again. I6 Escalation
  * happens once. I7 Trouble that is not of the work ends the run by its kind, and counts nowhere. I8 An item's source hears of `implementationComplete` on
  * entering validation, and that it is gone when the work is mended.
  */
@@ -40,7 +40,7 @@ const tellEnded = (outcome: PipelineEnded["outcome"]) => tellOwner(({ context })
 const toPhase = (phase: AutopilotPhase) => ({ type: "toPhase" as const, params: { phase } });
 const inPhase = (phase: AutopilotPhase) => ({ type: "in" as const, params: { phase } });
 const beginPlanner = (duty: "criteria" | "plan") => ["countChild", { type: "spawn" as const, params: ({ context }: Args) => ({ address: childAddress(context), chart: "stage", input: { ...plannerInput(context, itself(context), duty) } }) }] as const;
-const beginRun = ["countChild", { type: "spawn" as const, params: ({ context }: Args) => ({ address: childAddress(context), chart: "ralph", input: { ...runInput(context, itself(context)) } }) }] as const;
+const beginRun = ["countChild", { type: "spawn" as const, params: ({ context }: Args) => ({ address: childAddress(context), chart: executorOf(context), input: { ...(executorOf(context) === "team" ? teamInput : runInput)(context, itself(context)) } }) }] as const;
 const beginLeg = ["countChild", { type: "spawn" as const, params: ({ context }: Args) => ({ address: childAddress(context), chart: "pipeline", input: { ...legInput(context, itself(context)) } }) }] as const;
 
 const stale = { guard: "notCurrent" } as const;
@@ -243,10 +243,17 @@ export const autopilotMachine = setup({
         cancel: [{ guard: "nothingRuns", target: "cancelling", actions: "nextGeneration" }, { target: "cancelling", actions: ["nextGeneration", cancelChild] }],
       },
     },
-    /** Only the ralph run outlives a pause, and waits as well. */
+    /** Only the run that does the tasks outlives a pause, and waits as well; a team may be shut down meanwhile. */
     paused: {
       entry: tellOwner(({ context }) => ({ type: "pipeline.paused", attempt: context.attempt })),
       on: {
+        "pipeline.ended": [
+          stale,
+          { guard: "ran", actions: ["takeChild", toPhase("qa")] },
+          { guard: "runCancelled", target: "cancelled", actions: ["takeChild", "noteCancelled"] },
+          { guard: "runExhausted", target: "exhausted", actions: ["takeChild", "takeEnd"] },
+          { target: "failed", actions: ["takeChild", "takeEnd"] },
+        ],
         resume: [
           { guard: "somethingRuns", target: "execution", actions: ["nextGeneration", tellChild(() => ({ type: "resume" }))] },
           { target: "starting", actions: "nextGeneration" },

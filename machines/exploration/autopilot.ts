@@ -1,7 +1,7 @@
 import type { AnyMachineSnapshot } from "xstate";
 import { emptyBrief } from "../../src/domain/effects.ts";
-import { itemAddress, pipelineAddress, progressAddress, stageAddress } from "../../src/domain/ids.ts";
-import type { Policy } from "../../src/domain/policy.ts";
+import { itemAddress, pipelineAddress, progressAddress, stageAddress, teamAddress } from "../../src/domain/ids.ts";
+import type { LanePolicy, Policy } from "../../src/domain/policy.ts";
 import type { PlannedTask } from "../../src/domain/team-answers.ts";
 import type { AutopilotContext, AutopilotEvent } from "../autopilot-context.ts";
 import type { Edge, Exploration } from "../catalog.ts";
@@ -14,14 +14,14 @@ const attempt = 3, lineage = 1;
 const owner = itemAddress(id, lineage), itself = `autopilot/${id}/${attempt}`, watcher = progressAddress(id, attempt);
 const large = { ...plan, escalateModel: "large" }, other = { ...plan, escalateAdapter: "claude" as const };
 
-const input = (stages: Policy["stages"], more: { readonly failing?: readonly string[]; readonly guidance?: string; readonly caps?: { readonly plans: number; readonly qaCycles: number; readonly validationRounds: number } } = {}): PipelineInput => ({
+const input = (stages: Policy["stages"], more: { readonly failing?: readonly string[]; readonly guidance?: string; readonly caps?: NonNullable<LanePolicy["autopilot"]> } = {}): PipelineInput => ({
   owner, item, attempt, lineage, failing: more.failing ?? [], ...(more.guidance === undefined ? {} : { guidance: more.guidance }), policy: { ...policy, stages, maxIterations: 9, lanes: { ralph: { maxIterations: 9 }, autopilot: more.caps ?? { plans: 2, qaCycles: 2, validationRounds: 2 } } },
 });
 
 // The second task comes first: the first needs it.
 const task = (title: string, ...dependsOn: readonly number[]): PlannedTask => ({ title, description: `do ${title}`, acceptance: [`${title} works`], dependsOn: [...dependsOn] });
 const good = [task("the printer", 2), task("the parser")], bad = [task("a", 2), task("b", 1)];
-const ordered = [good[1], good[0]];
+const ordered = [task("the parser"), task("the printer", 1)];
 const criteria = { criteria: [{ task: 1, acceptance: ["it prints", "it parses"] }, { task: 2, acceptance: ["it parses"] }] };
 
 type StageEnd = Pick<StageEnded, "outcome" | "failure" | "plan" | "criteria">;
@@ -113,7 +113,8 @@ const after = ({ state, from, stage, end }: Reading): string | undefined => {
     case "mending": return won(end) ? "qa" : (cap && cycle(from)) || (end.failure === "stuck" && more(from)) ? "mending" : ended(end);
     case "validation": return whole ? "done" : cap && cycle(from) && round(from) ? "mending" : ended(end);
     case "settling": return whole ? "done" : from.escalateNow ? "mending" : "exhausted";
-    case "pausing": return whole ? "done" : from.phase !== "execution" || won(end) ? "paused" : ended(end);
+    case "pausing":
+    case "paused": return whole ? "done" : from.phase !== "execution" || won(end) ? "paused" : ended(end);
     case "cancelling": return "cancelled";
     default: return undefined;
   }
@@ -124,10 +125,11 @@ const begins = (e: Edge, r: Reading): boolean => inPhase(String(e.to.value)) && 
 const mends = (e: Edge, r: Reading): boolean => at(e.to, "mending") && r.end !== undefined;
 const isCap = ({ end }: Reading): boolean => end?.failure === "cap" && end.outcome === "exhausted";
 
-const childOf = ({ phase, children: n }: AutopilotContext): string => (phase === "expansion" || phase === "planning" ? stageAddress(id, attempt, "planner", n) : phase === "execution" ? `ralph/${id}/${attempt}/leg${n}` : pipelineAddress(id, attempt, String(n)));
+const team = ({ caps }: AutopilotContext): boolean => caps.execution === "team";
+const childOf = (c: AutopilotContext, { phase, children: n } = c): string => (phase === "expansion" || phase === "planning" ? stageAddress(id, attempt, "planner", n) : phase === "execution" ? (team(c) ? teamAddress(id, attempt) : `ralph/${id}/${attempt}/leg${n}`) : pipelineAddress(id, attempt, String(n)));
 const criteriaText = "The whole is done when:\n- it prints\n- it parses";
 const hears: Readonly<Record<string, readonly AutopilotEvent["type"][]>> = {
-  starting: ["workspace.ready", "effect.failed", "pause", "cancel"], settling: ["stage.ended", "pipeline.ended", "cancel"], pausing: ["stage.ended", "pipeline.ended", "pipeline.paused", "workspace.ready", "effect.failed", "cancel"], paused: ["resume", "cancel"], cancelling: ["stage.ended", "pipeline.ended", "workspace.ready", "effect.failed"],
+  starting: ["workspace.ready", "effect.failed", "pause", "cancel"], settling: ["stage.ended", "pipeline.ended", "cancel"], pausing: ["stage.ended", "pipeline.ended", "pipeline.paused", "workspace.ready", "effect.failed", "cancel"], paused: ["pipeline.ended", "resume", "cancel"], cancelling: ["stage.ended", "pipeline.ended", "workspace.ready", "effect.failed"],
   ...Object.fromEntries(phases.map((phase) => [phase, ["stage.ended", "stage.asks", "pipeline.ended", "pipeline.asks", "pipeline.gates", "answer", "stuck", "pause", "cancel"]])),
 };
 const observed = (edge: Edge): readonly unknown[] => told(edge, "observe").filter(({ to }) => to === watcher).map(({ event }) => event["seen"]);
@@ -137,6 +139,7 @@ export const exploration: Exploration = {
     { name: "coder and critic, fewer checks than judgements", input: input({ coder: plan, critic: plan }, { caps: { plans: 2, qaCycles: 2, validationRounds: 3 } }) },
     { name: "all stages and a planner, escalating to another adapter, taken up again", input: input({ coder: other, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan, planner: { ...plan, model: "thinker" } }, { failing: ["test: z"], guidance: "use a table" }) },
     { name: "no critic of its own, a larger model, more checks than judgements", input: input({ coder: large }, { caps: { plans: 1, qaCycles: 3, validationRounds: 2 } }) },
+    { name: "a team does the tasks", input: input({ coder: plan, critic: plan }, { caps: { execution: "team", plans: 1, qaCycles: 1, validationRounds: 1 } }) },
   ],
   events: [...alphabet],
   unattended: [...results],
@@ -150,7 +153,7 @@ export const exploration: Exploration = {
   states: [
     { name: "I1 plans, checks and judgements keep to their caps", holds: (s) => { const c = contextOf(s); return c.plans <= c.caps.plans && c.cycles <= c.caps.qaCycles && c.rounds <= c.caps.validationRounds && c.plans >= 1 && c.cycles >= 1 && c.rounds >= 1; } },
     { name: "I2 each phase has its evidence: criteria, a plan in order, a commit", holds: (s) => { const c = contextOf(s); return (c.phase === "expansion" || same(c.criteria, ["it prints", "it parses"])) && (plans(c) || same(c.tasks, ordered)) && (plans(c) || c.phase === "execution" || c.head.startsWith("head")); } },
-    { name: "I4 a child runs exactly in its phases and while it is awaited; over a pause only the ralph run lives", holds: (s) => { const c = contextOf(s); return at(s, "starting") ? !c.running : at(s, "paused") ? !c.running || c.phase === "execution" : at(s, ...phases, "settling") ? c.running : s.status === "active" || !c.running; } },
+    { name: "I4 a child runs exactly in its phases and while it is awaited; over a pause only the run that does the tasks lives", holds: (s) => { const c = contextOf(s); return at(s, "starting") ? !c.running : at(s, "paused") ? !c.running || c.phase === "execution" : at(s, ...phases, "settling") ? c.running : s.status === "active" || !c.running; } },
     { name: "the phase is the one that the state names", holds: (s) => !inPhase(String(s.value)) || contextOf(s).phase === s.value },
     { name: "every end but done says why, and of what kind; done has no trouble and was judged", holds: (s) => {
       const c = contextOf(s);
@@ -167,8 +170,8 @@ export const exploration: Exploration = {
   edges: [
     { name: "I2 I3 each end of a child leads where it must", holds: (e) => { const must = after(read(e)); return must === undefined || at(e.to, must); } },
     { name: "I4 a child begins exactly where a phase is entered, but for a run that goes on", holds: (e) => {
-      const r = read(e), made = [...spawned(e, "stage"), ...spawned(e, "ralph"), ...spawned(e, "pipeline")], must = begins(e, r) ? 1 : 0;
-      return made.length === must && r.to.children === r.from.children + must && made.every(({ address }) => address === childOf(r.to)) && spawned(e, "stage").length === (must === 1 && plans(r.to) ? 1 : 0) && spawned(e, "ralph").length === (must === 1 && r.to.phase === "execution" ? 1 : 0);
+      const r = read(e), made = [...spawned(e, "stage"), ...spawned(e, "ralph"), ...spawned(e, "team"), ...spawned(e, "pipeline")], must = begins(e, r) ? 1 : 0;
+      return made.length === must && r.to.children === r.from.children + must && made.every(({ address }) => address === childOf(r.to)) && spawned(e, "stage").length === (must === 1 && plans(r.to) ? 1 : 0) && spawned(e, team(r.to) ? "team" : "ralph").length === (must === 1 && r.to.phase === "execution" ? 1 : 0) && spawned(e, team(r.to) ? "ralph" : "team").length === 0;
     } },
     { name: "a planner is told what it owes, the criteria, and why its last plan was of no use", holds: (e) => spawned(e, "stage").every(({ input: i }) => {
       const { from, to } = read(e), duty = to.phase === "expansion" ? "criteria" : "plan", runner = to.policy.stages.planner ?? to.policy.stages.coder, brief = i["brief"] as typeof emptyBrief;
@@ -176,10 +179,10 @@ export const exploration: Exploration = {
         && same(i["item"], { id, title: item.title, body: item.body, kind: item.kind }) && i["repository"] === item.repository && i["playbook"] === null && same(i["policy"], to.policy) && same(brief.failingChecks, from.failing)
         && brief.feedback === [...(to.guidance === undefined ? [] : ["The final check of your work found new failures.\n\nAn earlier attempt was stuck. A person says: use a table"]), ...(duty === "criteria" ? [] : [criteriaText]), ...(to.planProblem === "" ? [] : [`Your last plan cannot be used: ${to.planProblem}. Give another one.`])].join("\n\n");
     }) },
-    { name: "the ralph run has the plan's tasks in their order, and coder and critic alone", holds: (e) => spawned(e, "ralph").every(({ input: i }) => {
+    { name: "the run, or the team, has the plan's tasks in their order, and coder and critic alone", holds: (e) => [...spawned(e, "ralph"), ...spawned(e, "team")].every(({ input: i }) => {
       const { to } = read(e), { coder, critic } = to.policy.stages, leg = i["leg"] as Leg;
-      return i["owner"] === itself && i["attempt"] === attempt && i["lineage"] === lineage && same(i["item"], to.item) && same(i["failing"], to.failing) && i["guidance"] === to.guidance && same((i["policy"] as Policy).stages, { coder, critic }) && same({ ...(i["policy"] as Policy), stages: {} }, { ...to.policy, stages: {} })
-        && same(leg, { n: String(to.children), round: 1, session: to.session, escalated: to.escalated, begin: "work", feedback: "", findings: [] }) && same(i["stories"], ["the parser", "the printer"].map((title) => ({ title, details: `do ${title}\n\nIt is done when:\n- ${title} works` })));
+      return i["owner"] === itself && i["attempt"] === attempt && i["lineage"] === lineage && same(i["item"], team(to) ? { ...to.item, team: { name: "loc-7", workers: 0, adapters: [], interactive: false, tasks: ordered } } : to.item) && same(i["failing"], to.failing) && i["guidance"] === to.guidance && same((i["policy"] as Policy).stages, { coder, critic }) && same({ ...(i["policy"] as Policy), stages: {} }, { ...to.policy, stages: {} })
+        && same(leg, { n: String(to.children), round: 1, session: to.session, escalated: to.escalated, begin: "work", feedback: "", findings: [] }) && (team(to) ? i["stories"] === undefined : same(i["stories"], ["the parser", "the printer"].map((title) => ({ title, details: `do ${title}\n\nIt is done when:\n- ${title} works` }))));
     }) },
     { name: "a leg checks with the tester, mends with the coder, or judges with the others", holds: (e) => spawned(e, "pipeline").every(({ input: i }) => {
       const { to } = read(e), leg = i["leg"] as Leg, { stages, maxIterations } = i["policy"] as Policy, { coder, critic, tester, documenter, auditor, "stage-documenter": report } = to.policy.stages, works = to.phase === "mending";
@@ -216,14 +219,14 @@ export const exploration: Exploration = {
     } },
     { name: "I1 the end carries why, and names the cap", holds: (e) => {
       const r = read(e), { from, to, end, stage, state } = r;
-      if (!inPhase(state) && !(state === "pausing" && from.phase === "execution")) return true;
+      if (!inPhase(state) && !((state === "pausing" || state === "paused") && from.phase === "execution")) return true;
       if (!at(e.to, "failed", "exhausted")) return true;
       if (stage) {
         if (state === "planning" && stage.outcome === "done" && stage.plan) return to.failure === "cap" && to.reason === `${to.plans} of ${to.caps.plans} plans used; the last one: ${to.planProblem}` && to.planProblem !== "";
         return to.failure === (stage.failure === "auth" ? "auth" : stage.failure === "environment" ? "environment" : stage.failure === "crash" ? "infra" : "work") && to.reason === `planner: ${stage.reason || "it gave no usable answer"}`;
       }
       if (!end) return true;
-      const caps = isCap(r) && state !== "execution" && state !== "pausing";
+      const caps = isCap(r) && state !== "execution" && state !== "pausing" && state !== "paused";
       if (!caps) return to.failure === (end.failure ?? "work") && to.reason === (end.reason || "it ended without a commit");
       return to.failure === "cap" && to.reason === (state === "validation" && !round(from) ? `${to.rounds} of ${to.caps.validationRounds} judgements of the whole used (lanes.autopilot.validationRounds); last feedback: ${end.leg.feedback}` : `${to.cycles} of ${to.caps.qaCycles} checks of the whole used (lanes.autopilot.qaCycles); last feedback: ${end.leg.feedback}`);
     } },
@@ -242,7 +245,7 @@ export const exploration: Exploration = {
       return at(e.to, "settling") && to.rule === event.rule && to.reason === `stopped by rule ${event.rule}: ${event.says}${from.feedback === "" ? "" : `; the last time: ${from.feedback}`}` && to.feedback.includes(event.says) && to.findings.length === 0 && to.escalateNow === (state === "mending" && more(from));
     } },
     { name: "settling without another approach ends as stuck; going on leaves no reason", holds: (e) => { const r = read(e); return r.state !== "settling" || (at(e.to, "exhausted") ? r.to.failure === "stuck" && r.to.reason === r.from.reason : !at(e.to, "mending") || (r.to.reason === "" && r.to.feedback === r.from.feedback)); } },
-    { name: "the child is cancelled once, when it is not wanted any more; the ralph run is paused and resumed instead", holds: (e) => {
+    { name: "the child is cancelled once, when it is not wanted any more; the run that does the tasks is paused and resumed instead", holds: (e) => {
       const { state, event, from } = read(e), c = event?.type, phase = inPhase(state), run = state === "execution";
       const must = phase ? c === "cancel" || (!run && (c === "pause" || (c === "stuck" && from.question === null))) : c === "cancel" && (state === "pausing" || state === "paused") && from.running;
       const all = [["cancel", must], ["pause", run && c === "pause"], ["resume", state === "paused" && from.running && c === "resume"]] as const;
@@ -255,11 +258,11 @@ export const exploration: Exploration = {
     } },
     { name: "I5 a pause keeps the phase, unless the child was quicker", holds: (e) => {
       const { state, from, to, stage, end } = read(e);
-      if (state !== "pausing" || !at(e.to, "paused")) return true;
+      if ((state !== "pausing" && !(state === "paused" && end)) || !at(e.to, "paused")) return true;
       const next = { expansion: stage && gives(stage) ? "planning" : undefined, planning: stage && isGood(stage) ? "execution" : undefined, execution: end && won(end) ? "qa" : undefined, qa: end && won(end) ? "validation" : undefined, mending: end && won(end) ? "qa" : undefined, validation: undefined }[from.phase];
       return to.phase === (next ?? from.phase) && to.question === null;
     } },
-    { name: "I5 the ralph run says when it is paused, and lives on", holds: (e) => { const { state, from, to, event } = read(e); return state !== "pausing" || event?.type !== "pipeline.paused" || (isOwn(from, event) && from.phase === "execution" ? at(e.to, "paused") && to.running : ignored(e)); } },
+    { name: "I5 the run that does the tasks says when it is paused, and lives on", holds: (e) => { const { state, from, to, event } = read(e); return state !== "pausing" || event?.type !== "pipeline.paused" || (isOwn(from, event) && from.phase === "execution" ? at(e.to, "paused") && to.running : ignored(e)); } },
     { name: "the owner is told of a pause once it is one", holds: (e) => { const enters = at(e.to, "paused") && !at(e.from, "paused"); return told(e, "pipeline.paused").length === (enters ? 1 : 0) && told(e, "pipeline.paused").every(({ to, event }) => to === owner && event["attempt"] === attempt); } },
     { name: "I8 the owner hears of gates: complete on entering validation, what its leg shows then, and none when it is mended", holds: (e) => {
       const r = read(e), { state, event, from, to } = r, tells = told(e, "pipeline.gates"), enters = begins(e, r), relays = state === "validation" && event?.type === "pipeline.gates" && isOwn(from, event);

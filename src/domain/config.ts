@@ -14,7 +14,7 @@ import { OperatorLane } from "./lane.ts";
 import { mostDenials } from "./session.ts";
 import { CapName, type Caps } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
-import { defaultLanePolicy } from "./policy.ts";
+import { defaultLanePolicy, executors } from "./policy.ts";
 import { defaultStopLimits } from "./stop-policy.ts";
 import { defaultTeamPolicy, mostWorkers } from "./team.ts";
 
@@ -156,6 +156,7 @@ export const Config = z.strictObject({
       maxIterations: positive.default(defaultLanePolicy.ralph.maxIterations).describe("Rounds of work of one item, over all its parts; then it is exhausted."),
     }).prefault({}).describe("Lane ralph: one part after the other, until each has passed its review."),
     autopilot: z.strictObject({
+      execution: z.enum(executors).default("ralph").describe("Who does the plan's tasks: ralph (one agent, task after task) or team (a leader and workers, at the same time)."),
       plans: positive.default(defaultLanePolicy.autopilot.plans).describe("Plans asked for until one can be used; then the item is exhausted."),
       qaCycles: positive.default(defaultLanePolicy.autopilot.qaCycles).describe("Checks of the whole work of one item, each after what was mended; then it is exhausted."),
       validationRounds: positive.default(defaultLanePolicy.autopilot.validationRounds).describe("Judgements of the whole work of one item; then it is exhausted."),

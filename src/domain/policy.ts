@@ -32,12 +32,15 @@ export const ProgressLimits = z.object({
 });
 export type ProgressLimits = z.infer<typeof ProgressLimits>;
 
+/** Lanes that a run of `autopilot` may begin for its plan. */
+export const executors = ["ralph", "team"] as const;
+
 /** Caps of the lanes, fixed when the item is taken in. */
 export const LanePolicy = z.object({
   /** Rounds of work before the run is exhausted. */
   ralph: z.object({ maxIterations: z.number().int().positive() }),
   /** Plans asked for, checks of the whole, and judgements of the whole; absent in what an older version took in. */
-  autopilot: z.object({ plans: z.number().int().positive(), qaCycles: z.number().int().positive(), validationRounds: z.number().int().positive() }).optional(),
+  autopilot: z.object({ /** Whose run does the plan's tasks; absent: ralph's. */ execution: z.enum(executors).optional(), plans: z.number().int().positive(), qaCycles: z.number().int().positive(), validationRounds: z.number().int().positive() }).optional(),
   /** Workers at once, and how often work is sent back before the run is exhausted. Absent in what an older version took in. */
   ultrawork: z.object({ concurrency: z.number().int().min(1).max(mostWorkers), maxFixes: z.number().int().nonnegative() }).optional(),
 });
