@@ -63,6 +63,8 @@ export interface TeamContext extends PipelineInput {
   readonly summary: string;
   readonly warnings: readonly string[];
   readonly ending: PipelineEnded["outcome"] | null;
+  /** The run of lane ralph that mends the whole; null: none, absent in what an older version took in. */
+  readonly run?: { readonly n: number; readonly paused: boolean } | null;
   /** It is being paused, or is: nothing is granted, and no lease runs. Absent in what an older version took in. */
   readonly held?: boolean;
   /** Members are told to stop at once. */
@@ -79,6 +81,9 @@ export type TeamEvent = (
   | { readonly type: "verify.done"; readonly report: CheckReport }
   | { readonly type: "alarm.lease" }
   | MemberNews
+  | PipelineEnded
+  | { readonly type: "pipeline.asks"; readonly question: string; readonly leg?: string }
+  | { readonly type: "pipeline.paused"; readonly attempt: number; readonly leg?: string }
   | { readonly type: "answer"; readonly text: string }
   | { readonly type: "pause" }
   | { readonly type: "resume" }

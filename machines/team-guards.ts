@@ -1,7 +1,8 @@
 import { unfinished } from "../src/domain/board.ts";
+import type { PipelineEnded } from "./pipeline-context.ts";
 import type { CrewEvent } from "./crew.ts";
 import { isLiving, lastWorker, memberOf, type TeamContext, workersOf } from "./team-context.ts";
-import { allDone, holds, isSettled, planProblem } from "./team-work.ts";
+import { allDone, holds, isSettled, planProblem, runName } from "./team-work.ts";
 
 /** The guards of the team chart. Those `mayFix…` stand before their namesakes in the chart and ask for a fix that is left. */
 interface Asked { readonly context: TeamContext; readonly event: CrewEvent }
@@ -13,17 +14,31 @@ const hasNewFailures = ({ event }: Asked): boolean => event.type === "verify.don
 const workerLives = (context: TeamContext): boolean => workersOf(context).some(isLiving);
 const living = ({ context, event }: Asked): boolean => { const known = event.type === "team.remove" ? memberOf(context, event.member) : undefined; return known !== undefined && isLiving(known) && known.state !== "draining"; };
 /** Nobody is left to come, and nothing of the team's own is under way. */
-const empty = ({ members, merging, checking }: TeamContext): boolean => !members.some(isLiving) && merging === null && !checking;
+const empty = ({ members, merging, checking, run }: TeamContext): boolean => !members.some(isLiving) && merging === null && !checking && !run;
+const mends = ({ limits }: TeamContext): boolean => limits.mending === "ralph";
+const runEnded = (outcome: PipelineEnded["outcome"]) => ({ event }: Asked): boolean => event.type === "pipeline.ended" && event.outcome === outcome;
+
+const ofRun = ({ context, event }: Asked): boolean => context.run !== null && context.run !== undefined && (event.type === "pipeline.ended" ? event.leg?.n : event.type === "pipeline.asks" || event.type === "pipeline.paused" ? event.leg : undefined) === runName(context);
 
 export const teamGuards = {
   /** Of somebody this team does not have, or who has left: it changes nothing. */
   ofStranger: ({ context, event }: Asked) => { const known = "member" in event ? memberOf(context, event.member) : undefined; return known === undefined || !isLiving(known); },
   isHeld: ({ context }: Asked) => context.held === true,
   /** Nobody works, and nothing of the team's own is under way. */
-  isQuiet: ({ context: { members, merging, checking } }: Asked) => !members.some(({ state }) => state === "working" || state === "asking" || state === "merging" || state === "draining") && merging === null && !checking,
+  isQuiet: ({ context: { members, merging, checking, run } }: Asked) => !members.some(({ state }) => state === "working" || state === "asking" || state === "merging" || state === "draining") && merging === null && !checking && (!run || run.paused),
   unplanned: ({ context }: Asked) => context.planned.length === 0,
   offBoard: ({ context }: Asked) => context.board.tasks.length === 0,
-  mends: ({ context }: Asked) => context.fixes > 0,
+  fixing: ({ context }: Asked) => context.fixes > 0,
+  // The run that mends.
+  mayMendChecks: (asked: Asked) => hasNewFailures(asked) && mayFix(asked.context) && mends(asked.context),
+  mayMendReview: (asked: Asked) => decides("revise")(asked) && mayFix(asked.context) && mends(asked.context),
+  hasRun: ({ context }: Asked) => context.run !== null && context.run !== undefined,
+  /** Late word of a run that was replaced; it changes nothing. */
+  notOfRun: (asked: Asked) => !ofRun(asked),
+  ofRun: (asked: Asked) => ofRun(asked),
+  runDone: runEnded("done"),
+  runCancelled: runEnded("cancelled"),
+  runExhausted: runEnded("exhausted"),
   hasTasks: ({ context }: Asked) => context.planned.length > 0,
   needsCriteria: ({ context }: Asked) => context.spec.tasks.length === 0 && context.planned.some(({ acceptance }) => acceptance.length === 0),
   staleAnswer: (asked: Asked) => !isCurrent(asked),

@@ -9,11 +9,13 @@ import type { EffectRequest } from "../src/domain/effects.ts";
 import { laneAddress, memberAddress } from "../src/domain/ids.ts";
 import { bounce, deliver, type Letter, post, settleMail } from "../src/domain/mailbox.ts";
 import type { BoardLine } from "../src/domain/team-brief.ts";
+import type { Finding, Verdict } from "../src/domain/verdict.ts";
 import type { PlannedTask } from "../src/domain/team-answers.ts";
 import { mostWorkers } from "../src/domain/team.ts";
 import type { Alarm, Spawn, Tell } from "./durable.ts";
 import type { Grant, MemberInput } from "./member-context.ts";
-import { required } from "./pipeline-context.ts";
+import { type PipelineEnded, required } from "./pipeline-context.ts";
+import type { RalphInput } from "./ralph-context.ts";
 import { isLiving, livingNames, type Member, memberOf, type TeamContext, type TeamEvent, workersOf } from "./team-context.ts";
 
 export type Asked =
@@ -276,6 +278,7 @@ export const planTaken = (context: TeamContext, tasks: readonly PlannedTask[]): 
 export const boardPut = (context: TeamContext): TeamContext => { const outcome = boardOf(context.planned); return outcome.ok && context.board.tasks.length === 0 ? { ...context, board: outcome.board } : context; };
 export const planProblem = (tasks: readonly PlannedTask[]): string => { const outcome = boardOf(tasks); return outcome.ok ? "" : refusalText(outcome.refusal); };
 
+interface Asks { readonly title: string; readonly details: string }
 const fixPut = (context: TeamContext, title: string, description: string, more: { readonly replaces?: Task; readonly dependsOn?: readonly number[] } = {}): TeamContext => {
   const outcome = addFix(context.board, { title: title.slice(0, 200), description: description.slice(0, 20_000), acceptance: [...(more.replaces?.acceptance ?? [])], dependsOn: [...(more.dependsOn ?? [])] }, more.replaces?.id ?? null);
   return boardAfter(context, outcome);
@@ -285,9 +288,33 @@ export const failedPutAgain = (context: TeamContext): TeamContext => givenUp(con
   next, `Again: ${task.title.replace(/^Again: /, "")}`, `${task.description}\n\nAn earlier try was given up: ${task.reason}`,
   { replaces: task, dependsOn: task.dependsOn.flatMap((on) => { const known = taskOf(next.board, on); return known?.state === "done" ? [on] : known?.replacedBy ? [known.replacedBy] : []; }) },
 ), context);
-export const checksPut = (context: TeamContext): TeamContext => fixPut(context, "Mend the checks", `The project's checks fail on the team's branch and did not before:\n${context.newFailures.slice(0, 50).map((name) => `- ${name}`).join("\n")}`);
-export const reviewPut = (context: TeamContext, feedback: string, findings: readonly { readonly severity: string; readonly message: string; readonly file?: string | undefined; readonly line?: number | undefined }[]): TeamContext =>
-  fixPut(context, "Do what the review asks", [feedback, ...findings.slice(0, 50).map(({ severity, message, file, line }) => `- ${severity}: ${message}${file === undefined ? "" : ` (${file}${line === undefined ? "" : `:${line}`})`}`)].filter((text) => text !== "").join("\n"));
+const checksAsk = (context: TeamContext): Asks => ({ title: "Mend the checks", details: `The project's checks fail on the team's branch and did not before:\n${context.newFailures.slice(0, 50).map((name) => `- ${name}`).join("\n")}` });
+const reviewAsks = (feedback: string, findings: readonly Finding[]): Asks =>
+  ({ title: "Do what the review asks", details: [feedback, ...findings.slice(0, 50).map(({ severity, message, file, line }) => `- ${severity}: ${message}${file === undefined ? "" : ` (${file}${line === undefined ? "" : `:${line}`})`}`)].filter((text) => text !== "").join("\n") });
+export const checksPut = (context: TeamContext): TeamContext => { const { title, details } = checksAsk(context); return fixPut(context, title, details); };
+export const reviewPut = (context: TeamContext, feedback: string, findings: readonly Finding[]): TeamContext => { const { title, details } = reviewAsks(feedback, findings); return fixPut(context, title, details); };
+
+// ---- The run that mends
+
+/** It belongs to this fix. */
+export const runName = ({ leg, run }: Pick<TeamContext, "leg" | "run">): string => `${leg ? `${leg.n}.` : ""}${run?.n ?? 0}`;
+export const runAddress = (context: TeamContext) => laneAddress("ralph", context.item.id, context.attempt, runName(context));
+const tellRun = (context: TeamContext, event: Tell["event"]): Asked => ({ type: "tell", params: { to: runAddress(context), event } });
+
+/** One story: what the checks found, or what the review asked for. It works where the team's work is merged. */
+export const runBegun = (before: TeamContext, verdict: Verdict | null): Step => {
+  const context: TeamContext = { ...before, run: { n: before.fixes, paused: false } }, { item, attempt, lineage, policy, newFailures } = context, { coder, critic } = policy.stages;
+  const asked = verdict ? reviewAsks(verdict.feedback, verdict.findings) : checksAsk(context);
+  const input: RalphInput = {
+    owner: itself(context), item, attempt, lineage, failing: newFailures, policy: { ...policy, stages: { coder, ...(critic === undefined ? {} : { critic }) } }, stories: [{ title: asked.title, details: asked.details.slice(0, 20_000) }],
+    leg: { n: runName(context), round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false },
+  };
+  return { context, asked: [{ type: "spawn", params: { address: runAddress(context), chart: "ralph", input: { ...input } } }] };
+};
+export const runTold = (context: TeamContext, event: Tell["event"]): Step => ({ context, asked: context.run ? [tellRun(context, event)] : [] });
+export const runTaken = (context: TeamContext, ended: PipelineEnded): TeamContext => ({
+  ...context, run: null, costUsd: context.costUsd + ended.costUsd, head: ended.head || context.head, checks: ended.checks ?? context.checks, warnings: [...new Set([...context.warnings, ...ended.warnings])].slice(-20),
+});
 
 /** The leader's answer is taken; it will ask for more. */
 export const dutyDone = (context: TeamContext): TeamContext => ({ ...freed(context, "leader"), duty: null });

@@ -16,7 +16,7 @@ import * as work from "./team-work.ts";
  *
  * I1 Work reaches the team's branch only by evidence under a valid claim, one merge at a time, in order. I2 Entering `fix` counts; beyond the cap
  * the team is exhausted, which never reads as done. I3 Done means: every task done, no new failures of the checks, and the leader's verdict.
- * I4 Every member is awaited before the team ends, and so is what it has under way itself. I5 Every death is an event, and a letter to the leader.
+ * I4 Every member is awaited before the team ends, and so is what it has under way itself, the run that mends included. I5 Every death is an event, and a letter to the leader.
  * I6 A shutdown is refused while tasks are open, unless forced. I7 A question of any member reaches the item, one at a time, and its answer that member.
  * I8 Only a team that has a leader and a worker goes on. I9 A pause takes back what was granted, keeps what was done, and nothing is granted before it is over.
  */
@@ -41,6 +41,14 @@ const tellGates = (shown: "nothing" | "work" | "review") => ({
 const askLeader = (kind: "plan" | "criteria" | "verdict") => ({ type: "askLeader" as const, params: { kind } });
 const note = (text: string) => ({ type: "note" as const, params: { text } });
 const stale = { guard: "ofStranger" } as const;
+
+/** Ends of the run that mends, but for a good one. */
+const runEnds = [
+  { guard: "runCancelled", target: "#team.draining", actions: ["takeRun", "noteCancelled", endAs("cancelled")] },
+  { guard: "runExhausted", target: "#team.draining", actions: ["takeRun", "noteRun", endAs("exhausted")] },
+  { target: "#team.draining", actions: ["takeRun", "noteRun", endAs("failed")] },
+] as const;
+const staleRun = { guard: "notOfRun" } as const;
 
 const settled = whenSettled("#team.draining", "verify", "fix");
 
@@ -67,6 +75,15 @@ export const teamMachine = setup({
     removeMember: acting(({ context, event }) => (event.type === "team.remove" ? work.removed(context, event) : { context, asked: [] })),
     noteGate: assign(({ context, event }) => ({ events: work.noted(context, event.at, `the shutdown was refused: open are ${unfinished(context.board).slice(0, 10).map(({ id, title }) => `task ${id} (${title})`).join(", ")}`).events })),
     // The whole.
+    // What mends the whole.
+    beginRun: acting(({ context, event }) => work.runBegun(context, event.type === "member.answered" ? event.verdict : null)),
+    answerRun: acting(({ context, event }) => work.runTold(context, { type: "answer", text: event.type === "answer" ? event.text : "" })),
+    pauseRun: acting(({ context }) => work.runTold(context, { type: "pause" })),
+    resumeRun: acting(({ context }) => { const { run } = context; return work.runTold({ ...context, run: run ? { ...run, paused: false } : null }, { type: "resume" }); }),
+    endRun: acting(({ context }) => work.runTold(context, { type: "cancel" })),
+    noteRunPaused: changing(({ context }) => (context.run ? { ...context, run: { ...context.run, paused: true } } : context)),
+    takeRun: changing(({ context, event }) => (event.type === "pipeline.ended" ? work.runTaken(context, event) : context)),
+    noteRun: assign(({ event }) => (event.type === "pipeline.ended" ? { failure: event.failure ?? "work" as const, reason: `what mended the whole ended: ${event.reason}` } : {})),
     beginChecks: assign({ checking: true }),
     takeChecks: assign(({ context, event }) => (event.type === "verify.done" ? {
       checking: false, checks: { base: passed(event.report.base.results), head: passed(event.report.head.results) }, newFailures: event.report.newFailures.slice(0, 50),
@@ -90,7 +107,7 @@ export const teamMachine = setup({
   context: ({ input }) => {
     const spec = specOf(input);
     return {
-      ...input, spec, limits: input.policy.team ?? defaultTeamPolicy, workspace: null, head: "", members: [], planned: spec.tasks, board: emptyBoard, mailbox: emptyMailbox, queue: [], merging: null, checking: false, duty: null, duties: 0, fixes: 0,
+      ...input, spec, limits: input.policy.team ?? defaultTeamPolicy, workspace: null, head: "", members: [], planned: spec.tasks, board: emptyBoard, mailbox: emptyMailbox, queue: [], merging: null, checking: false, run: null, held: false, duty: null, duties: 0, fixes: 0,
       checks: null, newFailures: input.failing, asking: [], lapse: null, letters: 0, events: [], costUsd: 0, summary: "", warnings: [], ending: null, force: false, reason: "", failure: null,
     };
   },
@@ -188,6 +205,7 @@ export const teamMachine = setup({
               entry: ["beginChecks", { type: "effect", params: ({ context: c }) => ({ kind: "verify", repository: c.item.repository, base: required(c.workspace).base, head: c.head }) }],
               on: {
                 "verify.done": [
+                  { guard: "mayMendChecks", target: "#team.alive.mending", actions: ["takeChecks", "countFix", "beginRun"] },
                   { guard: "mayFixChecks", target: "#team.alive.fix", actions: ["takeChecks", "countFix", "putChecks"] },
                   { guard: "newFailures", target: "#team.draining", actions: ["takeChecks", "noteChecks", endAs("exhausted", "cap")] },
                   { target: "verdict", actions: "takeChecks" },
@@ -201,6 +219,7 @@ export const teamMachine = setup({
                   { guard: "staleAnswer" },
                   { guard: "approves", target: "#team.draining", actions: ["takeVerdict", tellGates("review"), endAs("done")] },
                   { guard: "rejects", target: "#team.draining", actions: ["takeVerdict", "noteReview", endAs("failed", "rejected")] },
+                  { guard: "mayMendReview", target: "#team.alive.mending", actions: ["takeVerdict", "countFix", "beginRun"] },
                   { guard: "mayFixReview", target: "#team.alive.fix", actions: ["takeVerdict", "countFix", "putReview"] },
                   { guard: "revises", target: "#team.draining", actions: ["takeVerdict", "noteReview", endAs("exhausted", "cap")] },
                   { guard: "mayReask", actions: ["askAgain", "carryOn"] },
@@ -215,10 +234,26 @@ export const teamMachine = setup({
           entry: [tellGates("nothing"), "carryOn"],
           always: settled,
         },
+        /** A run of lane ralph does what the checks or the leader asked for; what leads here has begun it, or lets it go on. */
+        mending: {
+          entry: tellGates("nothing"),
+          on: {
+            answer: { actions: "answerRun" },
+            pause: { target: "pausing", actions: "pauseRun" },
+            "pipeline.asks": { guard: "ofRun", actions: { type: "tell", params: ({ context: c, event }) => ({ to: c.owner, event: { type: "pipeline.asks", question: event.question, ...(c.leg ? { leg: c.leg.n } : {}) } }) } },
+            "pipeline.ended": [staleRun, { guard: "runDone", target: "verify", actions: "takeRun" }, ...runEnds],
+          },
+        },
         /** I9. */
         pausing: {
           entry: ["hold", "carryOn"],
-          on: { pause: {}, "verify.done": { actions: "forgetChecks" } },
+          on: {
+            pause: {},
+            "verify.done": { actions: "forgetChecks" },
+            "pipeline.paused": { guard: "ofRun", actions: "noteRunPaused" },
+            // It was quicker than the pause.
+            "pipeline.ended": [staleRun, { guard: "runDone", actions: "takeRun" }, ...runEnds],
+          },
           always: { guard: "isQuiet", target: "paused" },
         },
         /** Members are there, and have nothing to do. */
@@ -227,9 +262,10 @@ export const teamMachine = setup({
           on: {
             pause: {},
             resume: [
+              { guard: "hasRun", target: "mending", actions: ["letGo", "resumeRun"] },
               { guard: "unplanned", target: "plan", actions: "letGo" },
               { guard: "offBoard", target: "prd", actions: "letGo" },
-              { guard: "mends", target: "fix", actions: "letGo" },
+              { guard: "fixing", target: "fix", actions: "letGo" },
               { target: "exec", actions: "letGo" },
             ],
           },
@@ -238,7 +274,7 @@ export const teamMachine = setup({
     },
     /** I4: what runs may finish, unless it is forced; what everybody did is kept. */
     draining: {
-      entry: ["closeBoard", "dismiss", "summarise", { type: "alarm", params: { name: "lease", at: null } }],
+      entry: ["closeBoard", "dismiss", "endRun", "summarise", { type: "alarm", params: { name: "lease", at: null } }],
       on: {
         "member.turn": [stale, { actions: "takeTurn" }],
         "member.ended": [stale, { actions: "takeLeave" }],
@@ -246,6 +282,7 @@ export const teamMachine = setup({
         "workspace.conflicted": { actions: "forgetEffect" },
         "verify.done": { actions: "forgetEffect" },
         "effect.failed": { actions: "forgetEffect" },
+        "pipeline.ended": [staleRun, { actions: "takeRun" }],
         cancel: { actions: ["noteCancelled", endAs("cancelled"), "dismiss"] },
         "team.shutdown": { guard: "forced", actions: ["force", "dismiss"] },
       },

@@ -16,6 +16,7 @@ import type { SessionContext } from "./session.ts";
 import type { SpendContext } from "./spend.ts";
 import type { StageContext } from "./stage.ts";
 import { isLiving, type TeamContext } from "./team-context.ts";
+import { runAddress } from "./team-work.ts";
 import { legAddress, type UltraworkContext } from "./ultrawork-context.ts";
 import { neededGates, type WorkItemContext } from "./work-item-context.ts";
 
@@ -112,7 +113,7 @@ export const viewMember = (snapshot: Snapshot<MemberContext>): MemberView => {
 };
 
 const phaseOf = (snapshot: AnyMachineSnapshot): TeamView["phase"] => {
-  for (const phase of ["plan", "prd", "exec", "verify", "fix", "pausing", "paused"] as const) if (snapshot.matches({ alive: phase })) return phase;
+  for (const phase of ["plan", "prd", "exec", "verify", "fix", "mending", "pausing", "paused"] as const) if (snapshot.matches({ alive: phase })) return phase;
   for (const phase of ["done", "failed", "cancelled", "exhausted", "draining"] as const) if (snapshot.matches(phase)) return phase;
   return snapshot.matches("stopping") ? "draining" : "preparing";
 };
@@ -127,7 +128,7 @@ export const viewTeam = (snapshot: Snapshot<TeamContext>): TeamView => {
     })),
     tasks: c.board.tasks.map(({ id, title, kind, state, dependsOn, owner, leaseUntil, attempts, evidence, reason }) => ({ id, title, kind, state, dependsOn: [...dependsOn], owner, leaseUntil, attempts, evidence: evidence && { ...evidence, summary: evidence.summary.slice(0, 300) }, reason: reason.slice(0, 300) })),
     messages: c.mailbox.letters.slice(-50).map((letter) => ({ ...letter, text: letter.text.slice(0, 300) })), events: [...c.events],
-    branch: c.workspace?.branch ?? null, head: c.head || null, checks: c.checks, costUsd: c.costUsd, interactive: c.spec.interactive, reason: c.reason,
+    branch: c.workspace?.branch ?? null, head: c.head || null, checks: c.checks, costUsd: c.costUsd, interactive: c.spec.interactive, ...(c.run ? { leg: runAddress(c) } : {}), reason: c.reason,
   };
 };
 

@@ -62,13 +62,14 @@ export const left = <C extends TeamContext>(given: Told<C>, ending: NonNullable<
   const forced: C = { ...decided, force: decided.force || ending === "failed" || ending === "exhausted" };
   const told = does({ ...given, path: "draining", context: forced }, (c) => (ending === "done" ? c : work.boardClosed(c)), work.dismissed);
   const lines = told.context.board.tasks.flatMap(({ id: n, title, evidence, state }) => (state === "done" && evidence ? [`${n}. ${title}: ${evidence.summary}`] : [])).join("\n");
-  return asks({ ...told, context: { ...told.context, summary: told.context.summary === "" ? lines : told.context.summary } }, "alarm", { name: "lease", at: null });
+  const stopped = told.context.run ? asks(told, "tell", { to: work.runAddress(told.context), event: { type: "cancel" } }) : told;
+  return asks({ ...stopped, context: { ...told.context, summary: told.context.summary === "" ? lines : told.context.summary } }, "alarm", { name: "lease", at: null });
 };
 
 /** The end, when everybody left and nothing is under way. */
 export const over = <C extends TeamContext>(told: Told<C>): Told<C> => {
   const { context: c } = told;
-  if (c.members.some(isLiving) || c.merging !== null || c.checking || c.ending === null) return told;
+  if (c.members.some(isLiving) || c.merging !== null || c.checking || c.run || c.ending === null) return told;
   const event = { type: "pipeline.ended", attempt: c.attempt, outcome: c.ending, failure: c.failure, reason: c.reason, workspace: c.workspace, head: c.head, iterations: c.fixes + 1, checks: c.checks, summary: c.summary, warnings: c.warnings, costUsd: c.costUsd };
   return asks({ ...told, path: c.ending }, "tell", { to: c.owner, event });
 };

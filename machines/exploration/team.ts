@@ -5,7 +5,7 @@ import type { Policy } from "../../src/domain/policy.ts";
 import { PlannedTask } from "../../src/domain/team-answers.ts";
 import type { TeamPolicy } from "../../src/domain/team.ts";
 import type { Edge, Exploration } from "../catalog.ts";
-import type { PipelineInput } from "../pipeline-context.ts";
+import type { PipelineEnded, PipelineInput } from "../pipeline-context.ts";
 import { isLiving, memberOf, type TeamContext, type TeamEvent, workersOf } from "../team-context.ts";
 import * as work from "../team-work.ts";
 import { asks, carryOn, claimed, type Do, does, givenUpSays, heard, isStrangers, kindOf, left, memberEnded, nobodyLeft, noted, over, ownerOf, pathOf, sameContext, type Told } from "./crew.ts";
@@ -32,6 +32,11 @@ const answers = [1, 2, 3, 4, 5].flatMap((token) => [
   { plan: null, criteria: null, verdict: null, text: "well" },
 ].map((answer) => stamped({ type: "member.answered" as const, member: leader, token, ...answer })));
 
+const ended = (n: number, outcome: PipelineEnded["outcome"], failure: PipelineEnded["failure"], more: Partial<PipelineEnded> = {}) => stamped({
+  type: "pipeline.ended" as const, attempt, outcome, failure, reason: failure === null ? "" : `it was ${failure}`, workspace, head: `mended${n}`, iterations: 2, checks: { base: "0/1", head: "1/1" }, summary: "it is mended", warnings: ["a warning"], costUsd: 0.25,
+  leg: { n: String(n), feedback: "", findings: [], failing: [], session: { id: "s1", costUsd: 0.4 }, diffHash: "d1" }, ...more,
+});
+
 const results = [
   stamped({ type: "workspace.ready", workspace }), stamped({ type: "workspace.committed", head: "base0" }),
   stamped({ type: "workspace.merged", head: "team1" }), stamped({ type: "workspace.merged", head: "base0" }), stamped({ type: "workspace.conflicted", files: ["a.ts"] }),
@@ -47,10 +52,14 @@ const results = [
   memberEnded(w1, "done"), memberEnded(w1, "exhausted", "crash"), memberEnded(w2, "done"), memberEnded(w2, "exhausted", "auth"), memberEnded(w3, "done"), memberEnded(leader, "done"), memberEnded(leader, "failed", "environment"), memberEnded(w1, "exhausted", "cap"), memberEnded(leader, "exhausted", "cap"),
   ...(["io", "environment"] as const).map((klass) => stamped({ type: "effect.failed" as const, kind: "workspace.merge" as const, class: klass, message: "it broke", mend: "mend it" })),
   stamped({ type: "member.ready", member: "worker-9" }),
+  ...[1, 2].flatMap((n) => [
+    ...([["done", null], ["exhausted", "stuck"], ["failed", "environment"], ["cancelled", null]] as const).map(([outcome, failure]) => ended(n, outcome, failure)), stamped({ type: "pipeline.paused" as const, attempt, leg: String(n) }),
+  ]),
+  ended(1, "done", null, { head: "", checks: null }),
 ] satisfies readonly TeamEvent[];
 
 const alphabet: readonly TeamEvent[] = [
-  ...results, stamped({ type: "member.asks", member: w1, question: "which one?" }), stamped({ type: "member.asks", member: w2, question: "and this?" }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }), stamped({ type: "pause" }), stamped({ type: "resume" }),
+  ...results, stamped({ type: "member.asks", member: w1, question: "which one?" }), stamped({ type: "member.asks", member: w2, question: "and this?" }), stamped({ type: "answer", text: "the first" }), stamped({ type: "cancel" }), stamped({ type: "pause" }), stamped({ type: "resume" }), ...[1, 2].map((n) => stamped({ type: "pipeline.asks" as const, question: "what for?", leg: String(n) })),
   stamped({ type: "team.message", to: w1, text: "use tabs", id: "m1" }), stamped({ type: "team.message", to: "nobody", text: "hello?", id: "m2" }), stamped({ type: "team.add", adapter: "claude" }),
   stamped({ type: "team.remove", member: w1 }), stamped({ type: "team.remove", member: leader }), stamped({ type: "team.shutdown", force: false }), stamped({ type: "team.shutdown", force: true }),
 ];
@@ -76,6 +85,29 @@ const leaderGone = (told: Told): Told => {
   return told.path.startsWith("alive") && known && !isLiving(known) ? drain(told, known.failure === "cap" ? "exhausted" : "failed", { reason: `the leader is down: ${known.reason}`, failure: kindOf[known.failure ?? "crash"] }) : told;
 };
 
+// ---- The run that mends
+
+const runAt = (n: number) => `ralph/${id}/${attempt}/leg${n}`;
+const tellsRun = (given: Told, event: { readonly type: string } & Readonly<Record<string, unknown>>): Told => (given.context.run ? asks(given, "tell", { to: runAt(given.context.run.n), event }) : given);
+const ralphs = (given: Told, title: string, details: string): Told => {
+  const context = { ...given.context, fixes: given.context.fixes + 1, run: { n: given.context.fixes + 1, paused: false } }, { policy: p, newFailures } = context, { coder, critic } = p.stages;
+  const begun = asks({ ...given, path: "alive.mending", context }, "spawn", { address: runAt(context.fixes), chart: "ralph", input: {
+    owner: `team/${id}/${attempt}`, item: context.item, attempt, lineage, failing: newFailures, policy: { ...p, stages: { coder, ...(critic === undefined ? {} : { critic }) } }, stories: [{ title, details }],
+    leg: { n: String(context.fixes), round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false },
+  } });
+  return leaderGone(gates(begun, "nothing"));
+};
+const byRalph = (c: TeamContext): boolean => c.limits.mending === "ralph";
+const isOfRun = ({ run }: TeamContext, event: TeamEvent): boolean => run !== null && run !== undefined && (event.type === "pipeline.ended" ? event.leg?.n : event.type === "pipeline.asks" || event.type === "pipeline.paused" ? event.leg : undefined) === String(run.n);
+/** What it leaves, whatever became of it. */
+const runTaken = (given: Told, event: PipelineEnded): Told => ({ ...given, context: { ...given.context, run: null, costUsd: given.context.costUsd + 0.25, head: event.head || given.context.head, checks: event.checks ?? given.context.checks, warnings: [...new Set([...given.context.warnings, "a warning"])] } });
+const runOver = (given: Told, event: PipelineEnded): Told => {
+  const taken = runTaken(given, event);
+  if (event.outcome === "cancelled") return drain(taken, "cancelled", { reason: "cancelled", failure: null, force: true });
+  return drain(taken, event.outcome === "exhausted" ? "exhausted" : "failed", { failure: event.failure ?? "work", reason: `what mended the whole ended: ${event.reason}` });
+};
+const checkAll = (given: Told): Told => leaderGone(asks({ ...given, path: "alive.verify.checks", context: { ...given.context, checking: true } }, "effect", { kind: "verify", repository: item.repository, base: workspace.base, head: given.context.head }));
+
 /** Everybody gives back what they hold; once nobody works the owner is told. */
 const hold = (given: Told, when: number): Told => quiet(does({ ...given, path: "alive.pausing" }, (c) => {
   const back: work.Step["asked"] = c.board.tasks.flatMap((task) => (task.state === "claimed" ? [work.say(c, task.owner ?? "", { type: "member.revoked", task: task.id, token: task.fence })] : []));
@@ -83,13 +115,14 @@ const hold = (given: Told, when: number): Told => quiet(does({ ...given, path: "
 }, carryOn(when)));
 const quiet = (told: Told): Told => {
   const { context: c, path } = told;
-  const busy = c.members.some(({ state }) => ["working", "asking", "merging", "draining"].includes(state)) || c.merging !== null || c.checking;
+  const busy = c.members.some(({ state }) => ["working", "asking", "merging", "draining"].includes(state)) || c.merging !== null || c.checking || (c.run && !c.run.paused);
   return leaderGone(path !== "alive.pausing" || busy ? told : asks({ ...told, path: "alive.paused" }, "tell", { to: owner, event: { type: "pipeline.paused", attempt } }));
 };
 
 /** Where it was. */
 const goOn = (given: Told, when: number): Told => {
-  const back: Told = { ...given, context: { ...given.context, held: false } }, { planned, board, fixes } = back.context;
+  const back: Told = { ...given, context: { ...given.context, held: false } }, { planned, board, fixes, run } = back.context;
+  if (run) return leaderGone(gates(tellsRun({ ...back, path: "alive.mending", context: { ...back.context, run: { ...run, paused: false } } }, { type: "resume" }), "nothing"));
   if (planned.length === 0) return leaderGone(does({ ...back, path: "alive.plan.asking" }, (c) => work.dutyPut(c, "plan"), carryOn(when)));
   if (board.tasks.length === 0) return prd(back, when);
   return fixes > 0 ? settled(does(gates({ ...back, path: "alive.fix" }, "nothing"), carryOn(when)), when) : exec(back, when);
@@ -102,7 +135,7 @@ const settled = (told: Told, when: number): Told => {
   if (path !== "alive.exec" && path !== "alive.fix") return leaderGone(told);
   const tasks = c.board.tasks, isQuiet = tasks.length > 0 && unfinished(c.board).length === 0, allDone = isQuiet && givenUp(c.board).length === 0;
   if (allDone && c.head === workspace.base) return drain(told, "failed", { reason: "every task is done, and nothing in the repository changed", failure: "work" });
-  if (allDone) return leaderGone(asks({ ...told, path: "alive.verify.checks", context: { ...c, checking: true } }, "effect", { kind: "verify", repository: item.repository, base: workspace.base, head: c.head }));
+  if (allDone) return checkAll(told);
   if (isQuiet && mayFix(c)) return fix(told, when, work.failedPutAgain);
   if (isQuiet) return drain(told, "exhausted", { failure: "cap", reason: givenUpSays(c) });
   const nobody = nobodyLeft(c);
@@ -138,7 +171,7 @@ const answeredBy = (given: Told, event: Extract<TeamEvent, { type: "member.answe
       switch (event.verdict?.decision) {
         case "approve": return drain(gates(does(given, taken), "review"), "done", {});
         case "reject": return drain(does(given, taken), "failed", { failure: "rejected", reason: "rejected in review: not wanted" });
-        case "revise": return mayFix(c) ? fix(does(given, taken), when, (context) => work.reviewPut(context, event.verdict?.feedback ?? "", event.verdict?.findings ?? [])) : drain(does(given, taken), "exhausted", { failure: "cap", reason: "the review still asks for changes: not yet" });
+        case "revise": return mayFix(c) && byRalph(c) ? ralphs(does(given, taken), "Do what the review asks", "not yet\n- major: the empty list (a.ts:3)") : mayFix(c) ? fix(does(given, taken), when, (context) => work.reviewPut(context, event.verdict?.feedback ?? "", event.verdict?.findings ?? [])) : drain(does(given, taken), "exhausted", { failure: "cap", reason: "the review still asks for changes: not yet" });
         case undefined: return duty.asked < 2 ? again("your last answer carried no valid verdict") : drain(given, "failed", { failure: "work", reason: "the leader gave no valid verdict, twice" });
       }
       // falls through
@@ -150,9 +183,13 @@ const alive = (given: Told, event: TeamEvent): Told => {
   const { context: c, path } = given, when = event.at, on = carryOn(when);
   const then = (...list: readonly Do[]): Told => settled(does(given, ...list), when);
   if (isStrangers(c, event)) return given;
+  if (path === "alive.mending" && event.type === "answer") return tellsRun(given, { type: "answer", text: "the first" });
   const news = heard(c, event);
   if (news) return news.length === 0 ? given : then(...news);
   switch (event.type) {
+    case "pipeline.asks": return path === "alive.mending" && isOfRun(c, event) ? asks(given, "tell", { to: owner, event: { type: "pipeline.asks", question: "what for?" } }) : given;
+    case "pipeline.paused": return path === "alive.pausing" && isOfRun(c, event) && c.run ? quiet({ ...given, context: { ...c, run: { ...c.run, paused: true } } }) : given;
+    case "pipeline.ended": return (path !== "alive.mending" && path !== "alive.pausing") || !isOfRun(c, event) ? given : event.outcome !== "done" ? runOver(given, event) : path === "alive.mending" ? checkAll(runTaken(given, event)) : quiet(runTaken(given, event));
     case "member.answered": return answeredBy(given, event);
     case "team.add": return then((context) => work.added(context, event));
     case "team.remove": {
@@ -165,7 +202,7 @@ const alive = (given: Told, event: TeamEvent): Told => {
       if (open.length > 0) return then(noted(when, `the shutdown was refused: open are ${open.slice(0, 10).map((task) => `task ${task.id} (${task.title})`).join(", ")}`));
       return drain(given, c.board.tasks.length > 0 && givenUp(c.board).length === 0 ? "done" : "cancelled", { reason: "shut down", force: false });
     }
-    case "pause": return path === "alive.pausing" || path === "alive.paused" ? given : hold(given, when);
+    case "pause": return path === "alive.pausing" || path === "alive.paused" ? given : hold(path === "alive.mending" ? tellsRun(given, { type: "pause" }) : given, when);
     case "resume": return path === "alive.paused" ? goOn(given, when) : given;
     case "cancel": return drain(given, "cancelled", { reason: "cancelled", failure: null, force: true });
     case "effect.failed": return drain({ ...given, context: { ...c, merging: null, checking: false } }, "failed", trouble(event));
@@ -174,6 +211,7 @@ const alive = (given: Told, event: TeamEvent): Told => {
       if (path !== "alive.verify.checks") return given;
       const wrong = event.report.newFailures, seen: TeamContext = { ...c, checking: false, checks: { base: "0/1", head: wrong.length > 0 ? "0/1" : "1/1" }, newFailures: wrong, warnings: [...new Set([...c.warnings, ...event.report.warnings])] };
       if (wrong.length === 0) return leaderGone(does(gates({ ...given, path: "alive.verify.verdict", context: seen }, "work"), (context) => work.dutyPut(context, "verdict"), on));
+      if (mayFix(c) && byRalph(c)) return ralphs({ ...given, context: seen }, "Mend the checks", "The project's checks fail on the team's branch and did not before:\n- test: a");
       return mayFix(c) ? fix({ ...given, context: seen }, when, work.checksPut) : drain({ ...given, context: seen }, "exhausted", { failure: "cap", reason: `${c.fixes} of ${c.limits.maxFixes} fixes used; the checks still fail: ${wrong.join("; ")}` });
     }
     default: return given;
@@ -189,6 +227,7 @@ const draining = (given: Told, event: TeamEvent): Told => {
     case "member.ended": return over(does(given, (context) => work.leftTeam(context, event)));
     case "workspace.merged": return c.merging === null ? given : over(does(given, (context) => work.mergeTaken(context, event)));
     case "workspace.conflicted": case "verify.done": case "effect.failed": return over(does(given, still));
+    case "pipeline.ended": return isOfRun(c, event) ? over(runTaken(given, event)) : given;
     case "cancel": return over(does({ ...given, context: { ...c, reason: "cancelled", failure: null, force: true, ending: "cancelled", asking: [], duty: null } }, work.dismissed));
     case "team.shutdown": return event.force ? over(does({ ...given, context: { ...c, force: true } }, work.dismissed)) : given;
     default: return given;
@@ -247,6 +286,7 @@ export const exploration: Exploration = {
     { name: "two tasks in a row, one worker", input: input([planned("a"), planned("b", 1)], 1) },
     { name: "the leader plans", input: input([], 1, {}, true) },
     { name: "one task, two workers, two attempts", input: input([planned("a")], 2, { taskAttempts: 2 }) },
+    { name: "one task, a run of ralph mends, twice", input: input([planned("a")], 1, { maxFixes: 2, mending: "ralph" }) },
     { name: "one task, two fixes", input: input([planned("a")], 1, { maxFixes: 2 }) },
   ],
   events: [...alphabet],
@@ -257,14 +297,14 @@ export const exploration: Exploration = {
     // Who has not asked yet, or not again, waits to be asked for: it makes no difference why.
     const living = c.members.map(({ state, task }) => [state === "down" ? "gone" : state === "waiting" ? "starting" : state, task]);
     if (snapshot.matches("preparing")) return { held: c.held === true };
-    if (snapshot.matches("draining")) return { living: Math.min(3, c.members.filter(isLiving).length), busy: c.merging !== null || c.checking, ending: c.ending, force: c.force };
+    if (snapshot.matches("draining")) return { living: Math.min(3, c.members.filter(isLiving).length), busy: c.merging !== null || c.checking, ending: c.ending, force: c.force, run: c.run ?? null };
     // What a member does next was explored where it began to.
-    if (c.held) return { living: Math.min(3, c.members.filter(isLiving).length), leader: lives(c, leader), busy: c.members.some(({ state }) => ["working", "asking", "merging", "draining"].includes(state)), planned: c.planned.length > 0, over: [c.board.tasks.length, givenUp(c.board).length > 0], open: unfinished(c.board).length, queue: c.queue.length, merging: c.merging !== null, checking: c.checking, fixes: c.fixes };
+    if (c.held) return { living: Math.min(3, c.members.filter(isLiving).length), leader: lives(c, leader), busy: c.members.some(({ state }) => ["working", "asking", "merging", "draining"].includes(state)), planned: c.planned.length > 0, over: [c.board.tasks.length, givenUp(c.board).length > 0], open: unfinished(c.board).length, queue: c.queue.length, merging: c.merging !== null, checking: c.checking, fixes: c.fixes, run: c.run ?? null };
     const board = c.board.tasks.flatMap((task) => (isOver(task) ? [] : [[task.id, task.state, task.attempts, task.doubted, ownerOf(c, task.id)]]));
     // Comings, goings and questions are explored where they happen, not in every combination with all that may happen afterwards.
-    if (c.members.length > c.spec.workers + 1 || c.asking.length > 0 || c.members.some(({ state }) => state === "draining")) return { living: Math.min(3, c.members.filter(isLiving).length), asking: c.asking, open: board.length > 0, duty: c.duty?.kind, merging: c.merging !== null };
+    if (c.members.length > c.spec.workers + 1 || c.asking.length > 0 || c.members.some(({ state }) => state === "draining")) return { living: Math.min(3, c.members.filter(isLiving).length), asking: c.asking, open: board.length > 0, duty: c.duty?.kind, merging: c.merging !== null, run: c.run ?? null };
     return {
-      living, board, over: [c.board.tasks.length, givenUp(c.board).length > 0], moved: c.head !== workspace.base, queue: c.queue.length, merging: c.merging, checking: c.checking, duty: c.duty && [c.duty.kind, c.duty.asked, c.duty.given], fixes: c.fixes,
+      living, board, over: [c.board.tasks.length, givenUp(c.board).length > 0], moved: c.head !== workspace.base, queue: c.queue.length, merging: c.merging, checking: c.checking, run: c.run ?? null, duty: c.duty && [c.duty.kind, c.duty.asked, c.duty.given], fixes: c.fixes,
       mail: c.members[0]?.state === "starting" && c.board.tasks.length === 1 && c.spec.workers === 1 ? c.mailbox.letters.filter((letter) => letter.id === "m1").map(({ state }) => state) : null,
     };
   },
@@ -274,7 +314,8 @@ export const exploration: Exploration = {
     { name: "nobody has two tasks, and who has none holds none", holds: (s) => { const c = contextOf(s), owners = c.board.tasks.filter(({ state }) => state === "claimed").map((task) => task.owner); return new Set(owners).size === owners.length && owners.every((name) => { const known = memberOf(c, name ?? ""); return known !== undefined && isLiving(known) && known.role === "worker"; }); } },
     { name: "I2 fixes keep to their cap; in `fix` there was one", holds: (s) => contextOf(s).fixes <= contextOf(s).limits.maxFixes && (!s.matches({ alive: "fix" }) || contextOf(s).fixes > 0) },
     { name: "I3 done means that every task is done and the checks have no new failures", holds: (s) => !at(s, "done") || (contextOf(s).board.tasks.length > 0 && unfinished(contextOf(s).board).length === 0 && givenUp(contextOf(s).board).length === 0 && contextOf(s).newFailures.length === 0 && contextOf(s).head !== workspace.base) },
-    { name: "I4 nothing ends while a member lives or something is under way", holds: (s) => s.status === "active" || (!contextOf(s).members.some(isLiving) && contextOf(s).merging === null && !contextOf(s).checking) },
+    { name: "I4 nothing ends while a member lives or something is under way", holds: (s) => s.status === "active" || (!contextOf(s).members.some(isLiving) && contextOf(s).merging === null && !contextOf(s).checking && contextOf(s).run === null) },
+    { name: "a run that mends is there exactly in its phase, and where it is awaited or paused", holds: (s) => { const { run } = contextOf(s); return s.matches({ alive: "mending" }) ? run !== null && run !== undefined && !run.paused : !at(s, "alive") || run === null || s.matches({ alive: "pausing" }) || (s.matches({ alive: "paused" }) && run?.paused === true); } },
     { name: "every end but done says why, and failed and exhausted what kind of trouble", holds: (s) => s.status === "active" || (at(s, "done") ? contextOf(s).reason === "" && contextOf(s).failure === null : contextOf(s).reason !== "" && at(s, "failed", "exhausted") === (contextOf(s).failure !== null)) },
     { name: "I9 in a pause nobody holds anything, and nothing is under way", holds: (s) => !s.matches({ alive: "paused" }) || (contextOf(s).board.tasks.every(({ state }) => state !== "claimed") && contextOf(s).duty === null && contextOf(s).merging === null && !contextOf(s).checking && contextOf(s).asking.length === 0 && contextOf(s).lapse === null) },
     { name: "I8 a team at work has a leader", holds: (s) => !at(s, "alive") || lives(contextOf(s), leader) },
@@ -287,7 +328,7 @@ export const exploration: Exploration = {
     { name: "each event changes what it must, and nothing else", holds: (e) => sameContext(contextOf(e.to), mustOf(e).context) },
     { name: "each event asks for what it must, in that order, and nothing else", holds: (e) => same(e.actions.map(({ type, params }) => [type, params]), mustOf(e).asked.map(({ type, params }) => [type, params])) },
     { name: "members are called once: a leader and as many workers as asked for, then one at a time", holds: (e) => { const made = spawned(e, "member"), c = contextOf(e.to); return made.length === c.members.length - contextOf(e.from).members.length && (made.length === 0 || contextOf(e.from).members.length > 0 ? made.length <= 1 : made.length === c.spec.workers + 1) && made.every(({ address, input: i }) => address === memberAddress(id, attempt, String(i["name"])) && i["base"] === workspace.base); } },
-    { name: "I1 work reaches the branch only by evidence under a valid claim", holds: (e) => commits(e).every((merge) => contextOf(e.to).board.tasks.some((task) => task.state === "merging" && task.evidence?.commit === merge["commit"] && contextOf(e.to).merging === task.id)) && implies(contextOf(e.to).head !== contextOf(e.from).head, () => e.event.type === "workspace.merged" || e.event.type === "workspace.committed") },
+    { name: "I1 work reaches the branch only by evidence under a valid claim", holds: (e) => commits(e).every((merge) => contextOf(e.to).board.tasks.some((task) => task.state === "merging" && task.evidence?.commit === merge["commit"] && contextOf(e.to).merging === task.id)) && implies(contextOf(e.to).head !== contextOf(e.from).head, () => e.event.type === "workspace.merged" || e.event.type === "workspace.committed" || e.event.type === "pipeline.ended") },
     { name: "a claim that is of the past changes no task", holds: (e) => {
       const event = isEvent(e.event) ? e.event : undefined, { board } = contextOf(e.from);
       if (event?.type !== "member.evidence" && event?.type !== "member.failed" && event?.type !== "member.declined") return true;
@@ -301,7 +342,7 @@ export const exploration: Exploration = {
     }) },
     { name: "I5 the leader hears of every death", holds: (e) => { const event = isEvent(e.event) ? e.event : undefined; return event?.type !== "member.died" || event.member === leader || !at(e.from, "alive") || !lives(contextOf(e.from), event.member) || told(e, "member.mail").some(({ to, event: mail }) => to === memberAddress(id, attempt, leader) && JSON.stringify(mail).includes(`${event.member} died`)); } },
     { name: "I6 open tasks are not shut down without force", holds: (e) => { const event = isEvent(e.event) ? e.event : undefined; return event?.type !== "team.shutdown" || event.force || !at(e.from, "alive") || unfinished(contextOf(e.from).board).length === 0 || at(e.to, "alive"); } },
-    { name: "I2 a fix counts exactly on entering `fix`", holds: (e) => contextOf(e.to).fixes >= contextOf(e.from).fixes && implies(contextOf(e.to).fixes > contextOf(e.from).fixes, () => e.to.matches({ alive: "fix" }) || at(e.to, "draining", "exhausted", "failed")) },
+    { name: "I2 a fix counts exactly on entering `fix` or `mending`", holds: (e) => contextOf(e.to).fixes >= contextOf(e.from).fixes && implies(contextOf(e.to).fixes > contextOf(e.from).fixes, () => e.to.matches({ alive: "fix" }) || e.to.matches({ alive: "mending" }) || at(e.to, "draining", "exhausted", "failed")) },
     { name: "the owner hears the end once, and nothing after it", holds: (e) => told(e, "pipeline.ended").length === (e.from.status === "active" && e.to.status !== "active" ? 1 : 0) && (e.from.status === "active" || ignored(e)) },
   ],
 };

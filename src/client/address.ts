@@ -27,10 +27,11 @@ const itemNamed = (text: string, items: readonly ItemState[]): ItemState | undef
   return alike[0];
 };
 
-const ofItem = ({ item, pipeline, stage: at, lane }: ItemState, seat: string | undefined, teams: readonly TeamState[]): Addressee => {
+const ofItem = ({ item, pipeline, stage: at, lane, nested }: ItemState, seat: string | undefined, teams: readonly TeamState[]): Addressee => {
   const { id, status } = item;
   const team = teams.find((each) => each.team.item === id && isRunning(each))?.team;
-  if (team) {
+  // While a run mends the whole, its agents are meant by their stages.
+  if (team && !(nested && pipeline && (seat === undefined || pipeline.stages?.some((stage) => stage === seat)))) {
     if (seat !== undefined) return ofTeam(team.name, seat, teams);
     throw new ClientProblem(`${id} is the work of team ${team.name}, which has several agents: ${listed(team.members.map(({ name }) => `${team.name}/${name}`))}`, "say which one");
   }

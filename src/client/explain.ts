@@ -72,7 +72,7 @@ const laneRules = (lane: NonNullable<ItemState["lane"]>): readonly RuleState[] =
   lane.counters?.map((each) => budget({ ...each, scope: "lane", then: "exhausted" })) ?? [budget({ id: `${lane.lane}.maxIterations`, scope: "lane", now: lane.iteration, limit: lane.maxIterations, says: `round ${lane.iteration} of ${lane.maxIterations}`, then: "exhausted" })];
 
 const pipelineRules = ({ pipeline, lane, nested }: ItemState): readonly RuleState[] =>
-  lane !== null ? [...laneRules(lane), ...(nested === null ? [] : laneRules(nested))]
+  lane !== null || nested !== null ? [lane, nested].flatMap((run) => (run === null ? [] : laneRules(run)))
   : pipeline === null ? [] : [budget({ id: "maxIterations", scope: "pipeline", now: pipeline.iteration, limit: pipeline.maxIterations, says: `iteration ${pipeline.iteration} of ${pipeline.maxIterations}`, then: "exhausted" })];
 
 const stageRules = ({ stage }: ItemState): readonly RuleState[] => {

@@ -34,12 +34,13 @@ export const itemStates = (rows: readonly ViewRow[]): readonly ItemState[] => {
       const item = warned.length === 0 ? shown : { ...shown, warnings: [...shown.warnings, ...warned] };
       const own = `${item.id}/${item.attempt}`;
       const lane = runLanes.map((name) => read(LaneRunView, laneAddress(name, item.id, item.attempt))).find((run) => run !== null) ?? null;
-      // A lane may have begun the run of another one, or a stage without a pipeline.
-      const nested = lane !== null && isRun(lane.leg) ? read(LaneRunView, lane.leg) : null;
+      // A lane may have begun the run of another one, a team, or a stage without a pipeline; and a team a run that mends.
+      const team = item.operatorLane === "team" || lane?.leg.startsWith("team/") === true ? read(TeamView, teamAddress(item.id, item.attempt)) : null;
+      const runAt = [lane?.leg, team?.leg].find((leg) => leg !== undefined && isRun(leg));
+      const nested = runAt === undefined ? null : read(LaneRunView, runAt);
       const at = nested?.leg ?? lane?.leg ?? pipelineAddress(item.id, item.attempt);
       const pipeline = at.startsWith("pipeline/") ? read(PipelineView, at) : null;
       const stageAt = pipeline?.stageAddress ?? (at.startsWith("stage/") ? at : "");
-      const team = item.operatorLane === "team" ? read(TeamView, teamAddress(item.id, item.attempt)) : null;
       const touched = [teamAddress(item.id, item.attempt), at, lane?.address, nested?.address, stageAt].map((address) => (address === undefined || (address.startsWith("team/") && team === null) ? 0 : (byAddress.get(address)?.updatedAt ?? 0)));
       const state = {
         item, pipeline, stage: stageAt === "" ? null : read(StageView, stageAt), progress: read(ProgressView, `progress/${own}`),

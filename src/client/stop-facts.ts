@@ -25,7 +25,7 @@ export const stopLane = (rows: readonly ViewRow[], address: Address): StopLane |
   if (row === undefined) return null;
   const view: unknown = JSON.parse(row.view);
   const team = parseAddress(address)?.chart === "team" ? TeamView.safeParse(view).data : undefined;
-  if (team !== undefined) return { lane: "team", phase: team.phase, ended: over.has(team.phase), paused: false, session: null, next: "" };
+  if (team !== undefined) return { lane: "team", phase: team.phase, ended: over.has(team.phase), paused: team.phase === "pausing" || team.phase === "paused", session: null, next: "" };
   const lane = LaneRunView.safeParse(view).data;
   return lane === undefined ? null : { lane: lane.lane, phase: lane.phase, ended: over.has(lane.state), paused: lane.state === "pausing" || lane.state === "paused", session: lane.session, next: lane.session === null ? "" : nextFor(lane) };
 };

@@ -47,9 +47,9 @@ export const waitingFor = (state: ItemState): Waiting => {
         : waiting("slot", "a free slot", { commands: [["resume", id]] });
     case "operating":
       if (state.lane?.session != null && !state.lane.running && (state.lane.state === "executing" || state.lane.state === "fixing")) return waiting("agent", `session ${state.lane.session}, which does this round of work itself`, { commands: [["task", "pause", id]] });
-      if (state.lane?.state === "pausing") return waiting("agent", "its agent to end: it is being paused");
+      if (state.lane?.state === "pausing" || (state.lane === null && state.team?.phase === "pausing")) return waiting("agent", "its agent to end: it is being paused");
       if (state.lane?.workers !== undefined && state.pipeline === null) return waiting("agent", workersText(state.lane));
-      return item.operatorLane === "team" && state.pipeline === null ? waiting("agent", teamText(state.team), { commands: [["team", "status"]] }) : inPipeline(state);
+      return (item.operatorLane === "team" || state.team !== null) && state.pipeline === null ? waiting("agent", teamText(state.team), { commands: [["team", "status"]] }) : inPipeline(state);
     case "verifying":
       return waiting("checks", "the last checks of the finished work");
     case "review":

@@ -31,7 +31,7 @@ export const policyFor = (config: Config, repository: string, request: PolicyReq
     review: config.review,
     maxIterations: limits.maxIterations, itemFailures: limits.itemFailures, infraRetries: limits.infraRetries, crashRetries: limits.crashRetries,
     retryBaseMs: limits.retryBaseMs, retryMaxMs: limits.retryMaxMs, stallMs: limits.stallMs,
-    team: { workers: config.team.workers, leaseMs: config.team.leaseMs, maxFixes: config.team.maxFixes, memberRestarts: { ...config.team.memberRestarts }, taskAttempts: config.team.taskAttempts },
+    team: { workers: config.team.workers, leaseMs: config.team.leaseMs, maxFixes: config.team.maxFixes, memberRestarts: { ...config.team.memberRestarts }, taskAttempts: config.team.taskAttempts, mending: config.team.mending },
     lanes: { ralph: { maxIterations: config.lanes.ralph.maxIterations }, autopilot: { ...config.lanes.autopilot }, ultrawork: { ...config.lanes.ultrawork } },
     progress: {
       sameError: progress.sameError, sameFeedback: progress.sameFeedback, feedbackSimilarity: progress.feedbackSimilarity, repeatedTool: progress.repeatedTool,

@@ -16,7 +16,7 @@ import { CapName, type Caps } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
 import { defaultLanePolicy, executors } from "./policy.ts";
 import { defaultStopLimits } from "./stop-policy.ts";
-import { defaultTeamPolicy, mostWorkers } from "./team.ts";
+import { defaultTeamPolicy, menders, mostWorkers } from "./team.ts";
 
 const count = z.int().nonnegative();
 const positive = z.int().positive();
@@ -193,6 +193,7 @@ export const Config = z.strictObject({
     workers: z.int().min(1).max(mostWorkers).default(defaultTeamPolicy.workers).describe("Workers of a team that names no number."),
     leaseMs: milliseconds.default(defaultTeamPolicy.leaseMs).describe("Milliseconds a worker keeps a task without a sign of life; a turn with output or CPU use renews it."),
     maxFixes: count.default(defaultTeamPolicy.maxFixes).describe("How often checks, review or failed tasks send work back; then the team is exhausted."),
+    mending: z.enum(menders).default("workers").describe("Who does what checks or review ask for: workers (one more task) or ralph (one agent in the team's worktree, round after round until it is approved)."),
     memberRestarts: z.strictObject({
       max: count.default(defaultTeamPolicy.memberRestarts.max).describe("Restarts of one member within that time; one more and it is down."),
       withinMs: milliseconds.default(defaultTeamPolicy.memberRestarts.withinMs).describe("Milliseconds after which a crash no longer counts."),

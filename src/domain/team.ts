@@ -8,6 +8,9 @@ import { PlannedTask } from "./team-answers.ts";
 export const TeamName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,29}$/, "a team's name is 1 to 30 of a-z, 0-9 and -, and begins with a letter or digit");
 export type TeamName = z.infer<typeof TeamName>;
 
+/** Workers, with one more task; or a run of lane ralph. */
+export const menders = ["workers", "ralph"] as const;
+
 /** What the team lane needs from the configuration, fixed when the item is taken in. */
 export const TeamPolicy = z.object({
   workers: z.int().min(1).max(20),
@@ -18,6 +21,8 @@ export const TeamPolicy = z.object({
   memberRestarts: z.object({ max: z.int().nonnegative(), withinMs: z.int().positive() }),
   /** Claims of one task before it is failed. */
   taskAttempts: z.int().positive(),
+  /** Who does what the checks or the review of the whole ask for; absent: workers. */
+  mending: z.enum(menders).optional(),
 });
 export type TeamPolicy = z.infer<typeof TeamPolicy>;
 export const defaultTeamPolicy: TeamPolicy = { workers: 3, leaseMs: 900_000, maxFixes: 3, memberRestarts: { max: 3, withinMs: 600_000 }, taskAttempts: 3 };
@@ -39,7 +44,7 @@ export const TeamSpec = z.object({
 });
 export type TeamSpec = z.infer<typeof TeamSpec>;
 
-export const teamPhases = ["preparing", "plan", "prd", "exec", "verify", "fix", "pausing", "paused", "draining", "done", "failed", "cancelled", "exhausted"] as const;
+export const teamPhases = ["preparing", "plan", "prd", "exec", "verify", "fix", "mending", "pausing", "paused", "draining", "done", "failed", "cancelled", "exhausted"] as const;
 export const memberStates = ["starting", "idle", "working", "committing", "checking", "merging", "waiting", "asking", "draining", "down", "gone"] as const;
 export const taskStates = ["open", "claimed", "merging", "done", "failed", "cancelled"] as const;
 
@@ -68,6 +73,8 @@ export const TeamView = z.object({
   checks: z.object({ base: z.string(), head: z.string() }).nullable(),
   costUsd: z.number(),
   interactive: z.boolean(),
+  /** Address of the run that mends, while there is one. */
+  leg: z.string().optional(),
   reason: z.string(),
 });
 export type TeamView = z.infer<typeof TeamView>;
