@@ -80,7 +80,7 @@ export const crewNews = {
   "member.ready": [stale, { actions: ["takeReady", "carryOn"] }],
   "member.began": [stale, { actions: "takeBegan" }],
   "member.turn": [stale, { actions: "takeTurn" }],
-  "member.renew": [stale, { guard: "renews", actions: ["takeRenewal", "carryOn"] }, { actions: "refuseRenewal" }],
+  "member.renew": [stale, { guard: "renews", actions: ["takeRenewal", "carryOn"] }, { guard: "brought" }, { actions: "refuseRenewal" }],
   "member.evidence": [stale, { actions: ["takeEvidence", "carryOn"] }],
   "member.failed": [stale, { actions: ["takeFailed", "carryOn"] }],
   "member.declined": [stale, { actions: ["takeDeclined", "carryOn"] }],

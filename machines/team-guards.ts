@@ -50,6 +50,8 @@ export const teamGuards = {
   mayFixReview: (asked: Asked) => decides("revise")(asked) && mayFix(asked.context),
   revises: decides("revise"),
   renews: ({ context, event }: Asked) => event.type === "member.renew" && holds(context.board, event),
+  /** Its work waits to be merged: there is no lease to renew, and nothing to take back. */
+  brought: ({ context, event }: Asked) => event.type === "member.renew" && context.board.tasks.some(({ id, state, owner, fence }) => id === event.task && state === "merging" && owner === event.member && fence === event.token),
   nothingDone: ({ context }: Asked) => allDone(context) && context.head === context.workspace?.base,
   /** Its answer is awaited. */
   merges: ({ context }: Asked) => context.merging !== null,

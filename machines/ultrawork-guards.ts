@@ -10,10 +10,10 @@ const ended = ({ event }: Asked, outcome: "done" | "exhausted" | "cancelled"): b
 /** The work was wrong, and the leg said what of it. */
 const isWrong = (asked: Asked): boolean => ended(asked, "exhausted") && asked.event.type === "pipeline.ended" && asked.event.failure === "cap";
 
-const { ofStranger, isHeld, renews, merges, nothingDone, allDone, mayFixGivenUp, givenUp, workersCapped, noWorkers, ends } = teamGuards;
+const { ofStranger, isHeld, renews, brought, merges, nothingDone, allDone, mayFixGivenUp, givenUp, workersCapped, noWorkers, ends } = teamGuards;
 
 export const ultraworkGuards = {
-  ofStranger, isHeld, renews, merges, nothingDone, allDone, mayFixGivenUp, givenUp, workersCapped, noWorkers, ends,
+  ofStranger, isHeld, renews, brought, merges, nothingDone, allDone, mayFixGivenUp, givenUp, workersCapped, noWorkers, ends,
   /** Late word of a leg that was replaced; it changes nothing. */
   notCurrent: (asked: Asked) => !isCurrent(asked),
   isCurrent,

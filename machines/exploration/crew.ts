@@ -32,7 +32,9 @@ export const heard = (c: TeamContext, event: CrewEvent): readonly Do[] | undefin
     case "member.ready": return [(context) => work.ready(context, event), on];
     case "member.began": return [(context) => work.began(context, event)];
     case "member.turn": return [(context) => work.turned(context, event)];
-    case "member.renew": return work.holds(c.board, event) ? [(context) => work.renewed(context, event), on] : [(context) => ({ context, asked: [work.say(context, event.member, { type: "member.revoked", task: event.task, token: event.token })] })];
+    case "member.renew":
+      if (c.board.tasks.some((task) => task.id === event.task && task.state === "merging" && task.owner === event.member && task.fence === event.token)) return [];
+      return work.holds(c.board, event) ? [(context) => work.renewed(context, event), on] : [(context) => ({ context, asked: [work.say(context, event.member, { type: "member.revoked", task: event.task, token: event.token })] })];
     case "member.evidence": return [(context) => work.evidenced(context, event), on];
     case "member.failed": return [(context) => work.taskFailed(context, event), on];
     case "member.declined": return [(context) => work.declined(context, event), on];

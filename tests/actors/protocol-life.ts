@@ -14,7 +14,7 @@ import { catalog } from "../../machines/index.ts";
 import { intakeAddress } from "../../machines/intake.ts";
 import { ledgerKeeps, spendAddress } from "../../machines/spend.ts";
 import { EffectRequest, type TurnEffect } from "../../src/domain/effects.ts";
-import { type Address, memberAddress, parseAddress, pipelineAddress, progressAddress, teamAddress } from "../../src/domain/ids.ts";
+import { itemAddress, type Address, memberAddress, parseAddress, pipelineAddress, progressAddress, teamAddress } from "../../src/domain/ids.ts";
 import type { Board } from "../../src/domain/board.ts";
 import type { OperatorLane } from "../../src/domain/lane.ts";
 import type { Policy } from "../../src/domain/policy.ts";
@@ -221,7 +221,7 @@ export const live = async (life: Life): Promise<Lived> => {
   const items = (where: (view: WorkItemView) => boolean): readonly Address[] => [...views].filter(([, view]) => where(view)).map(([address]) => address);
 
   /** People, and what members said before, once more or much later: an echo carries the numbers it had. */
-  const disturbTeam = async (team: Address, { id, attempt }: WorkItemView): Promise<void> => {
+  const disturbTeam = async (team: Address, { id, attempt, lineage, status }: WorkItemView): Promise<void> => {
     const member = pick(["leader", "worker-1", "worker-2", "worker-3"]) ?? "leader", address = memberAddress(id, attempt, member);
     const found = await owner.host.state(team).catch(() => undefined);
     const { board }: { readonly board: Board } = found?.state.context ?? { board: { tasks: [] } };
@@ -233,7 +233,8 @@ export const live = async (life: Life): Promise<Lived> => {
       { type: "member.turn", member, turns: 0, costUsd: 0, well: true, mail: [], messages: [] },
     ]);
     const said = pick<Message>([{ type: "member.settled", task, token: token - 1 }, { type: "member.revoked", task, token: token - 1 }, { type: "member.life", task, token }, { type: "turn.alive" }]);
-    switch (draw() % 10) {
+    switch (draw() % 12) {
+      case 10: case 11: return tell(itemAddress(id, lineage), { type: status === "paused" && draw() % 3 > 0 ? "resume" : "pause" });
       case 0: return tell(team, { type: "team.message", to: pick(["all", member, "nobody"]) ?? "all", text: "use tabs", id: `m${draw() % 5}` });
       case 1: return tell(team, { type: "team.remove", member });
       case 2: return tell(team, { type: "team.add", adapter: null });
