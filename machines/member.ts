@@ -321,25 +321,25 @@ export const memberMachine = setup({
     },
     leaving: {
       entry: "leave",
-      always: [{ guard: "tidiesUp", target: "tidying" }, { guard: "hasWorkspace", target: "saving" }, { target: "gone" }],
+      always: [{ guard: "tidiesUp", target: "tidying" }, { guard: "hasWorkspace", target: "saving" }, { target: "parted" }],
     },
     /** I7. */
     saving: {
       entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.checkpoint", item: c.item.id, workspace: required(c.workspace), why: `${c.name} left` }) },
       on: {
-        "workspace.checkpointed": "gone",
-        "effect.failed": { target: "gone", actions: "noteUnsaved" },
+        "workspace.checkpointed": "parted",
+        "effect.failed": { target: "parted", actions: "noteUnsaved" },
       },
     },
     /** Everything is merged; removal makes a checkpoint first. */
     tidying: {
       entry: { type: "effect", params: ({ context: c }) => ({ kind: "workspace.remove", item: c.item.id, workspace: required(c.workspace), repository: c.repository }) },
       on: {
-        "workspace.removed": "gone",
-        "effect.failed": { target: "gone", actions: "noteUnsaved" },
+        "workspace.removed": "parted",
+        "effect.failed": { target: "parted", actions: "noteUnsaved" },
       },
     },
-    gone: {
+    parted: {
       always: [
         { guard: { type: "ends", params: { as: "done" } }, target: "done" },
         { guard: { type: "ends", params: { as: "cancelled" } }, target: "cancelled" },

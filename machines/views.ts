@@ -101,7 +101,7 @@ export const viewSession = (snapshot: Snapshot<SessionContext>): SessionView => 
 
 const memberState: Readonly<Record<string, MemberView["state"]>> = {
   preparing: "starting", between: "idle", idle: "idle", syncing: "working", working: "working", cancelling: "working", waiting: "waiting", restarting: "waiting", dying: "waiting", asking: "asking", committing: "committing", checking: "checking", merging: "merging",
-  leaving: "draining", saving: "draining", tidying: "draining", gone: "gone", done: "gone", cancelled: "gone", failed: "down", exhausted: "down",
+  leaving: "draining", saving: "draining", tidying: "draining", parted: "gone", done: "gone", cancelled: "gone", failed: "down", exhausted: "down",
 };
 
 export const viewMember = (snapshot: Snapshot<MemberContext>): MemberView => {
