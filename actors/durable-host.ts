@@ -94,6 +94,13 @@ export class DurableHost {
     return new Promise((done, fail) => this.#enqueue(to, event, cause, done, fail));
   }
 
+  /** As `send`, for who wants to see the outcome: behind the mail that others left before, and resolves when what followed from it is done too. */
+  async sendInTurn(to: Address, event: HostEvent): Promise<void> {
+    await this.takeMail();
+    await this.send(to, event);
+    await this.idle();
+  }
+
   /** Picks up mail left in the store by other processes. Returns how many messages were new. */
   async takeMail(): Promise<number> {
     this.#mailReads++;

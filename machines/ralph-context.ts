@@ -27,8 +27,8 @@ export type RalphEvent = (
   | LaneRunEvent
   /** From now on by that session, or by the factory. */
   | { readonly type: "resume"; readonly session?: string }
-  /** The session says that its round is done; what is there is looked at. */
-  | { readonly type: "advance"; readonly session: string }
+  /** The session says that its round is done; what is there is looked at. Said of another round or generation than the present one it is late, and nothing. */
+  | { readonly type: "advance"; readonly session: string; readonly round?: number; readonly generation?: number }
 ) & Stamp;
 
 /** The leg under way or last begun; of a run that is a step itself it begins with that one's. */

@@ -17,7 +17,8 @@ export const ralphGuards = {
   nothingRuns: ({ context }: Asked) => !context.running,
   legRuns: ({ context }: Asked) => context.running,
   /** I9. */
-  ofDriver: ({ context, event }: Asked) => event.type === "advance" && !context.running && context.driver !== undefined && event.session === context.driver,
+  ofDriver: ({ context, event }: Asked) => event.type === "advance" && !context.running && context.driver !== undefined && event.session === context.driver
+    && (event.round ?? context.iteration) === context.iteration && (event.generation ?? context.generation) === context.generation,
   legDone: isDone,
   /** I3. */
   wholePasses: (asked: Asked) => isDone(asked) && isLast(asked.context),

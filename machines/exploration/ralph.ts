@@ -44,7 +44,7 @@ const results = [
 ] satisfies readonly RalphEvent[];
 
 const alphabet: readonly RalphEvent[] = [
-  ...results, ...legs.map((n) => stamped({ type: "pipeline.asks" as const, question: "which one?", leg: n })), stamped({ type: "answer", text: "the first" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "resume", session: "session-a" }), stamped({ type: "advance", session: "session-a" }), stamped({ type: "advance", session: "session-b" }), stamped({ type: "cancel" }),
+  ...results, ...legs.map((n) => stamped({ type: "pipeline.asks" as const, question: "which one?", leg: n })), stamped({ type: "answer", text: "the first" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "resume", session: "session-a" }), stamped({ type: "advance", session: "session-a" }), stamped({ type: "advance", session: "session-b" }), stamped({ type: "advance", session: "session-a", round: 1 }), stamped({ type: "advance", session: "session-a", generation: 99 }), stamped({ type: "cancel" }),
 ];
 
 const contextOf = (snapshot: AnyMachineSnapshot): RalphContext => snapshot.context;
@@ -87,8 +87,8 @@ const rises = (e: Edge, r: Reading): boolean => r.end !== undefined && (r.state 
 /** A rule had stopped the leg before the pause, and there is another approach. */
 const goesOn = ({ from }: Reading): boolean => from.reason !== "" && from.escalateNow && left(from);
 
-/** By its own session, in a round of its own. */
-const advances = ({ state, from, event }: Reading): boolean => event?.type === "advance" && (state === "executing" || state === "fixing") && from.driver !== undefined && event.session === from.driver;
+/** By its own session, in a round of its own, and of that round; generation 99 never comes. */
+const advances = ({ state, from, event }: Reading): boolean => event?.type === "advance" && (state === "executing" || state === "fixing") && from.driver !== undefined && event.session === from.driver && (event.round ?? from.iteration) === from.iteration && event.generation === undefined;
 
 const hears: Readonly<Record<string, readonly RalphEvent["type"][]>> = {
   starting: ["workspace.ready", "effect.failed", "pause", "cancel"], settling: ["pipeline.ended", "pause", "cancel"], pausing: ["pipeline.ended", "workspace.ready", "effect.failed", "cancel"], paused: ["resume", "cancel"], cancelling: ["pipeline.ended", "workspace.ready", "effect.failed"],

@@ -9,10 +9,11 @@ import { Effect } from "effect";
 import { pendingGates } from "../domain/gate.ts";
 import { type Address, parseAddress } from "../domain/ids.ts";
 import { denialsSince, SessionChange, type SessionCommand, sessionAddress, sessionAfter, SessionStart, sessionStarted, SessionView } from "../domain/session.ts";
-import { decideStop, denialsOfRun, type StopFacts, type StopItem, type StopLimits, type StopVerdict } from "../domain/stop-policy.ts";
+import { decideStop, denialsOfRun, type StopFacts, type StopItem, type StopLane, type StopLimits, type StopVerdict } from "../domain/stop-policy.ts";
+import { isTerminal } from "../domain/work-item.ts";
 import type { MailRow, StoreReaderShape, ViewRow } from "../ports/store.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient } from "./contract.ts";
-import { stopItem, stopLane } from "./stop-facts.ts";
+import { stopItem, stopLane, stopRuns } from "./stop-facts.ts";
 
 export interface SessionsOptions {
   readonly reader: Pick<StoreReaderShape, "views" | "mailTo">;
@@ -31,7 +32,15 @@ export const sessionClient = ({ reader, deliver, now, stop }: SessionsOptions): 
     return withMail(await Effect.runPromise(reader.views("session")), letters);
   };
   const itemOf = async (id: NonNullable<SessionView["item"]>): Promise<StopItem | null> => stopItem(await Effect.runPromise(reader.views("item")), id);
-  const laneOf = async (address: Address): Promise<StopFacts["lane"]> => stopLane(await Effect.runPromise(reader.views(address.slice(0, address.indexOf("/")))), address);
+  const laneOf = async (session: Pick<SessionView, "item" | "lane" | "sessionId">): Promise<StopFacts["lane"]> => {
+    const runs: StopLane[] = [];
+    for (const address of stopRuns(session.item === null ? [] : await Effect.runPromise(reader.views("item")), session)) {
+      const run = stopLane(await Effect.runPromise(reader.views(address.slice(0, address.indexOf("/")))), address);
+      if (run !== null) runs.push(run);
+    }
+    // Its own before another's, and both before what is over.
+    return runs.find(({ ended, session: driver }) => !ended && driver === session.sessionId) ?? runs.find(({ ended }) => !ended) ?? runs[0] ?? null;
+  };
 
   /** Sends changes in order; of a session that is not known its beginning first. */
   const change = async (session: SessionView, isNew: boolean, changes: readonly SessionChange[]): Promise<{ readonly session: SessionView; readonly delivered: CommandReceipt["delivered"] }> => {
@@ -53,9 +62,9 @@ export const sessionClient = ({ reader, deliver, now, stop }: SessionsOptions): 
     return undefined;
   };
   const stillStands = async (session: SessionView, verdict: StopVerdict): Promise<boolean> => {
-    if (verdict.ruleId === "laneActive") return session.lane !== null && (await laneOf(session.lane))?.ended === false;
+    if (verdict.ruleId === "laneActive") return (await laneOf(session))?.ended === false;
     const item = verdict.item === null ? null : await itemOf(verdict.item);
-    return item !== null && pendingGates(item.needs, item.gates).length > 0;
+    return item !== null && (item.status === "done" || !isTerminal(item.status)) && pendingGates(item.needs, item.gates).length > 0;
   };
 
   const checkLinks = async (session: SessionView, { item, lane }: { readonly item?: SessionView["item"] | undefined; readonly lane?: Address | undefined }): Promise<void> => {
@@ -92,7 +101,7 @@ export const sessionClient = ({ reader, deliver, now, stop }: SessionsOptions): 
       const facts: StopFacts = {
         enabled: stop.enabled, attempt: { sessionId, cause, asksHuman }, acknowledged: found?.acknowledged != null,
         denials: found ? denialsSince(found, at - stop.withinMs) : 0, breaker: run === null ? stop.denials : Math.min(stop.denials, denialsOfRun),
-        lane: found?.lane == null ? null : await laneOf(found.lane), item, run: run && { stage: run.stage, changed: run.changed },
+        lane: found === undefined ? null : await laneOf(found), item, run: run && { stage: run.stage, changed: run.changed },
       };
       const verdict: StopVerdict = { ...decideStop(facts), item: item?.id ?? run?.item ?? null, at };
       const session = found ?? sessionStarted({ key, sessionId, cli, cwd, at });

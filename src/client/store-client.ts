@@ -117,7 +117,7 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
         const whole = await wholeItem(state);
         return options.deliver(intake, { type: "again", item: whole, policy: options.policy(whole.repository, { stages: "configured" }), attempt: state.item.attempt + 1, claim: true });
       }
-      if (command.type === "advance") return options.deliver(laneAddress("ralph", id, state.item.attempt), command);
+      if (command.type === "advance") return options.deliver(laneAddress("ralph", id, state.item.attempt), { ...command, round: state.lane?.iteration, generation: state.lane?.generation });
       const event = command.type === "claim" ? { ...command, explicit: true } : command;
       return options.deliver(itemAddress(id, state.item.lineage), event);
     },

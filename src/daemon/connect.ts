@@ -116,8 +116,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const saying: Pick<StoreClientOptions, "deliver" | "nextChange"> & { readonly now: () => number } = {
     deliver: async (to, event) => {
       if (lost !== undefined) throw new ClientProblem(`this process no longer owns the state directory: ${lost}`, "run the command again");
-      await owner.host.send(to, event);
-      await owner.host.idle();
+      await owner.host.sendInTurn(to, event);
       return { delivered: "now" };
     },
     nextChange: () => nextOf(watchers),

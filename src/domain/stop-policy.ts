@@ -28,7 +28,7 @@ export const StopItem = z.object({
 export type StopItem = z.infer<typeof StopItem>;
 
 /** What is known of the lane run that the session is linked to. `session`: whose it is; null when it is nobody's. `next`: what that session should do; untrusted in part. */
-export const StopLane = z.object({ lane: OperatorLane, phase: z.string(), ended: z.boolean(), paused: z.boolean(), session: z.string().nullable(), next: z.string() });
+export const StopLane = z.object({ lane: OperatorLane, phase: z.string(), ended: z.boolean(), paused: z.boolean(), cancelled: z.boolean(), session: z.string().nullable(), next: z.string() });
 export type StopLane = z.infer<typeof StopLane>;
 
 export const StopFacts = z.object({
@@ -69,7 +69,7 @@ const open = { id: "open", decides: "allow", says: "Nothing holds it back.", whe
 export const stopRules = [
   { id: "disabled", decides: "allow", says: "`stop.enabled` is false.", when: (f) => !f.enabled, reason: () => "the stop policy is switched off (stop.enabled)" },
   { id: "orphan", decides: "allow", says: "The attempt names no session, or nothing is linked to the session, or what is linked is not known here.", when: (f) => f.attempt.sessionId === "" || (f.item === null && f.lane === null && f.run === null), reason: () => "nothing is linked to this session" },
-  { id: "cancelled", decides: "allow", says: "A person interrupted or cancelled, or the work item was cancelled.", when: (f) => f.attempt.cause === "cancelled" || f.attempt.cause === "aborted" || f.item?.status === "cancelling" || f.item?.status === "cancelled", reason: () => "it was cancelled" },
+  { id: "cancelled", decides: "allow", says: "A person interrupted or cancelled, or the work item or the lane run was cancelled.", when: (f) => f.attempt.cause === "cancelled" || f.attempt.cause === "aborted" || f.lane?.cancelled === true || f.item?.status === "cancelling" || f.item?.status === "cancelled", reason: () => "it was cancelled" },
   { id: "auth", decides: "allow", says: "The provider refused the login.", when: (f) => f.attempt.cause === "auth", reason: () => "the provider refused the login" },
   { id: "rateLimited", decides: "allow", says: "The provider's limit is reached.", when: (f) => f.attempt.cause === "rateLimited", reason: () => "the provider's limit is reached" },
   { id: "contextExhausted", decides: "allow", says: "The session's context is full: a denial could only be answered by stopping again.", when: (f) => f.attempt.cause === "contextExhausted", reason: () => "the session's context is full" },

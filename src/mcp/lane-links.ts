@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { FactoryClient, ItemState } from "../client/contract.ts";
-import type { WorkItemId } from "../domain/ids.ts";
+import { parseAddress, type WorkItemId } from "../domain/ids.ts";
 import { LaneAddress } from "../domain/session.ts";
 import type { LaneRunView } from "../domain/view.ts";
 import { itemNamed } from "./item-answer.ts";
@@ -20,18 +20,22 @@ export const linkSession = async (client: FactoryClient, lane: Lane, sessionId: 
   return client.session({ type: "link", sessionId, item: state.item.id, ...(run === undefined ? {} : { lane: run }) });
 };
 
-/** Links before `begin` and takes the link back when that fails, so that a start that is refused leaves nothing behind. */
+/**
+ * Links before `begin` and takes back what was linked when that fails, so that a start that is refused leaves nothing behind. A session that drives the run
+ * all the same (it asked twice at once, or the answer was lost) stays linked.
+ */
 export const linkedWhile = async <T>(client: FactoryClient, lane: Lane, sessionId: string, id: WorkItemId, begin: () => Promise<T>): Promise<T> => {
-  const before = (await client.sessions()).find((session) => session.sessionId === sessionId)?.item ?? null;
+  const record = async () => (await client.sessions()).find((session) => session.sessionId === sessionId);
+  const before = await record();
   await linkSession(client, lane, sessionId, await itemNamed(client, id));
-  try {
-    const result = await begin();
-    await linkSession(client, lane, sessionId, await itemNamed(client, id));
-    return result;
-  } catch (error) {
-    if (before === null) await client.session({ type: "unlink", sessionId, item: true });
+  const result = await begin().catch(async (error: unknown) => {
+    // Only what is new and of this item: another call may have linked something else meanwhile.
+    const now = await record(), item = before?.item !== id && now?.item === id, run = now?.lane != null && before?.lane !== now.lane && parseAddress(now.lane)?.item === id;
+    if ((item || run) && (await client.item(id))?.lane?.session !== sessionId) await client.session({ type: "unlink", sessionId, item, lane: run });
     throw error;
-  }
+  });
+  await linkSession(client, lane, sessionId, await itemNamed(client, id));
+  return result;
 };
 
 export const linkTools = (lane: Lane, driven: (client: FactoryClient, id: WorkItemId) => Promise<ItemState>): readonly Tool[] => [

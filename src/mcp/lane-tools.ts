@@ -38,12 +38,12 @@ const canBeDriven = (lane: Lane): boolean => lane === "ralph";
 const toolsOf = (lane: Lane): readonly Tool[] => {
   const tell = (action: "pause" | "resume" | "cancel", about: Pick<Tool, "title" | "description" | "destructive">): Tool => tool({
     ...about, name: `factory_${lane}_${action}`, scope: "all", readOnly: false, idempotent: false,
-    input: z.strictObject({ workItemId, ...(action === "resume" && canBeDriven(lane) ? { sessionId: CliSessionId.optional().describe("That session does the rounds of work from then on; the factory's own agents do when absent.") } : {}) }),
+    input: z.strictObject({ workItemId, ...(action === "resume" && canBeDriven(lane) ? { sessionId: CliSessionId.optional().describe("That session does the rounds of work from then on, and is linked as by start; the factory's own agents do when absent.") } : {}) }),
     output: Told,
     answer: async (input, { client }) => {
-      const { workItemId: id } = input, session = "sessionId" in input && typeof input.sessionId === "string" ? { session: input.sessionId } : {};
+      const { workItemId: id } = input, session = "sessionId" in input && typeof input.sessionId === "string" ? input.sessionId : undefined;
       await driven(client, lane, id);
-      const receipt = await client.command(id, { type: action, ...session });
+      const receipt = await (session === undefined ? client.command(id, { type: action }) : linkedWhile(client, lane, session, id, () => client.command(id, { type: action, session })));
       const state = await itemNamed(client, id);
       return { structured: { ...runAnswer(state), delivered: receipt.delivered }, text: runText(lane, state) };
     },

@@ -14,9 +14,9 @@ import type { MemoryState } from "../../src/store/memory.ts";
 
 interface Replayed { readonly id: string; readonly chart: Chart; state: AnyMachineSnapshot; seq: number }
 
-const charts = new Map(catalog.filter(({ durable }) => durable).map(({ id, machine }) => [id, createChart(machine)]));
+export const charts = new Map(catalog.filter(({ durable }) => durable).map(({ id, machine }) => [id, createChart(machine)]));
 
-const eventOf = (json: string): EventObject & { readonly chart?: unknown; readonly input?: unknown } => JSON.parse(json);
+export const eventOf = (json: string): EventObject & { readonly chart?: unknown; readonly input?: unknown } => JSON.parse(json);
 
 /** A message as its pipeline knows it in the end. */
 export interface Told { readonly id: string; readonly state: string; readonly pipeline: Address; readonly over: boolean; readonly warned: boolean }

@@ -26,7 +26,7 @@ import { type MemoryState, memoryState, type MemoryStore, openMemoryOwner } from
 import { settled, SimulatedClock } from "../support/clock.ts";
 import { cancelledTurn, resultOf } from "./protocol-world.ts";
 
-export interface Plan { readonly lane: OperatorLane; readonly claim: boolean; readonly policy: Partial<Policy>; /** What the item says; empty when absent. */ readonly body?: string; /** Of lane `team`. */ readonly team?: TeamSpec }
+export interface Plan { readonly lane: OperatorLane; readonly claim: boolean; readonly policy: Partial<Policy>; /** What the item says; empty when absent. */ readonly body?: string; /** Of an epic. */ readonly spans?: readonly string[]; /** Of lane `team`. */ readonly team?: TeamSpec }
 export interface Life { readonly items: readonly Plan[]; readonly tape: readonly number[] }
 
 export interface Lived {
@@ -56,15 +56,49 @@ const heardIn = (result: EventObject & { readonly outcome?: unknown }): readonly
 
 type Message = EventObject & Readonly<Record<string, unknown>>;
 
+/** What others than the owner find in a life. */
+export interface Place {
+  readonly clock: SimulatedClock;
+  readonly state: MemoryState;
+  /** The next number of the tape. */
+  readonly draw: () => number;
+  /** To the present owner: resolves when it is durable and nothing of it is left to do, rejects when that owner has gone. */
+  readonly deliver: (to: Address, event: Message) => Promise<void>;
+  /** The present owner looks into its mail. */
+  readonly takeMail: () => void;
+  /** Whatever the present owner has begun is over. */
+  readonly rest: () => Promise<void>;
+  /** The source has an item of the life once more, in a lane that may be another. */
+  readonly offerAgain: (n: number, lane: OperatorLane) => void;
+  /** Items that anybody has asked to cancel, as far as the world knows. */
+  readonly cancelled: Set<string>;
+}
+
+/** Others who live beside the owner and outlive each of them. */
+export interface Guests {
+  /** Does something of its own; what takes long is still under way when it returns. */
+  readonly act: () => void;
+  /** Nothing of theirs is under way but what waits for others. */
+  readonly quiet: () => Promise<void>;
+  /** Nothing else happens any more: goes on with what is theirs; false when there is nothing. */
+  readonly goOn: () => Promise<boolean>;
+  readonly faults: readonly string[];
+}
+
 interface Owner { readonly host: DurableHost; readonly store: MemoryStore; readonly scope: Scope.Closeable; gone: boolean }
 
 /** What a person does about an item that waits for one. */
 const help: Readonly<Record<string, Message>> = { awaitingApproval: { type: "approve" }, review: { type: "approve" }, paused: { type: "resume" }, ready: { type: "claim", explicit: true } };
 
+const offerOf = (plan: Plan, n: number): Message => ({
+  type: "offer", claim: plan.claim, policy: { ...policy, ...plan.policy },
+  item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: plan.body ?? "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane, ...(plan.spans === undefined ? {} : { spans: plan.spans }), ...(plan.team === undefined ? {} : { team: plan.team }) },
+});
+
 /** More steps than any life of a few items needs. */
 const stepLimit = 4_000;
 
-export const live = async (life: Life): Promise<Lived> => {
+export const live = async (life: Life, invite?: (place: Place) => Guests): Promise<Lived> => {
   const clock = new SimulatedClock(1_000_000), state = memoryState();
   const faults: string[] = [], published = new Map<string, Set<string>>();
   /** Which turns have heard a message: the agents' own truth. */
@@ -75,7 +109,7 @@ export const live = async (life: Life): Promise<Lived> => {
   const results = new Map<string, EventObject>(), told: { readonly row: OutboxRow; readonly event: EventObject }[] = [];
   /** Rows that the present owner was given and has not answered. */
   const open = new Map<string, OutboxRow>();
-  const views = new Map<Address, WorkItemView>();
+  const views = new Map<Address, WorkItemView>(), cancelled = new Set<string>();
   const fenced: Owner[] = [];
   let drawn = 0, crashes = 0;
   const draw = (): number => life.tape[drawn++] ?? 0;
@@ -157,6 +191,10 @@ export const live = async (life: Life): Promise<Lived> => {
   };
 
   const tell = (to: Address, event: Message): void => { owner.host.send(to, event).catch(() => undefined); };
+  const cancel = (item: Address): Message => {
+    cancelled.add(parseAddress(item)?.item ?? "");
+    return { type: "cancel" };
+  };
 
   const conclude = (row: OutboxRow, result: EventObject & Readonly<Record<string, unknown>>): EventObject => {
     results.set(row.key, result);
@@ -251,7 +289,7 @@ export const live = async (life: Life): Promise<Lived> => {
     if (what < 4) return crash(true);
     if (what < 5) return owner.store.failNext(draw() % 2 === 0 ? new StoreFull({ message: "no room" }) : new StoreUnavailable({ message: "gone for a moment" }));
     if (!anyone || !one) return;
-    if (what < 6) return tell(anyone, { type: "cancel" });
+    if (what < 6) return tell(anyone, cancel(anyone));
     if (what < 12) {
       const waiting = pick(items((view) => !isTerminal(view.status) && atRest(view))), view = waiting && views.get(waiting);
       if (view) tell(waiting, help[view.status] ?? (view.question ? { type: "answer", text: "the first" } : { type: "retry" }));
@@ -259,7 +297,8 @@ export const live = async (life: Life): Promise<Lived> => {
     }
     if (what < 16) {
       // As another process would: by mail in the store.
-      await Effect.runPromise(Effect.result(owner.store.enqueue(anyone, JSON.stringify({ type: pick(["answer", "approve", "retry", "resume", "answer", "approve", "retry", "cancel"]) ?? "retry", text: "the first" }), clock.now())));
+      const type = pick(["answer", "approve", "retry", "resume", "answer", "approve", "retry", "cancel"]) ?? "retry";
+      await Effect.runPromise(Effect.result(owner.store.enqueue(anyone, JSON.stringify({ ...(type === "cancel" ? cancel(anyone) : { type }), text: "the first" }), clock.now())));
       return void owner.host.takeMail().catch(() => undefined);
     }
     if (what < 17) return tell(anyone, { type: pick(["pause", "resume", "retry"]) ?? "retry" });
@@ -286,12 +325,19 @@ export const live = async (life: Life): Promise<Lived> => {
   };
 
   let owner = await start(false);
+  const guests = invite?.({
+    clock, state, draw, cancelled,
+    deliver: (to, event) => owner.host.sendInTurn(to, event),
+    takeMail: () => { owner.host.takeMail().catch(() => undefined); },
+    rest: () => quiet(),
+    offerAgain: (n, lane) => {
+      const plan = life.items[n];
+      if (plan) tell(intakeAddress, offerOf({ ...plan, lane }, n));
+    },
+  });
   tell(intakeAddress, { type: "actor.start", chart: "intake", version: 1, input: {} });
   tell(spendAddress, { type: "actor.start", chart: "spend", version: 1, input: { keep: ledgerKeeps } });
-  life.items.forEach((plan, n) => tell(intakeAddress, {
-    type: "offer", claim: plan.claim, policy: { ...policy, ...plan.policy },
-    item: { source: "local", sourceId: `${n}.md`, title: `item ${n}`, body: plan.body ?? "", kind: "bug", priority: 3, createdAt: n, project: "demo", repository: "/repository", operatorLane: plan.lane, ...(plan.team === undefined ? {} : { team: plan.team }) },
-  }));
+  life.items.forEach((plan, n) => tell(intakeAddress, offerOf(plan, n)));
 
   // What was offered is durable before anything can be lost: a sender that is not answered asks again.
   await quiet();
@@ -299,24 +345,32 @@ export const live = async (life: Life): Promise<Lived> => {
   let steps = 0;
   for (; steps < stepLimit; steps++) {
     // Sometimes the next thing happens while the owner is still busy with the one before.
-    if (exhausted() || draw() % 4 !== 0) await quiet();
-    else for (let hops = draw() % 6; hops > 0; hops--) await Promise.resolve();
+    if (exhausted() || draw() % 4 !== 0) {
+      await quiet();
+      await guests?.quiet();
+    } else for (let hops = draw() % 6; hops > 0; hops--) await Promise.resolve();
     const what = draw();
     if (what >= 80) await disturb(draw() % 44);
     else if (what >= 74 && clock.next !== undefined) clock.advanceTo(clock.next);
+    else if (guests && what >= 40) guests.act();
     else {
       const row = pick([...open.values()]);
       if (row && what >= 68) decide(row);
       else if (row) deliver(row);
       else if (exhausted()) {
         await quiet();
+        await guests?.quiet();
         if (open.size > 0) continue;
-        if (clock.next === undefined) break;
+        if (clock.next === undefined) {
+          if (guests && await guests.goOn()) continue;
+          break;
+        }
         clock.advanceTo(clock.next);
       }
     }
   }
   if (steps === stepLimit) faults.push(`not over after ${stepLimit} steps`);
+  faults.push(...(guests?.faults ?? []));
   await quiet();
   await owner.host.takeMail();
   await quiet();

@@ -14,7 +14,7 @@ const gateList = fc.uniqueArray(fc.constantFrom(...gates));
 const evidence = fc.record({ state: fc.constantFrom("met" as const, "waived" as const), evidence: fc.string() });
 const known = gateList.chain((met) => fc.record(Object.fromEntries(met.map((gate) => [gate, evidence]))));
 const item = fc.record({ id: fc.constant(id), status: fc.constantFrom(...WorkItemStatus.options), needs: gateList, gates: known, blocked: fc.boolean(), running: fc.boolean() });
-const lane = fc.record({ lane: fc.constantFrom(...lanes), phase: fc.string(), ended: fc.boolean(), paused: fc.boolean(), session: fc.option(sessionIds), next: fc.string() });
+const lane = fc.record({ lane: fc.constantFrom(...lanes), phase: fc.string(), ended: fc.boolean(), paused: fc.boolean(), cancelled: fc.boolean(), session: fc.option(sessionIds), next: fc.string() });
 /** Half of them are of the plain kind in which later rules get their turn. */
 const anyFacts = fc.record({
   enabled: fc.boolean(), acknowledged: fc.boolean(), denials: fc.nat(8), breaker: fc.integer({ min: 1, max: 6 }),
@@ -75,7 +75,7 @@ describe("the stop policy", () => {
     const overrides = new Set(["disabled", "orphan", "cancelled", "auth", "rateLimited", "contextExhausted", "otherSession", "acknowledged", "asksHuman", "paused", "factoryWorks", "breaker"]);
     const bools = [false, true];
     const met: readonly (readonly Gate[])[] = [[], ["reviewPassed"], ["reviewPassed", "closureEvidence"]];
-    const laneStates = [null, ...bools.flatMap((ended) => bools.flatMap((paused) => [null, "s-1", "s-2"].map((session) => ({ lane: "ralph" as const, phase: "executing", ended, paused, session, next: "" }))))];
+    const laneStates = [null, ...bools.flatMap((ended) => bools.flatMap((paused) => [null, "s-1", "s-2"].map((session) => ({ lane: "ralph" as const, phase: "executing", ended, paused, cancelled: false, session, next: "" }))))];
     const items = [null, ...WorkItemStatus.options.flatMap((status) => met.flatMap((has) => bools.map((blocked) => ({ id, status, needs: ["reviewPassed", "closureEvidence"] as Gate[], gates: Object.fromEntries(has.map((gate) => [gate, { state: "met" as const, evidence: "" }])), blocked, running: !blocked && has.length === 1 }))))];
     const attempts = ["", "s-1"].flatMap((sessionId) => StopCause.options.flatMap((cause) => bools.map((asksHuman) => ({ sessionId, cause, asksHuman }))));
     const turns = [null, { stage: "coder" as const, changed: false }, { stage: "coder" as const, changed: true }, { stage: "critic" as const, changed: false }];
