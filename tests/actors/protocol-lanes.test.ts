@@ -7,17 +7,17 @@ import { audit } from "./protocol-audit.ts";
 import { atRest, type Life, live, type Plan } from "./protocol-life.ts";
 
 /** As protocol.test.ts, for lanes of steps. A failing life: `LANES_SEED=… LANES_PATH=… vitest run … tests/actors/protocol-lanes.test.ts`, more of them with LANES_RUNS. */
-const seed = Number(process.env["LANES_SEED"] ?? 20_261_130), path = process.env["LANES_PATH"], numRuns = Number(process.env["LANES_RUNS"] ?? 60);
+const seed = Number(process.env["LANES_SEED"] ?? 20_261_141), path = process.env["LANES_PATH"], numRuns = Number(process.env["LANES_RUNS"] ?? 60);
 
 const stages: fc.Arbitrary<Policy["stages"]> = fc.constantFrom({ coder: plan }, { coder: { ...plan, escalateModel: "large" }, critic: plan }, { coder: plan, critic: plan, documenter: plan });
 const plans: fc.Arbitrary<Plan> = fc.record({
   lane: fc.constantFrom("ralph" as const, "autopilot" as const), claim: fc.boolean(), body: fc.constantFrom("", "- [ ] one\n- [ ] two\n"),
-  policy: fc.record({ stages, itemFailures: fc.nat(1), infraRetries: fc.nat(2), crashRetries: fc.nat(2), lanes: fc.record({ ralph: fc.record({ maxIterations: fc.integer({ min: 1, max: 5 }) }), autopilot: fc.record({ plans: fc.integer({ min: 1, max: 3 }), qaCycles: fc.integer({ min: 1, max: 3 }), validationRounds: fc.integer({ min: 1, max: 2 }) }) }) }),
+  policy: fc.record({ stages, itemFailures: fc.nat(1), infraRetries: fc.nat(2), crashRetries: fc.nat(2), lanes: fc.record({ ralph: fc.record({ maxIterations: fc.integer({ min: 1, max: 5 }) }), autopilot: fc.record({ execution: fc.constantFrom("ralph" as const, "ralph" as const, "team" as const), plans: fc.integer({ min: 1, max: 3 }), qaCycles: fc.integer({ min: 1, max: 3 }), validationRounds: fc.integer({ min: 1, max: 2 }) }) }) }),
 });
 const lives: fc.Arbitrary<Life> = fc.record({ items: fc.array(plans, { minLength: 1, maxLength: 2 }), tape: fc.array(fc.nat(99), { minLength: 20, maxLength: 1_500, size: "max" }) });
 
 test("lives of lanes: crashes, delays, duplicates, stale messages, pauses and cancels break no promise between a lane and its steps", { timeout: 120_000 }, async () => {
-  const seen = { crashes: 0, turns: 0, ended: 0, published: 0, waiting: 0, pauses: 0, nested: 0 };
+  const seen = { crashes: 0, turns: 0, ended: 0, published: 0, waiting: 0, pauses: 0, nested: 0, teams: 0 };
   await fc.assert(fc.asyncProperty(lives, async (life) => {
     const lived = await live(life), { faults, replayed, turns } = audit(lived.state);
     expect([...lived.faults, ...faults]).toEqual([]);
@@ -35,6 +35,7 @@ test("lives of lanes: crashes, delays, duplicates, stale messages, pauses and ca
     seen.pauses += lived.state.journal.filter(({ event }) => event.includes('"type":"pipeline.paused"')).length;
     // Runs of one lane within another.
     seen.nested += [...lived.state.actors.keys()].filter((address) => address.startsWith("ralph/") && address.includes("/leg")).length;
+    seen.teams += [...lived.state.actors.keys()].filter((address) => address.startsWith("team/")).length;
     for (const view of lived.views) if (isTerminal(view.status)) seen.ended++; else seen.waiting++;
   }), { seed, numRuns, ...(path === undefined ? {} : { path }), endOnFailure: numRuns > 1_000 });
   console.log(`protocol of lanes: seed ${seed}, ${numRuns} lives, ${JSON.stringify(seen)}`);
