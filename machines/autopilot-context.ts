@@ -82,7 +82,7 @@ export const plannerInput = (context: AutopilotContext, owner: Address, duty: Pl
   };
 };
 
-const leg = (context: AutopilotContext, more: Pick<Leg, "begin" | "feedback" | "findings">): Leg => ({ n: String(context.children), round: context.iteration, session: context.session, escalated: context.escalated, ...more });
+const leg = (context: AutopilotContext, more: Pick<Leg, "begin" | "feedback" | "findings" | "since">): Leg => ({ n: String(context.children), round: context.iteration, session: context.session, escalated: context.escalated, ...more });
 
 const runLeg = (context: AutopilotContext): Leg => ({ ...leg(context, { begin: "work", feedback: "", findings: [] }), round: 1 });
 
@@ -112,6 +112,6 @@ export const legInput = (context: AutopilotContext, owner: Address): PipelineInp
   const stages: Policy["stages"] = Object.fromEntries(Object.entries(chosen).filter(([, plan]) => plan !== undefined));
   return {
     owner, item, attempt, lineage, policy: { ...policy, stages, maxIterations: context.iteration }, failing: mends ? context.failing : [],
-    leg: leg(context, mends ? { begin: "work", feedback: joined(wholeCriteria(context), context.feedback), findings: context.findings } : { begin: "review", feedback: wholeCriteria(context), findings: [] }),
+    leg: leg(context, mends ? { begin: "work", feedback: joined(wholeCriteria(context), context.feedback), findings: context.findings, ...(context.failing.length === 0 ? { since: context.head } : {}) } : { begin: "review", feedback: wholeCriteria(context), findings: [] }),
   };
 };

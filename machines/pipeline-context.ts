@@ -40,6 +40,8 @@ export interface Leg {
   readonly findings: readonly Finding[];
   readonly session: CoderSession;
   readonly escalated: boolean;
+  /** The commit that was found wanting: work that leaves it as it is has changed nothing. Absent: anything beyond the base is a change. */
+  readonly since?: string;
   /** What its agents do is seen by its own progress watcher; absent: by the lane's, over all its legs. */
   readonly watched?: true;
 }

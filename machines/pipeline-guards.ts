@@ -9,6 +9,8 @@ const isCritical = ({ event }: Asked): boolean => event.type === "stage.ended" &
 
 const isWorkTrouble = ({ event }: Asked): boolean => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled");
 
+const isUnchanged = ({ context, event }: Asked): boolean => event.type === "workspace.committed" && (event.empty || event.head === context.leg?.since);
+
 export const pipelineGuards = {
   /** Late word of a stage that was replaced; it changes nothing. */
   notCurrent: ({ context, event }: Asked) => event.type === "stage.ended" && (event.stage !== context.stage || event.iteration !== context.iteration),
@@ -29,8 +31,8 @@ export const pipelineGuards = {
   critical: isCritical,
   /** Only the coder owes a new diff; a tester or documenter that finds nothing to do is not going round in circles. */
   laterStage: ({ context }: Asked) => context.stage !== "coder",
-  nothingChanged: ({ event }: Asked) => event.type === "workspace.committed" && event.empty,
-  nothingChangedWithinCap: ({ context, event }: Asked) => event.type === "workspace.committed" && event.empty && context.iteration < context.policy.maxIterations,
+  nothingChanged: (asked: Asked) => isUnchanged(asked),
+  nothingChangedWithinCap: (asked: Asked) => isUnchanged(asked) && asked.context.iteration < asked.context.policy.maxIterations,
   newFailuresWithinCap: ({ context, event }: Asked) => event.type === "verify.done" && event.report.newFailures.length > 0 && context.iteration < context.policy.maxIterations,
   newFailures: ({ event }: Asked) => event.type === "verify.done" && event.report.newFailures.length > 0,
   needsReview: ({ context }: Asked) => !context.approved && context.policy.stages.critic !== undefined,

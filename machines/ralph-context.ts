@@ -52,9 +52,11 @@ const focus = (context: RalphContext): string => {
 export const legInput = (context: RalphContext, owner: PipelineInput["owner"]): PipelineInput => {
   const { item, attempt, lineage, policy, phase, session, escalated } = context, { coder, critic } = policy.stages;
   const reviews = phase === "verifying";
+  // What a judge found wanting has to change, by whoever does the rounds; failing checks may hold the next time as they are.
+  const wanting = (phase === "fixing" || (reviews && context.driver !== undefined && context.feedback !== "")) && context.failing.length === 0, since = wanting ? context.head : phase === "executing" ? context.leg?.since : undefined;
   const leg: Leg = {
     n: legName(context), round: context.iteration, begin: reviews ? "review" : "work", session, escalated,
-    feedback: [focus(context), reviews ? "" : context.feedback].filter((text) => text !== "").join("\n\n"), findings: reviews ? [] : context.findings,
+    feedback: [focus(context), reviews ? "" : context.feedback].filter((text) => text !== "").join("\n\n"), findings: reviews ? [] : context.findings, ...(since === undefined ? {} : { since }),
   };
   // Somebody always judges; without a critic in the configuration it is the coder's adapter in a session of its own. The later stages have their turn
   // when the whole is judged.

@@ -307,7 +307,7 @@ export const runBegun = (before: TeamContext, verdict: Verdict | null): Step => 
   const asked = verdict ? reviewAsks(verdict.feedback, verdict.findings) : checksAsk(context);
   const input: RalphInput = {
     owner: itself(context), item, attempt, lineage, failing: newFailures, policy: { ...policy, stages: { coder, ...(critic === undefined ? {} : { critic }) } }, stories: [{ title: asked.title, details: asked.details.slice(0, 20_000) }],
-    leg: { n: runName(context), round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false },
+    leg: { n: runName(context), round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false, ...(verdict ? { since: context.head } : {}) },
   };
   return { context, asked: [{ type: "spawn", params: { address: runAddress(context), chart: "ralph", input: { ...input } } }] };
 };

@@ -188,7 +188,7 @@ export const exploration: Exploration = {
       const { to } = read(e), leg = i["leg"] as Leg, { stages, maxIterations } = i["policy"] as Policy, { coder, critic, tester, documenter, auditor, "stage-documenter": report } = to.policy.stages, works = to.phase === "mending";
       const must = to.phase === "qa" ? { coder, tester } : works ? { coder } : { coder, critic: critic ?? coder, documenter, auditor, "stage-documenter": report };
       return i["owner"] === itself && i["attempt"] === attempt && i["lineage"] === lineage && same(i["item"], to.item) && same(stages, must) && Object.values(stages).every((each) => each !== undefined) && maxIterations === to.iteration && same(i["failing"], works ? to.failing : [])
-        && same(leg, { n: String(to.children), round: to.iteration, session: to.session, escalated: to.escalated, begin: works ? "work" : "review", feedback: !works || to.feedback === "" ? criteriaText : `${criteriaText}\n\n${to.feedback}`, findings: works ? to.findings : [] });
+        && same(leg, { n: String(to.children), round: to.iteration, session: to.session, escalated: to.escalated, begin: works ? "work" : "review", feedback: !works || to.feedback === "" ? criteriaText : `${criteriaText}\n\n${to.feedback}`, findings: works ? to.findings : [], ...(works && to.failing.length === 0 ? { since: to.head } : {}) });
     }) },
     { name: "I1 I7 only an unusable plan, wrong work and a judgement that sends it back count", holds: (e) => {
       const r = read(e), { from, to, state, stage } = r, wrong = mends(e, r) && isCap(r) && state !== "settling";

@@ -82,6 +82,8 @@ const onward = (context: PipelineContext, approved: boolean): string => {
   const next = later.slice(later.findIndex((stage) => stage === context.stage) + 1).find((stage) => context.policy.stages[stage]);
   return next ? stateOf(next) : "done";
 };
+/** Nothing at all, or nothing since it was found wanting. */
+const unchanged = ({ leg: step }: PipelineContext, event: { readonly empty: boolean; readonly head: string }): boolean => event.empty || event.head === step?.since;
 const again = (context: PipelineContext): string => (context.iteration < context.policy.maxIterations ? "coding" : "exhausted");
 
 /** A session belongs to the CLI that opened it. */
@@ -149,7 +151,7 @@ export const exploration: Exploration = {
     { name: "escalating to another adapter", input: input({ coder: other }) },
     { name: "escalating after the first iteration", input: input({ coder: { ...large, escalateAfterIteration: 1 } }) },
     { name: "all stages", input: input({ coder: plan, critic: plan, tester: plan, documenter: plan, auditor: plan, "stage-documenter": plan }) },
-    { name: "a leg of a lane that works", input: input({ coder: large }, ["test: a"], { ...leg, begin: "work", escalated: true }) },
+    { name: "a leg of a lane that works", input: input({ coder: large }, ["test: a"], { ...leg, begin: "work", escalated: true, since: "head1" }) },
     { name: "a leg of a lane that judges", input: input({ coder: plan, critic: plan, documenter: plan }, [], { ...leg, begin: "review", escalated: false, watched: true }) },
     { name: "with a person's guidance", input: { ...input({ coder: plan }, ["test: a"]), guidance: "use a stack" } },
     { name: "tester without critic, taken up again", input: input({ coder: plan, tester: plan, auditor: plan }, ["test: a"]) },
@@ -191,7 +193,7 @@ export const exploration: Exploration = {
     { name: "what a failing stage was, the pipeline names by kind", holds: (e) => { const r = read(e), { stage, to } = r; return !stage || !(r.state in stageIn) || !at(e.to, "failed", "exhausted") || to.failure === "cap" || (stage.verdict?.decision === "reject" ? to.failure === "rejected" && to.reason.includes(stage.verdict.feedback) : to.failure === stageFailure(stage.failure) && to.reason === `${stage.stage}: ${stage.reason}`); } },
     { name: "I7 trouble with infrastructure, accounts or the environment ends the pipeline as such; work trouble at the cap is the cap", holds: (e) => { const { stage, to } = read(e); return !stage || !at(e.from, "coding", "testing") || !at(e.to, "exhausted") || (to.failure === "cap") === (stage.failure === "timeout" || stage.failure === "stalled"); } },
     { name: "a workspace, then the first turn", holds: (e) => implies(at(e.from, "preparing") && e.event.type === "workspace.ready", () => at(e.to, "coding", "committing") && contextOf(e.to).iteration === contextOf(e.from).iteration && same(contextOf(e.to).workspace, workspace) && contextOf(e.to).head === workspace.base) },
-    { name: "work is committed, then checked; no change at all goes back to the coder", holds: (e) => { const { state, event, from, to } = read(e); return state !== "committing" || event?.type !== "workspace.committed" || (at(e.to, event.empty ? again(from) : "checking") && same([to.head, to.diffHash, to.empty, to.changeSummary], [event.head, event.diffHash, event.empty, event.summary])); } },
+    { name: "work is committed, then checked; no change at all goes back to the coder", holds: (e) => { const { state, event, from, to } = read(e); return state !== "committing" || event?.type !== "workspace.committed" || (at(e.to, unchanged(from, event) ? again(from) : "checking") && same([to.head, to.diffHash, to.empty, to.changeSummary], [event.head, event.diffHash, event.empty, event.summary])); } },
     { name: "checks: new failures go back to the coder, otherwise onward", holds: (e) => { const { state, event, from, to } = read(e); return state !== "checking" || event?.type !== "verify.done" || (at(e.to, event.report.newFailures.length > 0 ? again(from) : onward(from, from.approved)) && same(to.newFailures, event.report.newFailures) && same(to.checks, { base: "0/1", head: event.report.newFailures.length > 0 ? "0/1" : "1/1" }) && event.report.warnings.every((w) => to.warnings.includes(w))); } },
     { name: "an effect that cannot be done fails the pipeline with its kind and how to mend it", holds: (e) => { const { state, event, to } = read(e); return !["preparing", "committing", "checking", "settling"].includes(state) || event?.type !== "effect.failed" || (at(e.to, "failed") && to.failure === (event.class === "environment" || event.class === "refused" ? "environment" : "infra") && to.reason === "it broke (mend it)"); } },
     { name: "entering a state asks for its effect, once, with the workspace and head as they are", holds: (e) => {
@@ -285,7 +287,7 @@ export const exploration: Exploration = {
     { name: "the watch sees each error, diff of the coder, mended check and feedback, and nothing else", holds: (e) => {
       const { state, event, stage, from } = read(e), back = at(e.to, "coding");
       const must = state === "coding" && stage && back ? ["error"]
-        : state === "committing" && event?.type === "workspace.committed" ? (back ? ["error"] : !event.empty && from.stage === "coder" ? ["diff"] : [])
+        : state === "committing" && event?.type === "workspace.committed" ? (back ? ["error"] : !unchanged(from, event) && from.stage === "coder" ? ["diff"] : [])
         : state === "checking" && event?.type === "verify.done" ? (back ? ["error"] : event.report.newFailures.length === 0 ? ["fixed"] : [])
         : state === "criticising" && stage && back ? ["feedback"] : [];
       return same(kinds(e), must) && told(e, "observe").every(({ to }) => to === watcherOf(contextOf(e.to))) && observed(e).every((seen) => !/"fingerprint":""|"hash":""|"words":\[\]/.test(JSON.stringify(seen)));

@@ -17,7 +17,7 @@ const input = (stages: Policy["stages"], more: Partial<Pick<PipelineInput, "fail
   owner, item: { ...item, body: more.body ?? item.body }, attempt, lineage, failing: more.failing ?? [], policy: { ...policy, stages, maxIterations: 9, lanes: { ralph: { maxIterations: more.rounds ?? 2 } } },
 });
 /** A step of another lane, with parts of its own. */
-const within: Leg = { n: "2", round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false };
+const within: Leg = { n: "2", round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false, since: "judged" };
 const given: RalphInput["stories"] = [{ title: "the lexer", details: "It is done when:\n- it lexes" }, { title: "the emitter", details: "It emits." }];
 const large = { ...plan, escalateModel: "large" }, other = { ...plan, escalateAdapter: "claude" as const };
 
@@ -137,11 +137,12 @@ export const exploration: Exploration = {
       const r = read(e), { from, to, state } = r, begins = inPhase(String(e.to.value)) && (to.driver === undefined || to.phase === "verifying") && (r.end !== undefined || state === "starting" || state === "paused" || advances(r)) && !ignored(e), made = spawned(e, "pipeline");
       if (made.length !== (begins ? 1 : 0) || to.legs !== from.legs + made.length) return false;
       return made.every(({ address, input: given }) => {
-        const leg = given["leg"] as { readonly n: string; readonly round: number; readonly begin: string; readonly feedback: string; readonly findings: unknown; readonly session: unknown; readonly escalated: boolean }, rules = given["policy"] as Policy, reviews = to.phase === "verifying", { coder, critic, ...later } = to.policy.stages;
+        const leg = given["leg"] as { readonly n: string; readonly round: number; readonly begin: string; readonly feedback: string; readonly findings: unknown; readonly session: unknown; readonly escalated: boolean; readonly since?: string }, rules = given["policy"] as Policy, reviews = to.phase === "verifying", { coder, critic, ...later } = to.policy.stages;
         const stages = reviews ? { ...(open(to) === 1 ? later : {}), critic: critic ?? coder, coder } : { coder };
         const part = to.stories.find(({ passes: passed }) => !passed), many = to.stories.length > 1;
         return address === pipelineAddress(id, attempt, nameOf(to)) && given["owner"] === itself(to) && given["attempt"] === attempt && given["lineage"] === lineage && same(given["item"], to.item) && rules.maxIterations === to.iteration && leg.round === to.iteration && same(Object.keys(rules.stages).toSorted(), Object.keys(stages).toSorted()) && same(rules.stages.critic, reviews ? (critic ?? coder) : undefined)
           && leg.n === nameOf(to) && leg.begin === (reviews ? "review" : "work") && leg.escalated === to.escalated && same(leg.session, to.session) && same(given["failing"], reviews ? [] : to.failing) && same(leg.findings, reviews ? [] : to.findings)
+          && leg.since === ((to.phase === "fixing" || (reviews && to.driver !== undefined && to.feedback !== "")) && to.failing.length === 0 ? to.head : to.phase === "executing" ? to.leg?.since : undefined)
           && (reviews || to.feedback === "" || leg.feedback.endsWith(to.feedback)) && (!reviews || !leg.feedback.includes("empty list")) && (!many || (reviews && open(to) === 1 ? leg.feedback.includes("All 2 parts") && to.stories.every(({ details = "" }) => leg.feedback.includes(details)) && leg.feedback.includes("the lexer") === (to.leg !== undefined) : leg.feedback.includes(part?.title ?? "?") && leg.feedback.includes(part?.details ?? "") && !leg.feedback.includes("undefined")))
           && (many || leg.feedback === [part?.details ?? "", reviews ? "" : to.feedback].filter((text) => text !== "").join("\n\n"));
       });

@@ -89,11 +89,11 @@ const leaderGone = (told: Told): Told => {
 
 const runAt = (n: number) => `ralph/${id}/${attempt}/leg${n}`;
 const tellsRun = (given: Told, event: { readonly type: string } & Readonly<Record<string, unknown>>): Told => (given.context.run ? asks(given, "tell", { to: runAt(given.context.run.n), event }) : given);
-const ralphs = (given: Told, title: string, details: string): Told => {
+const ralphs = (given: Told, title: string, details: string, since?: string): Told => {
   const context = { ...given.context, fixes: given.context.fixes + 1, run: { n: given.context.fixes + 1, paused: false } }, { policy: p, newFailures } = context, { coder, critic } = p.stages;
   const begun = asks({ ...given, path: "alive.mending", context }, "spawn", { address: runAt(context.fixes), chart: "ralph", input: {
     owner: `team/${id}/${attempt}`, item: context.item, attempt, lineage, failing: newFailures, policy: { ...p, stages: { coder, ...(critic === undefined ? {} : { critic }) } }, stories: [{ title, details }],
-    leg: { n: String(context.fixes), round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false },
+    leg: { n: String(context.fixes), round: 1, begin: "work", feedback: "", findings: [], session: { id: null, costUsd: 0 }, escalated: false, ...(since === undefined ? {} : { since }) },
   } });
   return leaderGone(gates(begun, "nothing"));
 };
@@ -171,7 +171,7 @@ const answeredBy = (given: Told, event: Extract<TeamEvent, { type: "member.answe
       switch (event.verdict?.decision) {
         case "approve": return drain(gates(does(given, taken), "review"), "done", {});
         case "reject": return drain(does(given, taken), "failed", { failure: "rejected", reason: "rejected in review: not wanted" });
-        case "revise": return mayFix(c) && byRalph(c) ? ralphs(does(given, taken), "Do what the review asks", "not yet\n- major: the empty list (a.ts:3)") : mayFix(c) ? fix(does(given, taken), when, (context) => work.reviewPut(context, event.verdict?.feedback ?? "", event.verdict?.findings ?? [])) : drain(does(given, taken), "exhausted", { failure: "cap", reason: "the review still asks for changes: not yet" });
+        case "revise": return mayFix(c) && byRalph(c) ? ralphs(does(given, taken), "Do what the review asks", "not yet\n- major: the empty list (a.ts:3)", c.head) : mayFix(c) ? fix(does(given, taken), when, (context) => work.reviewPut(context, event.verdict?.feedback ?? "", event.verdict?.findings ?? [])) : drain(does(given, taken), "exhausted", { failure: "cap", reason: "the review still asks for changes: not yet" });
         case undefined: return duty.asked < 2 ? again("your last answer carried no valid verdict") : drain(given, "failed", { failure: "work", reason: "the leader gave no valid verdict, twice" });
       }
       // falls through
