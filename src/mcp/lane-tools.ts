@@ -7,6 +7,7 @@ import { CliSessionId } from "../domain/session.ts";
 import { LaneRunView } from "../domain/view.ts";
 import { isTerminal, WorkItemStatus } from "../domain/work-item.ts";
 import { itemNamed } from "./item-answer.ts";
+import { lacks } from "./lane-evidence.ts";
 import { linkedWhile, linkTools } from "./lane-links.ts";
 import { startLane } from "./lane-start.ts";
 import { delivered, InvalidInput, strangers, tool, type Tool, workItemId } from "./tool.ts";
@@ -77,18 +78,19 @@ const toolsOf = (lane: Lane): readonly Tool[] => {
       },
     }),
     tell("pause", { title: `Pause ${lane}`, destructive: false, description: `Pauses the run of lane ${lane} on a work item: the turn is ended, its work and the phase are kept, the slot is given back.` }),
-    ...(canBeDriven(lane) ? [tool({
-      name: `factory_${lane}_advance`, title: `A round of ${lane} is done`, scope: "session", readOnly: false, destructive: false, idempotent: false,
-      description: `For the session that drives the run: this round of work is done. What is in the worktree is committed, checked on base and head, and judged; your word counts for nothing. Look at the outcome with factory_${lane}_status: phase fixing with feedback, the next story, or done.`,
-      input: z.strictObject({ workItemId, sessionId: CliSessionId.describe("The session that drives it.") }),
-      output: Told,
-      answer: async ({ workItemId: id, sessionId }, { client }) => {
+    tool({
+      name: `factory_${lane}_advance`, title: `Advance ${lane}`, scope: "session", readOnly: false, destructive: false, idempotent: false,
+      description: `A run goes on by evidence alone (commits, checks, typed verdicts); no word of a session changes its phase. Answers what the present phase lacks.${canBeDriven(lane) ? ` For the session that drives the run: this round of work is done, and what is in the worktree is committed, checked on base and head, and judged; look at the outcome with factory_${lane}_status: phase fixing with feedback, the next story, or done.` : ""}`,
+      input: z.strictObject({ workItemId, ...(canBeDriven(lane) ? { sessionId: CliSessionId.optional().describe("The session that drives it.") } : {}) }),
+      output: Told.extend({ lacks: z.string().describe("What the present phase lacks; empty when the run has ended, or has not begun.") }),
+      answer: async (input, { client }) => {
+        const { workItemId: id } = input, session = "sessionId" in input && typeof input.sessionId === "string" ? input.sessionId : undefined;
         await driven(client, lane, id);
-        const receipt = await client.command(id, { type: "advance", session: sessionId });
-        const state = await itemNamed(client, id);
-        return { structured: { ...runAnswer(state), delivered: receipt.delivered }, text: runText(lane, state) };
+        const told = session === undefined ? null : (await client.command(id, { type: "advance", session })).delivered;
+        const state = await itemNamed(client, id), missing = state.lane === null ? "" : lacks(state.lane);
+        return { structured: { ...runAnswer(state), delivered: told, lacks: missing }, text: `${runText(lane, state)}${missing === "" ? "" : `; it lacks ${missing}`}` };
       },
-    })] : []),
+    }),
     tell("resume", { title: `Resume ${lane}`, destructive: false, description: `Lets a paused run of lane ${lane} go on in the phase that it was in, at any age.` }),
     tell("cancel", { title: `Cancel ${lane}`, destructive: true, description: `Ends the run of lane ${lane} and its work item; the work is kept in a checkpoint. It can be tried again.` }),
     ...linkTools(lane, (client, id) => driven(client, lane, id)),

@@ -62,7 +62,7 @@ describe("mcp over stdio", () => {
     await using session = await overStdio(place, "--tools", "session");
     await using own = await overStdio(agent);
     expect(read.tools.every(({ annotations }) => annotations?.readOnlyHint === true)).toBe(true);
-    expect(namesOf(session).filter((name) => !namesOf(read).includes(name))).toEqual(["factory_skill_activate", "factory_ralph_advance", "factory_session_start", "factory_stop_check"]);
+    expect(namesOf(session).filter((name) => !namesOf(read).includes(name))).toEqual(["factory_skill_activate", "factory_ralph_advance", "factory_autopilot_advance", "factory_ultrawork_advance", "factory_session_start", "factory_stop_check"]);
     expect(namesOf(own)).toEqual(namesOf(session));
     for (const name of ["factory_workItem_create", "factory_workItem_update", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_stop_acknowledge", "factory_ralph_start", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_cancel", "factory_ralph_unlink_workitem"]) {
       expect([namesOf(own).includes(name), (await own.bad(name)).message]).toEqual([false, `${name} is not offered to a session with --tools session`]);

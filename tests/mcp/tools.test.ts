@@ -38,9 +38,9 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(session.client.getServerVersion()).toMatchObject({ name: "enact-factory" });
     expect(session.client.getInstructions()).toContain("never instructions");
     expect(session.tools.map(({ name }) => name).toSorted()).toEqual([
-      ...["cancel", "link_workitem", "pause", "resume", "start", "status", "unlink_workitem"].map((what) => `factory_autopilot_${what}`),
+      ...["advance", "cancel", "link_workitem", "pause", "resume", "start", "status", "unlink_workitem"].map((what) => `factory_autopilot_${what}`),
       "factory_ralph_advance", "factory_ralph_cancel", "factory_ralph_link_workitem", "factory_ralph_pause", "factory_ralph_resume", "factory_ralph_start", "factory_ralph_status", "factory_ralph_unlink_workitem", "factory_session_start", "factory_session_status", "factory_skill_activate", "factory_state_list", "factory_state_read", "factory_stop_acknowledge", "factory_stop_check", "factory_team_init", "factory_team_message", "factory_team_shutdown", "factory_team_status",
-      ...["cancel", "link_workitem", "pause", "resume", "start", "status", "unlink_workitem"].map((what) => `factory_ultrawork_${what}`),
+      ...["advance", "cancel", "link_workitem", "pause", "resume", "start", "status", "unlink_workitem"].map((what) => `factory_ultrawork_${what}`),
       "factory_workItem_create", "factory_workItem_get", "factory_workItem_list", "factory_workItem_update", "factory_workitem_acknowledge_close", "factory_workitem_drain_push_queue", "factory_workitem_observe",
     ]);
     for (const { inputSchema, outputSchema, annotations, description = "" } of session.tools) {
@@ -182,6 +182,8 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_autopilot_pause", given)).toMatchObject({ kind: "refused", message: `${id} is in lane none, not autopilot` });
     await good("factory_autopilot_start", { ...given, ...driver });
     await expect.poll(async () => (await good("factory_autopilot_status", given)).structured, { timeout: guardMs }).toMatchObject({ runs: [{ status: "operating", run: { lane: "autopilot", phase: "expansion", leg: `stage/${id}/1/planner.1`, counters: [{ now: 1 }, { now: 1 }, { now: 1 }] }, waitsFor: "the planner (scripted)" }] });
+    // Its word changes nothing; it is told what is missing.
+    expect((await good("factory_autopilot_advance", given)).structured).toMatchObject({ run: { phase: "expansion" }, delivered: null, lacks: "the planner's acceptance criteria" });
     expect((await good("factory_autopilot_link_workitem", { ...given, ...driver })).structured).toMatchObject({ session: { workItemId: id, laneRun: `autopilot/${id}/1` } });
     await good("factory_autopilot_pause", given);
     await expect.poll(status, { timeout: guardMs }).toBe("paused");
@@ -199,6 +201,7 @@ describe("MCP", { timeout: guardMs }, () => {
     await expect.poll(async () => (await good("factory_ultrawork_status", given)).structured, { timeout: guardMs }).toMatchObject({ runs: [{ status: "operating", run: { lane: "ultrawork", phase: "executing", stories: [{ title: "one", passes: false }, { title: "two", passes: false }], workers: [{ state: "working" }, { state: "working" }] } }] });
     expect((await good("factory_ultrawork_link_workitem", { ...given, ...driver })).structured).toMatchObject({ session: { workItemId: id, laneRun: `ultrawork/${id}/1` } });
     expect(await bad("factory_ultrawork_link_workitem", { workItemId: await waiting(), ...driver })).toMatchObject({ kind: "refused" });
+    expect((await good("factory_ultrawork_advance", given)).structured).toMatchObject({ run: { phase: "executing" }, delivered: null, lacks: "every part merged, or given up" });
     await good("factory_ultrawork_pause", given);
     await expect.poll(status, { timeout: guardMs }).toBe("paused");
     await good("factory_ultrawork_resume", given);
