@@ -58,7 +58,7 @@ export const observer = (send: (seen: Observation) => void): ((event: AgentEvent
       last = fingerprint;
       messages = 0;
       if (repeats % reportEvery === 0 || (repeats === 1 && reported)) {
-        send({ kind: "tool", repeats });
+        send({ kind: "tool", repeats, call: `${event.name} ${event.summary}`.trim().slice(0, 200) });
         reported = repeats > 1;
       }
     } else if (event.type === "text") {

@@ -1,5 +1,5 @@
 import type { AdapterName, AgentFailure, TurnOutcome } from "../src/domain/agent.ts";
-import { infraKinds } from "../src/domain/agent.ts";
+import { infraKinds, refusedKinds } from "../src/domain/agent.ts";
 import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
@@ -34,7 +34,7 @@ export interface MemberInput {
   readonly base: string;
   readonly leaseMs: number;
   readonly restarts: TeamPolicy["memberRestarts"];
-  readonly policy: Pick<Policy, "maxIterations" | "infraRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
+  readonly policy: Pick<Policy, "maxIterations" | "infraRetries" | "refusedRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
 }
 
 /** Something to do, from the team. Task 0: a duty of the leader; its token is the number of the duty. */
@@ -73,6 +73,8 @@ export interface MemberContext extends MemberInput {
   readonly iteration: number;
   readonly tryNumber: number;
   readonly infraFailures: number;
+  /** Of these, refusals of the provider. */
+  readonly refused?: number;
   /** When it died, within the time that counts. */
   readonly deaths: readonly number[];
   /** Deaths in all. */
@@ -155,6 +157,8 @@ export const failureOf = (event: MemberEvent): AgentFailure | undefined =>
 const hopeless: ReadonlySet<AgentFailure["kind"]> = new Set(["auth", "model"]);
 export const isHopeless = (event: MemberEvent): boolean => { const failure = failureOf(event); return failure !== undefined && hopeless.has(failure.kind); };
 export const isInfra = (event: MemberEvent): boolean => { const failure = failureOf(event); return failure !== undefined && infraKinds.has(failure.kind); };
+
+export const isRefused = (event: MemberEvent): boolean => { const failure = failureOf(event); return failure !== undefined && refusedKinds.has(failure.kind); };
 
 export const reasonOf = (event: MemberEvent): string => {
   const failure = failureOf(event);

@@ -1,4 +1,5 @@
-import { failureOf, isHopeless, isInfra, type MemberContext, type MemberEvent } from "./member-context.ts";
+import { defaultRefusedRetries } from "../src/domain/policy.ts";
+import { failureOf, isHopeless, isInfra, isRefused, type MemberContext, type MemberEvent } from "./member-context.ts";
 
 /** The guards of the member chart. Those `…WithinCap` stand before their namesakes in the chart and ask for an iteration that is left. */
 interface Asked { readonly context: MemberContext; readonly event: MemberEvent }
@@ -29,7 +30,8 @@ export const memberGuards = {
   asksTooLate: ({ context, event }: Asked) => event.type === "turn.ended" && event.outcome.ended.how === "question" && context.stopping !== "no",
   asks: ({ event }: Asked) => event.type === "turn.ended" && event.outcome.ended.how === "question",
   wasInterrupted: ({ event }: Asked) => failureOf(event)?.kind === "interrupted",
-  infraWithinCap: ({ context, event }: Asked) => isInfra(event) && context.infraFailures < context.policy.infraRetries && context.stopping === "no",
+  refusedWithinCap: ({ context, event }: Asked) => isRefused(event) && (context.refused ?? 0) < (context.policy.refusedRetries ?? defaultRefusedRetries) && context.stopping === "no",
+  infraWithinCap: ({ context, event }: Asked) => isInfra(event) && !isRefused(event) && context.infraFailures - (context.refused ?? 0) < context.policy.infraRetries && context.stopping === "no",
   isInfra: ({ event }: Asked) => isInfra(event),
   isCapped: ({ event }: Asked) => failureOf(event)?.kind === "capReached",
   isHopeless: ({ event }: Asked) => isHopeless(event),

@@ -1,4 +1,5 @@
 import { assign, setup } from "xstate";
+import { sessionEnds } from "../src/domain/agent.ts";
 import { passed } from "../src/domain/check.ts";
 import { emptyBrief, type SyncFrom, type TurnBrief } from "../src/domain/effects.ts";
 import { backoffMs } from "../src/domain/policy.ts";
@@ -103,7 +104,7 @@ export const memberMachine = setup({
       if (event.type !== "member.granted") return {};
       const { grant } = event;
       return {
-        grant, seen: { ...context.seen, [grant.task]: grant.token }, iteration: 1, tryNumber: grant.attempt, infraFailures: 0, feedback: "", failing: [], answer: null, question: null, conflicts: [], checks: "", summary: "", reason: "", revoked: false, since: event.at,
+        grant, seen: { ...context.seen, [grant.task]: grant.token }, iteration: 1, tryNumber: grant.attempt, infraFailures: 0, refused: 0, feedback: "", failing: [], answer: null, question: null, conflicts: [], checks: "", summary: "", reason: "", revoked: false, since: event.at,
         // A conversation is about one task.
         ...(grant.task === context.lastTask && grant.task !== 0 ? {} : { session: { id: null, costUsd: 0 } }),
       };
@@ -117,7 +118,7 @@ export const memberMachine = setup({
       const { outcome } = event, failure = failureOf(event), well = outcome.ended.how === "completed" || outcome.ended.how === "question";
       return {
         turns: context.turns + 1, costUsd: context.costUsd + outcome.costUsd, cost: addCost(context.cost ?? { ...noCost, usd: context.costUsd }, outcome.spend?.amount.cost ?? { ...noCost, usd: outcome.costUsd }),
-        session: failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
+        session: failure !== undefined && sessionEnds.has(failure.kind) ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
         ...(outcome.ended.how === "completed" ? { summary: outcome.ended.text.slice(0, 4_000), answer: null } : {}),
         question: outcome.ended.how === "question" ? outcome.ended.text : null,
       ...(well ? { inbox: context.inbox.filter(({ id }) => !context.carried.includes(id)) } : {}),
@@ -144,6 +145,7 @@ export const memberMachine = setup({
     revoke: assign({ revoked: true }),
     stop: assign(({ context, event }) => (event.type === "member.stop" ? { stopping: event.force || context.stopping === "force" ? "force" as const : "drain" as const, tidy: event.tidy } : {})),
     countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
+    countRefused: assign(({ context }) => ({ refused: (context.refused ?? 0) + 1 })),
     setRetry: assign(({ context, event }) => {
       const failure = failureOf(event);
       return { retryAt: Math.max(event.at + backoffMs(context.policy, context.infraFailures), failure?.kind === "rateLimited" ? (failure.until ?? 0) : 0) };
@@ -224,6 +226,7 @@ export const memberMachine = setup({
           { guard: "stopping", target: "between", actions: [...takenTurn] },
           { guard: "wasInterrupted", target: "working", reenter: true, actions: [...takenTurn, "nextTry"] },
           { guard: "isCapped", target: "between", actions: [...takenTurn, "noteTrouble", down("cap", "exhausted")] },
+          { guard: "refusedWithinCap", target: "waiting", actions: [...takenTurn, "noteTrouble", "countInfra", "countRefused", "setRetry", "nextTry"] },
           { guard: "infraWithinCap", target: "waiting", actions: [...takenTurn, "noteTrouble", "countInfra", "setRetry", "nextTry"] },
           { guard: "isInfra", target: "between", actions: [...takenTurn, "noteTrouble", down("infra", "exhausted")] },
           { guard: "isHopeless", target: "between", actions: [...takenTurn, "noteTrouble", down("auth", "failed")] },

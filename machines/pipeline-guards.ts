@@ -1,13 +1,16 @@
 import { anyWaits, hasRoom, isNew } from "../src/domain/message.ts";
 import type { Stage } from "../src/domain/stage.ts";
 import { nextAfter, type PipelineContext, type PipelineEvent } from "./pipeline-context.ts";
+import type { StageFailure } from "./stage.ts";
 
 /** The guards of the pipeline chart. Those `…WithinCap` stand before their namesakes in the chart and ask for an iteration that is left (I1). */
 interface Asked { readonly context: PipelineContext; readonly event: PipelineEvent }
 
 const isCritical = ({ event }: Asked): boolean => event.type === "stage.ended" && event.outcome === "done" && (event.audit?.findings.some((f) => f.severity === "critical") ?? false);
 
-const isWorkTrouble = ({ event }: Asked): boolean => event.type === "stage.ended" && event.outcome === "failed" && (event.failure === "timeout" || event.failure === "stalled");
+/** Too much for one turn, in time or in words: costs a round, and the next one is told. */
+const workTrouble: ReadonlySet<StageFailure | null> = new Set<StageFailure | null>(["timeout", "stalled", "context", "overlong"]);
+const isWorkTrouble = ({ event }: Asked): boolean => event.type === "stage.ended" && event.outcome === "failed" && workTrouble.has(event.failure);
 
 const isUnchanged = ({ context, event }: Asked): boolean => event.type === "workspace.committed" && (event.empty || event.head === context.leg?.since);
 

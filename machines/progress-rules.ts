@@ -12,6 +12,8 @@ export interface ProgressFacts {
   readonly feedback: readonly string[];
   readonly feedbackStreak: number;
   readonly toolStreak: number;
+  /** The call that is repeated, for people. */
+  readonly call?: string;
   readonly monologue: number;
   /** US dollars spent since something last changed for the better. */
   readonly costSinceChange: number;
@@ -28,8 +30,8 @@ export type Observation =
   | { readonly kind: "fixed" }
   /** A turn changed something in the worktree. */
   | { readonly kind: "changed" }
-  /** `repeats`: the same tool call this many times in a row; 1 when it was a new one. */
-  | { readonly kind: "tool"; readonly repeats: number }
+  /** `repeats`: the same tool call this many times in a row; 1 when it was a new one. `call`: which one. */
+  | { readonly kind: "tool"; readonly repeats: number; readonly call?: string }
   /** Messages in a row without a tool call. */
   | { readonly kind: "monologue"; readonly messages: number }
   | { readonly kind: "cost"; readonly usd: number };
@@ -65,7 +67,7 @@ export const observe = (facts: ProgressFacts, seen: Observation, limits: Progres
     case "changed":
       return { ...facts, costSinceChange: 0 };
     case "tool":
-      return { ...facts, toolStreak: seen.repeats, monologue: 0 };
+      return { ...facts, toolStreak: seen.repeats, call: seen.call ?? "", monologue: 0 };
     case "monologue":
       return { ...facts, monologue: seen.messages };
     case "cost":
@@ -73,13 +75,13 @@ export const observe = (facts: ProgressFacts, seen: Observation, limits: Progres
   }
 };
 
-export interface StuckRule { readonly id: string; readonly says: string; readonly fires: (facts: ProgressFacts, limits: ProgressLimits) => boolean }
+export interface StuckRule { readonly id: string; readonly says: string; /** What exactly, when that is on record. */ readonly about?: (facts: ProgressFacts) => string; readonly fires: (facts: ProgressFacts, limits: ProgressLimits) => boolean }
 
 const last = <T>(list: readonly T[], n: number): readonly T[] => list.slice(-n);
 
 /** In order; the first that fires is named. */
 export const stuckRules: readonly StuckRule[] = [
-  { id: "repeatedTool", says: "the same tool call over and over", fires: (f, l) => f.toolStreak >= l.repeatedTool },
+  { id: "repeatedTool", says: "the same tool call over and over", about: (f) => f.call ?? "", fires: (f, l) => f.toolStreak >= l.repeatedTool },
   { id: "monologue", says: "message after message without using a tool", fires: (f, l) => f.monologue >= l.monologue },
   { id: "sameError", says: "the same failure after every attempt", fires: (f, l) => f.errorStreak >= l.sameError },
   { id: "sameDiff", says: "the change did not change", fires: (f, l) => f.diffs.length >= l.sameDiff && new Set(last(f.diffs, l.sameDiff)).size === 1 },
@@ -95,3 +97,9 @@ export const stuckRules: readonly StuckRule[] = [
 ];
 
 export const firstRule = (facts: ProgressFacts, limits: ProgressLimits): StuckRule | undefined => stuckRules.find((rule) => rule.fires(facts, limits));
+
+/** The rule's words for a person. */
+export const saysOf = ({ says, about }: StuckRule, facts: ProgressFacts): string => {
+  const what = about?.(facts) ?? "";
+  return what === "" ? says : `${says}: ${what}`;
+};

@@ -2,7 +2,7 @@ import { assign, setup } from "xstate";
 import type { Address } from "../src/domain/ids.ts";
 import type { ProgressLimits } from "../src/domain/policy.ts";
 import { chartOptions, hostActions, type Stamp } from "./durable.ts";
-import { firstRule, noFacts, observe, type Observation, type ProgressFacts } from "./progress-rules.ts";
+import { firstRule, noFacts, observe, type Observation, type ProgressFacts, saysOf } from "./progress-rules.ts";
 
 /**
  * Watches one pipeline for motion without progress and says so, with the rule that fired. It never stops anything itself.
@@ -24,7 +24,7 @@ export const progressMachine = setup({
     note: assign(({ context, event }) => (event.type === "observe" ? { facts: observe(context.facts, event.seen, context.limits) } : {})),
     name: assign(({ context }) => {
       const rule = firstRule(context.facts, context.limits);
-      return rule ? { rule: rule.id, says: rule.says } : {};
+      return rule ? { rule: rule.id, says: saysOf(rule, context.facts) } : {};
     }),
     forget: assign({ facts: noFacts, rule: "", says: "" }),
   },

@@ -218,6 +218,7 @@ export const ralphMachine = setup({
     done: { type: "final", entry: [endWatch, tellEnded("done")] },
     failed: { type: "final", entry: [endWatch, tellEnded("failed")] },
     cancelled: { type: "final", entry: [endWatch, tellEnded("cancelled")] },
-    exhausted: { type: "final", entry: [endWatch, tellEnded("exhausted")] },
+    // What was claimed and never approved does not stand.
+    exhausted: { type: "final", entry: [endWatch, tellGates(() => ({})), tellEnded("exhausted")] },
   },
 });

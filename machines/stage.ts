@@ -1,10 +1,10 @@
 import { assign, setup } from "xstate";
 import type { AdapterName, TurnOutcome, AgentFailure } from "../src/domain/agent.ts";
-import { infraKinds } from "../src/domain/agent.ts";
+import { infraKinds, refusedKinds, sessionEnds } from "../src/domain/agent.ts";
 import { emptyBrief, type TurnBrief, type WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
 import type { WorkItem } from "../src/domain/work-item.ts";
-import { backoffMs, type Policy } from "../src/domain/policy.ts";
+import { backoffMs, defaultRefusedRetries, type Policy } from "../src/domain/policy.ts";
 import { writeScope, type Stage } from "../src/domain/stage.ts";
 import type { PlannerDuty, TeamCriteria, TeamPlan } from "../src/domain/team-answers.ts";
 import type { Audit, Verdict } from "../src/domain/verdict.ts";
@@ -15,7 +15,7 @@ import { tellSpent } from "./spend.ts";
  * One stage of one iteration: asks for a turn until the stage has what it owes (a commit-worthy turn, a verdict, an audit, criteria, a plan),
  * waits for a human when the agent asks, and enforces what the stage may write.
  *
- * I1 Infrastructure failures never count as crashes, crashes never as work failures; each has its own cap.
+ * I1 Infrastructure failures never count as crashes, crashes never as work failures; each has its own cap, and so have a provider's refusals among the first.
  * I2 A critic without a verdict, or a planner without what its duty asks for, is asked once more, then the stage fails; it never becomes a `revise`.
  * I3 A turn or an enforcement that was started is always awaited: no final state while one may still run, except after the host gave up on it.
  * I4 What the stage may not write is undone before it ends, however it ends: the next stage works in the same worktree.
@@ -42,7 +42,7 @@ export interface StageInput {
   readonly session: { readonly id: string | null; readonly costUsd: number };
   /** Of a planner: what it owes. */
   readonly duty?: PlannerDuty;
-  readonly policy: Pick<Policy, "infraRetries" | "crashRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
+  readonly policy: Pick<Policy, "infraRetries" | "refusedRetries" | "crashRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
   /** Of a leg with a progress watcher of its own. */
   readonly leg?: string;
 }
@@ -50,6 +50,9 @@ export interface StageInput {
 export interface StageContext extends StageInput {
   readonly tryNumber: number;
   readonly infraFailures: number;
+  /** Of these, refusals of the provider: for its limit, or for being overloaded. */
+  readonly refused?: number;
+  /** Crashes, and sessions that were full. */
   readonly crashes: number;
   readonly reasks: number;
   readonly question: string | null;
@@ -75,7 +78,7 @@ export interface StageContext extends StageInput {
 }
 
 /** What kind of trouble ended a stage: the pipeline decides by it. */
-export type StageFailure = "infra" | "crash" | "timeout" | "stalled" | "auth" | "model" | "noAnswer" | "environment" | "cap";
+export type StageFailure = "infra" | "crash" | "context" | "overlong" | "timeout" | "stalled" | "auth" | "model" | "noAnswer" | "environment" | "cap";
 
 /** What a pipeline hears from its stage when it is over. */
 export interface StageEnded {
@@ -126,17 +129,24 @@ const reasonOf = (failure: AgentFailure): string => {
     case "timeout": return `the turn took longer than ${Math.round(failure.afterMs / 1000)} s`;
     case "stalled": return `no output and no CPU use for ${Math.round(failure.afterMs / 1000)} s`;
     case "interrupted": return "the factory was stopped";
+    // What the CLI says of it differs each time; the trouble does not.
+    case "contextFull": return "its context was full, again in a new session";
+    case "overlong": return "its answer was longer than one may be, and did not come to an end";
     default: return failure.message;
   }
 };
 
+/** What the next turn is told, which has a session of its own and finds the work of the one before. */
+const afterFullContext = (stage: Stage): string => `Your session so far ended because its context was full.${writeScope[stage] === "nothing" ? "" : " What it did is in the worktree: look at that first (git status, git diff), and go on from there."} Read no more than you need.`;
+
 const stageFailure: Readonly<Record<AgentFailure["kind"], StageFailure>> = {
   rateLimited: "infra", overloaded: "infra", network: "infra", spawn: "infra", interrupted: "infra",
-  crashed: "crash", noResult: "crash", badSession: "crash",
+  crashed: "crash", noResult: "crash", badSession: "crash", contextFull: "context", overlong: "overlong",
   auth: "auth", model: "model", timeout: "timeout", stalled: "stalled", capReached: "cap",
 };
 
 const crashKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["crashed", "noResult", "badSession"]);
+const isContextFull = (event: StageEvent): boolean => failureOf(event)?.kind === "contextFull";
 
 const completed = (event: StageEvent): boolean => event.type === "turn.ended" && event.outcome.ended.how === "completed";
 
@@ -154,6 +164,11 @@ const lacksAnswer = (context: StageContext, event: StageEvent): boolean => {
 const isInfra = (event: StageEvent): boolean => {
   const failure = failureOf(event);
   return failure !== undefined && infraKinds.has(failure.kind);
+};
+
+const isRefused = (event: StageEvent): boolean => {
+  const failure = failureOf(event);
+  return failure !== undefined && refusedKinds.has(failure.kind);
 };
 
 const isCrash = (event: StageEvent): boolean => {
@@ -201,10 +216,12 @@ const takeTurn = ["adoptTurn", tellSpent] as const;
 /** A turn that ended by trouble: what that leads to does not depend on who else wanted it ended. */
 const afterTrouble = [
   { guard: "isCapped", target: "leaving", actions: [...takeTurn, "noteFailure", endAs("exhausted")] },
+  { guard: "refusedWithinCap", target: "waiting", actions: [...takeTurn, "countInfra", "countRefused", "setRetry", "noteFailure", "nextTry"] },
   { guard: "infraWithinCap", target: "waiting", actions: [...takeTurn, "countInfra", "setRetry", "noteFailure", "nextTry"] },
   { guard: "isInfra", target: "leaving", actions: [...takeTurn, "noteFailure", endAs("exhausted")] },
   { guard: "crashWithinCap", target: "working", reenter: true, actions: [...takeTurn, "countCrash", "nextTry"] },
   { guard: "isCrash", target: "leaving", actions: [...takeTurn, "noteFailure", endAs("exhausted")] },
+  // A context that is full again and again is trouble with the work: too much for one turn.
   { target: "leaving", actions: [...takeTurn, "noteFailure", endAs("failed")] },
 ] as const;
 
@@ -221,7 +238,7 @@ export const stageMachine = setup({
       const failure = failureOf(event);
       return {
         costUsd: context.costUsd + outcome.costUsd,
-        session: failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
+        session: failure !== undefined && sessionEnds.has(failure.kind) ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
         verdict: outcome.verdict ?? context.verdict,
         audit: outcome.audit ?? context.audit,
         ...(context.duty === undefined ? {} : { plan: outcome.plan ?? null, criteria: outcome.criteria ?? null }),
@@ -229,7 +246,7 @@ export const stageMachine = setup({
         ...(outcome.touched === undefined ? {} : { touched: [...new Set([...context.touched ?? [], ...outcome.touched])].slice(0, 20) }),
         text: outcome.ended.how === "completed" ? outcome.ended.text : context.text,
         question: outcome.ended.how === "question" ? outcome.ended.text : null,
-        brief: { ...context.brief, again: "", messages: context.brief.messages.filter(({ id }) => !heardIn(event).includes(id)) },
+        brief: { ...context.brief, again: failure?.kind === "contextFull" ? afterFullContext(context.stage) : "", messages: context.brief.messages.filter(({ id }) => !heardIn(event).includes(id)) },
         heard: [...context.heard, ...newlyHeard(context, event)],
         reason: "",
         failure: null,
@@ -244,6 +261,7 @@ export const stageMachine = setup({
     dropQuestion: assign({ question: null }),
     nextTry: assign(({ context }) => ({ tryNumber: context.tryNumber + 1 })),
     countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
+    countRefused: assign(({ context }) => ({ refused: (context.refused ?? 0) + 1 })),
     countCrash: assign(({ context }) => ({ crashes: context.crashes + 1 })),
     countReask: assign(({ context }) => ({
       reasks: context.reasks + 1,
@@ -284,9 +302,10 @@ export const stageMachine = setup({
     enforcementGaveUp: ({ event }) => event.type === "effect.failed" && event.kind === "workspace.enforce",
     turnGaveUp: ({ event }) => event.type === "effect.failed" && event.kind === "turn",
     wasInterrupted: ({ event }) => failureOf(event)?.kind === "interrupted",
-    infraWithinCap: ({ context, event }) => isInfra(event) && context.infraFailures < context.policy.infraRetries,
+    refusedWithinCap: ({ context, event }) => isRefused(event) && (context.refused ?? 0) < (context.policy.refusedRetries ?? defaultRefusedRetries),
+    infraWithinCap: ({ context, event }) => isInfra(event) && !isRefused(event) && context.infraFailures - (context.refused ?? 0) < context.policy.infraRetries,
     isInfra: ({ event }) => isInfra(event),
-    crashWithinCap: ({ context, event }) => isCrash(event) && context.crashes < context.policy.crashRetries,
+    crashWithinCap: ({ context, event }) => (isCrash(event) || isContextFull(event)) && context.crashes < context.policy.crashRetries,
     isCrash: ({ event }) => isCrash(event),
     /** I8. */
     isCapped: ({ event }) => failureOf(event)?.kind === "capReached",

@@ -60,7 +60,7 @@ const inputOf = (context: TeamContext, name: string, role: Member["role"], adapt
     team: itself(context), teamName: context.lane === undefined ? context.spec.name : null, name, role, item: { id, title, body, kind }, attempt: context.attempt, lineage: context.lineage, repository: item.repository, adapter,
     // Another adapter does not know the first one's models.
     model: adapter === plan.adapter ? plan.model : null, timeoutMs: plan.timeoutMs, playbook: item.playbook ?? null, screen: context.spec.interactive && role === "worker", base: required(context.workspace).base, leaseMs: limits.leaseMs, restarts: limits.memberRestarts,
-    policy: { maxIterations: policy.maxIterations, infraRetries: policy.infraRetries, retryBaseMs: policy.retryBaseMs, retryMaxMs: policy.retryMaxMs, stallMs: policy.stallMs },
+    policy: { maxIterations: policy.maxIterations, infraRetries: policy.infraRetries, ...(policy.refusedRetries === undefined ? {} : { refusedRetries: policy.refusedRetries }), retryBaseMs: policy.retryBaseMs, retryMaxMs: policy.retryMaxMs, stallMs: policy.stallMs },
   };
 };
 

@@ -1,6 +1,7 @@
 import type { AnyMachineSnapshot } from "xstate";
 import type { QueuedMessage } from "../src/domain/message.ts";
 import type { SessionView } from "../src/domain/session.ts";
+import { defaultRefusedRetries } from "../src/domain/policy.ts";
 import { stages } from "../src/domain/stage.ts";
 import { laneAddress, memberAddress, pipelineAddress } from "../src/domain/ids.ts";
 import type { Ledger } from "../src/domain/ledger.ts";
@@ -87,7 +88,7 @@ export const viewStage = (snapshot: Snapshot<StageContext>): StageView => {
   const { context: c } = snapshot;
   return {
     state: stateName(snapshot), stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber, adapter: c.adapter, model: c.model,
-    infraFailures: c.infraFailures, infraRetries: c.policy.infraRetries, crashes: c.crashes, crashRetries: c.policy.crashRetries,
+    infraFailures: c.infraFailures, infraRetries: c.policy.infraRetries, refused: c.refused ?? 0, refusedRetries: c.policy.refusedRetries ?? defaultRefusedRetries, crashes: c.crashes, crashRetries: c.policy.crashRetries,
     retryAt: c.retryAt, question: c.question, reason: c.reason, costUsd: c.costUsd,
   };
 };

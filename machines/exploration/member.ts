@@ -12,9 +12,9 @@ import { charge, id, item, policy, report, workspace } from "./fixtures.ts";
 import { alarm, asked, at, ignored, implies, now, same, stamped, told, when } from "./reading.ts";
 
 const team = teamAddress(id, 1), leaseMs = 90_000, withinMs = 600_000;
-const input = (role: MemberInput["role"], caps: { readonly iterations: number; readonly infra: number; readonly deaths: number }): MemberInput => ({
+const input = (role: MemberInput["role"], caps: { readonly iterations: number; readonly infra: number; readonly refused: number; readonly deaths: number }): MemberInput => ({
   team, teamName: "alpha", name: role === "leader" ? "leader" : "worker-1", role, item: { id, title: item.title, body: item.body, kind: item.kind }, attempt: 1, lineage: 1, repository: item.repository, adapter: "scripted", model: "small", timeoutMs: 60_000, playbook: null,
-  base: "base0", leaseMs, screen: false, restarts: { max: caps.deaths, withinMs }, policy: { maxIterations: caps.iterations, infraRetries: caps.infra, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 },
+  base: "base0", leaseMs, screen: false, restarts: { max: caps.deaths, withinMs }, policy: { maxIterations: caps.iterations, infraRetries: caps.infra, refusedRetries: caps.refused, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 },
 });
 
 const task = (n: number, kind: "work" | "conflict") => ({ id: n, kind, title: `task ${n}`, description: "do it", acceptance: ["it is done"] });
@@ -43,7 +43,7 @@ const results = [
   stamped({ type: "workspace.checkpointed", ref: "refs/enact/checkpoints/LOC-7/1" }), stamped({ type: "workspace.removed" }),
   stamped({ type: "verify.done", report: report([]) }), stamped({ type: "verify.done", report: report(["test: a"]) }),
   turn({ how: "completed", text: "finished" }, { sessionId: "session-1", spend: charge, messages: [{ to: "leader", text: "look" }], verdict, plan: { tasks: [{ title: "a", description: "", acceptance: [], dependsOn: [] }] } }), turn({ how: "question", text: "which one?" }), turn({ how: "cancelled" }),
-  failed({ kind: "rateLimited", until: named, message }), failed({ kind: "network", message }), failed({ kind: "crashed", exitCode: 1, signal: null, message }), failed({ kind: "badSession", message }), failed({ kind: "stalled", afterMs: 1_000 }),
+  failed({ kind: "rateLimited", until: named, message }), failed({ kind: "network", message }), failed({ kind: "crashed", exitCode: 1, signal: null, message }), failed({ kind: "badSession", message }), failed({ kind: "contextFull", message }), failed({ kind: "stalled", afterMs: 1_000 }),
   failed({ kind: "capReached", cap: "dayUsd", spent: 10, limit: 10, message }), failed({ kind: "auth", message }), failed({ kind: "model", message }), failed({ kind: "interrupted" }),
   // Long after what happened before: that no longer counts.
   { ...failed({ kind: "noResult", message }), at: now + 10 * withinMs },
@@ -56,6 +56,10 @@ const alphabet: readonly MemberEvent[] = [
   ...results, stamped({ type: "member.mail", mail: { id: "m1", from: "you", text: "use tabs" } }), stamped({ type: "answer", text: "the first" }),
   stamped({ type: "member.stop", force: false, tidy: true }), stamped({ type: "member.stop", force: false, tidy: false }), stamped({ type: "member.stop", force: true, tidy: false }),
 ];
+
+/** Waited for within the cap of its kind. */
+const isWaitedFor = (from: MemberContext, failure: AgentFailure): boolean =>
+  failure.kind === "rateLimited" ? (from.refused ?? 0) < (from.policy.refusedRetries ?? 0) : from.infraFailures - (from.refused ?? 0) < from.policy.infraRetries;
 
 const contextOf = (snapshot: AnyMachineSnapshot): MemberContext => snapshot.context;
 const isEvent = (event: { readonly type: string }): event is MemberEvent => alphabet.some((each) => each === event);
@@ -119,7 +123,7 @@ const specAnew = (e: Edge): Next | undefined => {
       if (from.stopping !== "no") return rest();
       if (failure?.kind === "interrupted") return { to: "working" };
       if (failure?.kind === "capReached") return rest("exhausted");
-      if (failure && infraKinds.has(failure.kind)) return from.infraFailures < from.policy.infraRetries ? { to: "waiting" } : rest("exhausted");
+      if (failure && infraKinds.has(failure.kind)) return isWaitedFor(from, failure) ? { to: "waiting" } : rest("exhausted");
       return failure?.kind === "auth" || failure?.kind === "model" ? rest("failed") : death();
     case "cancelling": return outcome || event.type === "turn.cancel.sent" || (event.type === "effect.failed" && event.kind === "turn") ? rest() : undefined;
     case "waiting": return event.type === "alarm.retry" ? { to: "working" } : undefined;
@@ -156,10 +160,10 @@ const about1 = (list: readonly { readonly to: unknown; readonly event: Readonly<
 
 export const exploration: Exploration = {
   inputs: [
-    { name: "worker, two iterations", input: input("worker", { iterations: 2, infra: 0, deaths: 0 }) },
-    { name: "worker, two deaths", input: input("worker", { iterations: 1, infra: 0, deaths: 2 }) },
-    { name: "worker, two waits", input: input("worker", { iterations: 1, infra: 2, deaths: 0 }) },
-    { name: "leader", input: input("leader", { iterations: 1, infra: 1, deaths: 1 }) },
+    { name: "worker, two iterations", input: input("worker", { iterations: 2, infra: 0, refused: 0, deaths: 0 }) },
+    { name: "worker, two deaths", input: input("worker", { iterations: 1, infra: 0, refused: 0, deaths: 2 }) },
+    { name: "worker, two waits", input: input("worker", { iterations: 1, infra: 2, refused: 1, deaths: 0 }) },
+    { name: "leader", input: input("leader", { iterations: 1, infra: 1, refused: 1, deaths: 1 }) },
   ],
   events: [...alphabet],
   unattended: [...results],
@@ -167,14 +171,14 @@ export const exploration: Exploration = {
     const c = contextOf(snapshot), out = ["saving", "tidying"].some((state) => snapshot.matches(state));
     if (snapshot.status !== "active" || out) return { ending: c.ending, failure: c.failure, unsaved: c.reason.includes("checkpoint") };
     return {
-      grant: c.grant && [c.grant.task, c.grant.token], iteration: c.iteration, infra: c.infraFailures, deaths: c.deaths.length, stopping: c.stopping, revoked: c.revoked, alive: snapshot.matches("working") && c.alive, last: c.grant ? null : c.lastTask,
+      grant: c.grant && [c.grant.task, c.grant.token], iteration: c.iteration, infra: c.infraFailures, refused: c.refused ?? 0, deaths: c.deaths.length, stopping: c.stopping, revoked: c.revoked, alive: snapshot.matches("working") && c.alive, last: c.grant ? null : c.lastTask,
       seen: c.grant ? null : c.seen, retryAt: when(c.retryAt), mail: ["working", "waiting"].some((state) => snapshot.matches(state)) ? [c.inbox.length, snapshot.matches("working") ? c.carried.length : 0] : null, asked: c.question !== null, answered: c.answer !== null, tidy: c.stopping === "drain" && c.tidy,
     };
   },
   restStates: ["idle", "asking", "done", "failed", "cancelled", "exhausted"],
   states: [
     { name: "I1 it holds a grant exactly while it does something", holds: (s) => s.status !== "active" || at(s, "saving", "tidying") || (contextOf(s).grant === null) === at(s, "preparing", "idle", "restarting") },
-    { name: "caps hold: iterations, waits, and deaths within their time", holds: (s) => contextOf(s).iteration <= contextOf(s).policy.maxIterations && contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).deaths.length <= contextOf(s).restarts.max + (contextOf(s).ending === "exhausted" ? 1 : 0) },
+    { name: "caps hold: iterations, waits, and deaths within their time", holds: (s) => contextOf(s).iteration <= contextOf(s).policy.maxIterations && contextOf(s).infraFailures - (contextOf(s).refused ?? 0) <= contextOf(s).policy.infraRetries && (contextOf(s).refused ?? 0) <= (contextOf(s).policy.refusedRetries ?? 0) && contextOf(s).deaths.length <= contextOf(s).restarts.max + (contextOf(s).ending === "exhausted" ? 1 : 0) },
     { name: "I5 evidence has a commit and checks without new failures", holds: (s) => !at(s, "merging") || (contextOf(s).head !== "" && contextOf(s).failing.length === 0 && contextOf(s).checks === "0/1 → 1/1" && contextOf(s).summary !== "") },
     { name: "a time to go on is set exactly while it waits", holds: (s) => s.status !== "active" || at(s, "waiting", "restarting") === (contextOf(s).retryAt !== null) },
     { name: "asking has its question", holds: (s) => !at(s, "asking") || contextOf(s).question === "which one?" },
@@ -188,7 +192,7 @@ export const exploration: Exploration = {
       const { state, event, from, to } = read(e), declined = told(e, "member.declined");
       if (event?.type !== "member.granted" || e.from.status !== "active") return declined.length === 0;
       const fresh = isNew(from, event.grant);
-      if (takes(from, event.grant) && state === "idle") return declined.length === 0 && same(to.grant, event.grant) && to.seen[event.grant.task] === event.grant.token && to.iteration === 1 && to.tryNumber === event.grant.attempt && to.infraFailures === 0 && to.feedback === "" && to.failing.length === 0
+      if (takes(from, event.grant) && state === "idle") return declined.length === 0 && same(to.grant, event.grant) && to.seen[event.grant.task] === event.grant.token && to.iteration === 1 && to.tryNumber === event.grant.attempt && to.infraFailures === 0 && to.refused === 0 && to.feedback === "" && to.failing.length === 0
         && same(to.session, event.grant.task === from.lastTask && event.grant.task !== 0 ? from.session : { id: null, costUsd: 0 }) && to.answer === null && to.reason === "" && alarm(e, "renew") === (from.role === "worker" ? now + leaseMs / 3 : null);
       return fresh ? about1(declined, 1, { member: from.name, task: event.grant.task, token: event.grant.token }) && same(from, to) && e.actions.length === 1 : ignored(e);
     } },
@@ -240,7 +244,7 @@ export const exploration: Exploration = {
       const r = read(e), { from, to, outcome, failure, event } = r, well = outcome?.ended.how === "completed" || outcome?.ended.how === "question";
       if (!isTurnEnd(r) || !outcome) return to.turns === from.turns && to.costUsd === from.costUsd && (same(to.session, from.session) || event?.type === "member.granted") && (event?.type === "member.mail" || same(to.inbox, from.inbox)) && (to.summary === from.summary || to.summary === "");
       const cost = addCost(from.cost ?? { ...noCost, usd: from.costUsd }, outcome.spend?.amount.cost ?? { ...noCost, usd: 0.25 });
-      return to.turns === from.turns + 1 && to.costUsd === from.costUsd + 0.25 && same(to.cost, cost) && same(to.session, failure?.kind === "badSession" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? from.session.id, costUsd: Math.max(from.session.costUsd, 0.75) })
+      return to.turns === from.turns + 1 && to.costUsd === from.costUsd + 0.25 && same(to.cost, cost) && same(to.session, failure?.kind === "badSession" || failure?.kind === "contextFull" ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? from.session.id, costUsd: Math.max(from.session.costUsd, 0.75) })
         && same(to.inbox, well ? from.inbox.filter((mail) => !from.carried.includes(mail.id)) : from.inbox) && (outcome.ended.how === "completed" ? to.summary === "finished" : to.summary === from.summary);
     } },
     { name: "a letter is kept once, wherever it comes", holds: (e) => { const { event, from, to } = read(e); return event?.type !== "member.mail" || e.from.status !== "active" || (to.inbox.filter(({ id: each }) => each === event.mail.id).length === 1 && to.inbox.length === from.inbox.length + (from.inbox.some(({ id: each }) => each === event.mail.id) ? 0 : 1) && e.actions.length === 0); } },
@@ -283,6 +287,7 @@ export const exploration: Exploration = {
     { name: "waits are counted apart from deaths, and end at the backoff or the later time that the provider named", holds: (e) => {
       const { state, from, to, failure, event } = read(e), waits = enters(e, "waiting"), restarts = enters(e, "restarting");
       if (to.infraFailures !== from.infraFailures + (waits ? 1 : 0) && event?.type !== "member.granted") return false;
+      if ((to.refused ?? 0) !== (from.refused ?? 0) + (waits && failure?.kind === "rateLimited" ? 1 : 0) && event?.type !== "member.granted") return false;
       if (waits) return alarm(e, "retry") === to.retryAt && to.retryAt === Math.max(now + backoffMs(from.policy, from.infraFailures + 1), failure?.kind === "rateLimited" ? (failure.until ?? 0) : 0) && to.reason === message;
       if (restarts) return alarm(e, "retry") === to.retryAt && to.retryAt === (event?.at ?? 0) + backoffMs(from.policy, to.deaths.length);
       return alarm(e, "retry") === (moved(e) && (state === "waiting" || state === "restarting") ? null : undefined);

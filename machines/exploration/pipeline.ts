@@ -29,6 +29,8 @@ const ended = (stage: Stage, how: Ended) => [1, 2].map((iteration) => stamped({
   session: { id: "session-1", costUsd: 0.4 }, costUsd: 0.25, ...how,
 }));
 const failed = (failure: StageFailure): Ended => ({ outcome: "failed", failure });
+/** Too much for one turn: trouble with the work. */
+const isTooMuch = (failure: StageFailure | null): boolean => failure === "timeout" || failure === "stalled" || failure === "context" || failure === "overlong";
 const exhausted = (failure: StageFailure): Ended => ({ outcome: "exhausted", failure });
 const done = { outcome: "done" } as const, cancelled = { outcome: "cancelled" } as const;
 
@@ -43,7 +45,7 @@ const results = [
   stamped({ type: "workspace.checkpointed", ref: "refs/enact/checkpoints/LOC-7/1" }),
   stamped({ type: "verify.done", report: report([]) }),
   stamped({ type: "verify.done", report: report(["test: a", "test: b"]) }),
-  ...[{ ...done, undone: ["other.ts"], denials: ["Bash: rm -rf"] }, failed("timeout"), failed("stalled"), failed("auth"), failed("environment"), exhausted("infra"), exhausted("crash"), cancelled].flatMap((how) => ended("coder", how)),
+  ...[{ ...done, undone: ["other.ts"], denials: ["Bash: rm -rf"] }, failed("timeout"), failed("stalled"), failed("context"), failed("overlong"), failed("auth"), failed("environment"), exhausted("infra"), exhausted("crash"), cancelled].flatMap((how) => ended("coder", how)),
   ...[{ ...done, verdict: approve }, { ...done, verdict: revise }, { ...done, verdict: reject }, failed("noAnswer"), failed("timeout"), exhausted("infra")].flatMap((how) => ended("critic", how)),
   ...[done, failed("timeout"), failed("model"), exhausted("infra")].flatMap((how) => ended("tester", how)),
   ...[done, failed("timeout"), cancelled].flatMap((how) => ended("documenter", how)),
@@ -92,7 +94,7 @@ const changesAdapter = ({ from, to }: { readonly from: PipelineContext; readonly
 /** What must become of the current stage's end. */
 const afterStage = ({ state, from, stage }: Reading): string | undefined => {
   if (!stage || !(state in stageIn)) return undefined;
-  const finished = stage.outcome === "done", wrong = stage.outcome === "failed" && (stage.failure === "timeout" || stage.failure === "stalled");
+  const finished = stage.outcome === "done", wrong = stage.outcome === "failed" && isTooMuch(stage.failure);
   const ends = stage.outcome === "exhausted" ? "exhausted" : "failed";
   switch (stage.stage) {
     case "coder": case "tester": return finished ? "committing" : wrong ? again(from) : ends;
@@ -191,7 +193,7 @@ export const exploration: Exploration = {
   edges: [
     { name: "each end of the current stage leads where it must", holds: (e) => { const r = read(e), must = afterStage(r); return must === undefined || (at(e.to, must) && started(e) === must in stageIn); } },
     { name: "what a failing stage was, the pipeline names by kind", holds: (e) => { const r = read(e), { stage, to } = r; return !stage || !(r.state in stageIn) || !at(e.to, "failed", "exhausted") || to.failure === "cap" || (stage.verdict?.decision === "reject" ? to.failure === "rejected" && to.reason.includes(stage.verdict.feedback) : to.failure === stageFailure(stage.failure) && to.reason === `${stage.stage}: ${stage.reason}`); } },
-    { name: "I7 trouble with infrastructure, accounts or the environment ends the pipeline as such; work trouble at the cap is the cap", holds: (e) => { const { stage, to } = read(e); return !stage || !at(e.from, "coding", "testing") || !at(e.to, "exhausted") || (to.failure === "cap") === (stage.failure === "timeout" || stage.failure === "stalled"); } },
+    { name: "I7 trouble with infrastructure, accounts or the environment ends the pipeline as such; work trouble at the cap is the cap", holds: (e) => { const { stage, to } = read(e); return !stage || !at(e.from, "coding", "testing") || !at(e.to, "exhausted") || (to.failure === "cap") === isTooMuch(stage.failure); } },
     { name: "a workspace, then the first turn", holds: (e) => implies(at(e.from, "preparing") && e.event.type === "workspace.ready", () => at(e.to, "coding", "committing") && contextOf(e.to).iteration === contextOf(e.from).iteration && same(contextOf(e.to).workspace, workspace) && contextOf(e.to).head === workspace.base) },
     { name: "work is committed, then checked; no change at all goes back to the coder", holds: (e) => { const { state, event, from, to } = read(e); return state !== "committing" || event?.type !== "workspace.committed" || (at(e.to, unchanged(from, event) ? again(from) : "checking") && same([to.head, to.diffHash, to.empty, to.changeSummary], [event.head, event.diffHash, event.empty, event.summary])); } },
     { name: "checks: new failures go back to the coder, otherwise onward", holds: (e) => { const { state, event, from, to } = read(e); return state !== "checking" || event?.type !== "verify.done" || (at(e.to, event.report.newFailures.length > 0 ? again(from) : onward(from, from.approved)) && same(to.newFailures, event.report.newFailures) && same(to.checks, { base: "0/1", head: event.report.newFailures.length > 0 ? "0/1" : "1/1" }) && event.report.warnings.every((w) => to.warnings.includes(w))); } },

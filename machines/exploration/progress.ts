@@ -15,7 +15,7 @@ const observations: readonly Observation[] = [
   ...["x", "y", ""].map((fingerprint) => ({ kind: "error" as const, fingerprint })),
   ...[near, [...near, "please"], ["rename", "it"]].map((words) => ({ kind: "feedback" as const, words })),
   { kind: "fixed" },
-  ...[1, 2].map((repeats) => ({ kind: "tool" as const, repeats })),
+  ...[1, 2].map((repeats) => ({ kind: "tool" as const, repeats, call: "Read add.mjs" })),
   ...[1, 2].map((messages) => ({ kind: "monologue" as const, messages })),
   { kind: "cost", usd: 1 },
 ];
@@ -51,7 +51,7 @@ export const exploration: Exploration = {
   },
   restStates: ["watching", "stuck", "done"],
   states: [
-    { name: "I1 stuck by a named rule that the recorded facts bear out, watching only while none does", holds: (s) => { const c = contextOf(s), rule = firstRule(c.facts, c.limits); return at(s, "stuck") ? rule?.id === c.rule && rule.says === c.says && c.says !== "" : !at(s, "watching") || (rule === undefined && c.rule === ""); } },
+    { name: "I1 stuck by a named rule that the recorded facts bear out, watching only while none does", holds: (s) => { const c = contextOf(s), rule = firstRule(c.facts, c.limits); return at(s, "stuck") ? rule?.id === c.rule && c.says === `${rule.says}${rule.id === "repeatedTool" ? ": Read add.mjs" : ""}` : !at(s, "watching") || (rule === undefined && c.rule === ""); } },
     { name: "what is remembered is bounded", holds: (s) => contextOf(s).facts.diffs.length <= 6 },
   ],
   first: [asksNothing],

@@ -199,11 +199,11 @@ export const exploration: Exploration = {
     } },
     { name: "I5 a pause keeps the phase, unless the leg was quicker", holds: (e) => { const r = read(e); return r.state !== "pausing" || !at(e.to, "paused") || r.to.phase === (r.end === undefined ? "executing" : goesOn(r) ? "fixing" : r.end.outcome !== "done" ? r.from.phase : r.from.phase === "verifying" ? "executing" : "verifying"); } },
     { name: "the owner is told of a pause once it is one", holds: (e) => { const enters = at(e.to, "paused") && !at(e.from, "paused"); return told(e, "pipeline.paused").length === (enters ? 1 : 0) && told(e, "pipeline.paused").every(({ to, event }) => to === owner && event["attempt"] === attempt && event["leg"] === contextOf(e.to).leg?.n); } },
-    { name: "I8 the owner hears of gates: complete on entering the last verifying, what the leg shows then, and none when it is mended", holds: (e) => {
+    { name: "I8 the owner hears of gates: complete on entering the last verifying, what the leg shows then, and none when it is mended, or given up", holds: (e) => {
       const r = read(e), { state, event, from, to } = r, tells = told(e, "pipeline.gates");
       const begins = to.legs > from.legs, relays = state === "verifying" && event?.type === "pipeline.gates" && event.leg === nameOf(from) && open(from) === 1;
       const mends = at(e.to, "fixing") && (r.end !== undefined || state === "paused") && !ignored(e);
-      const must = mends ? {} : begins && at(e.to, "verifying") ? (open(to) === 1 && to.driver === undefined ? { implementationComplete: { state: "met", evidence: `commit ${to.head}` } } : {}) : relays ? shown : undefined;
+      const must = mends || (at(e.to, "exhausted") && !at(e.from, "exhausted")) ? {} : begins && at(e.to, "verifying") ? (open(to) === 1 && to.driver === undefined ? { implementationComplete: { state: "met", evidence: `commit ${to.head}` } } : {}) : relays ? shown : undefined;
       return tells.length === (must === undefined ? 0 : 1) && tells.every(({ to: whom, event: said }) => whom === owner && said["attempt"] === attempt && said["leg"] === from.leg?.n && same(said["gates"], must));
     } },
     { name: "a question goes up, an answer down; it is open in between", holds: (e) => {

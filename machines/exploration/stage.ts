@@ -15,7 +15,7 @@ import { alarm, asked, at, ignored, implies, now, same, stamped, told, when } fr
 const input = (stage: Stage, duty?: PlannerDuty): StageInput => ({
   pipeline: `pipeline/${id}/1`, stage, item: { id, title: item.title, body: item.body, kind: item.kind }, attempt: 1, iteration: 1, adapter: "scripted", model: "small", timeoutMs: 60_000,
   workspace, repository: item.repository, since: "head0", playbook: null, brief: { ...emptyBrief, feedback: "try harder", failingChecks: ["test: a"], messages: stage === "tester" ? [said] : [] }, session: { id: "session-0", costUsd: 0.5 },
-  policy: { infraRetries: 2, crashRetries: 2, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 }, ...(duty === undefined ? {} : { duty }), ...(stage === "critic" ? { leg: "4" } : {}),
+  policy: { infraRetries: 2, refusedRetries: 1, crashRetries: 2, retryBaseMs: 1_000, retryMaxMs: 60_000, stallMs: 600_000 }, ...(duty === undefined ? {} : { duty }), ...(stage === "critic" ? { leg: "4" } : {}),
 });
 
 const verdict: Verdict = { decision: "revise", feedback: "not yet", findings: [] };
@@ -33,8 +33,12 @@ const failed = (failure: AgentFailure) => turn({ how: "failed", failure });
 
 const message = "it said so";
 const infra: readonly AgentFailure[] = [{ kind: "rateLimited", until: null, message }, { kind: "rateLimited", until: named, message }, { kind: "overloaded", message }, { kind: "network", message }, { kind: "spawn", message }];
+const isRefusal = (failure: AgentFailure | undefined): boolean => failure?.kind === "rateLimited" || failure?.kind === "overloaded";
+/** Waited for within the cap of its kind. */
+const isWaitedFor = (from: StageContext, failure: AgentFailure | undefined): boolean => oneOf(infra, failure) && (isRefusal(failure) ? (from.refused ?? 0) < (from.policy.refusedRetries ?? 0) : from.infraFailures - (from.refused ?? 0) < from.policy.infraRetries);
 const crash: readonly AgentFailure[] = [{ kind: "crashed", exitCode: 1, signal: null, message }, { kind: "noResult", message }, { kind: "badSession", message }];
-const fatal: readonly AgentFailure[] = [{ kind: "auth", message }, { kind: "model", message }, { kind: "timeout", afterMs: 60_000 }, { kind: "stalled", afterMs: 600_000 }];
+const full: AgentFailure = { kind: "contextFull", message };
+const fatal: readonly AgentFailure[] = [{ kind: "auth", message }, { kind: "model", message }, { kind: "timeout", afterMs: 60_000 }, { kind: "stalled", afterMs: 600_000 }, { kind: "overlong", message }];
 
 /** It was never begun. */
 const capped: readonly AgentFailure[] = [{ kind: "capReached", cap: "itemTurns", spent: 2, limit: 2, message }];
@@ -43,7 +47,7 @@ const capped: readonly AgentFailure[] = [{ kind: "capReached", cap: "itemTurns",
 const said = { id: "m0", text: "use tabs" };
 
 const results = [
-  ...[...infra, ...crash, ...fatal, ...capped, { kind: "interrupted" as const }].map(failed),
+  ...[...infra, ...crash, full, ...fatal, ...capped, { kind: "interrupted" as const }].map(failed),
   turn({ how: "completed", text: "finished" }, { sessionId: "session-1", spend: charge }),
   turn({ how: "completed", text: "judged" }, { verdict }),
   turn({ how: "completed", text: "audited" }, { audit }),
@@ -67,6 +71,8 @@ const results = [
   stamped({ type: "effect.failed", kind: "workspace.enforce", class: "environment", message, mend: "mend it" }),
   stamped({ type: "effect.failed", kind: "turn.cancel", class: "defect", message }),
 ] satisfies readonly StageEvent[];
+
+const endsSession = (failure: AgentFailure | undefined): boolean => failure?.kind === "badSession" || failure?.kind === "contextFull" || failure?.kind === "overlong";
 
 const contextOf = (snapshot: AnyMachineSnapshot): StageContext => snapshot.context;
 
@@ -115,8 +121,9 @@ const afterTurn = (edge: Edge, { from, outcome, failure }: Reading): boolean => 
   if (outcome.ended.how === "question") return at(edge.to, "asking");
   if (outcome.ended.how === "cancelled") return leaves(edge, "cancelled");
   if (oneOf(capped, failure)) return leaves(edge, "exhausted") && same([contextOf(edge.to).infraFailures, contextOf(edge.to).crashes], [from.infraFailures, from.crashes]);
-  if (oneOf(infra, failure)) return from.infraFailures < from.policy.infraRetries ? at(edge.to, "waiting") : leaves(edge, "exhausted");
+  if (oneOf(infra, failure)) return isWaitedFor(from, failure) ? at(edge.to, "waiting") : leaves(edge, "exhausted");
   if (oneOf(crash, failure)) return from.crashes < from.policy.crashRetries ? at(edge.to, "working") : leaves(edge, "exhausted");
+  if (failure?.kind === "contextFull" && from.crashes < from.policy.crashRetries) return at(edge.to, "working");
   return failure?.kind === "interrupted" ? at(edge.to, "working") : leaves(edge, "failed");
 };
 
@@ -135,13 +142,13 @@ export const exploration: Exploration = {
     if (c.ending !== null) return { ending: c.ending, failure: c.failure, enforced: c.enforced, messages };
     return {
       messages,
-      infraFailures: c.infraFailures, crashes: c.crashes, reasks: c.reasks, asks: c.question !== null, retryAt: when(c.retryAt), session: c.session.id,
+      infraFailures: c.infraFailures, refused: c.refused ?? 0, crashes: c.crashes, reasks: c.reasks, asks: c.question !== null, retryAt: when(c.retryAt), session: c.session.id,
       again: c.brief.again !== "", answered: c.brief.answer !== null,
     };
   },
   restStates: ["asking", "done", "failed", "cancelled", "exhausted"],
   states: [
-    { name: "I1 infrastructure and crashes keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).crashes <= contextOf(s).policy.crashRetries },
+    { name: "I1 infrastructure, refusals and crashes keep to caps of their own", holds: (s) => contextOf(s).infraFailures - (contextOf(s).refused ?? 0) <= contextOf(s).policy.infraRetries && (contextOf(s).refused ?? 0) <= (contextOf(s).policy.refusedRetries ?? 0) && contextOf(s).crashes <= contextOf(s).policy.crashRetries },
     { name: "I2 asked once more at most", holds: (s) => contextOf(s).reasks <= 1 },
     { name: "I2 nothing is done that owes an answer", holds: (s) => !at(s, "done") || ((contextOf(s).stage !== "critic" || contextOf(s).verdict !== null) && (contextOf(s).stage !== "auditor" || contextOf(s).audit !== null) && (contextOf(s).duty !== "plan" || same(contextOf(s).plan, plan)) && (contextOf(s).duty !== "criteria" || same(contextOf(s).criteria, criteria))) },
     { name: "I4 nothing ends unenforced, unless enforcement itself failed", holds: (s) => s.status === "active" || !restricted(contextOf(s)) || contextOf(s).enforced || (at(s, "failed") && contextOf(s).failure !== null) },
@@ -154,11 +161,12 @@ export const exploration: Exploration = {
     { name: "the first step asks for one turn, and nothing else", holds: (first) => at(first.to, "working") && first.actions.length === 1 && asked(first, "turn").length === 1 && asked(first, "turn").every((turn) => turn["tryNumber"] === 1 && turn["stage"] === contextOf(first.to).stage && turn["duty"] === contextOf(first.to).duty && same(turn["brief"], contextOf(first.to).brief)) },
   ],
   edges: [
-    { name: "I1 infrastructure counts as infrastructure, up to its cap, and nothing else does", holds: (e) => { const { from, to, failure } = read(e); return to.infraFailures === from.infraFailures + (at(e.from, "working", "interrupting") && oneOf(infra, failure) && from.infraFailures < from.policy.infraRetries ? 1 : 0); } },
-    { name: "I1 crashes count as crashes, up to their cap, and nothing else does", holds: (e) => { const { from, to, failure } = read(e); return to.crashes === from.crashes + (at(e.from, "working", "interrupting") && oneOf(crash, failure) && from.crashes < from.policy.crashRetries ? 1 : 0); } },
-    { name: "I2 a missing answer is asked for again, once, and said in the brief of that turn only", holds: (e) => {
-      const { from, to, outcome } = read(e), again = at(e.from, "working") && outcome?.ended.how === "completed" && owes(from, outcome) && from.reasks < 1;
-      return to.reasks === from.reasks + (again ? 1 : 0) && implies(outcome !== undefined && at(e.from, "working"), () => (to.brief.again !== "") === again);
+    { name: "I1 infrastructure counts as infrastructure, up to its cap, and nothing else does", holds: (e) => { const { from, to, failure } = read(e); return to.infraFailures === from.infraFailures + (at(e.from, "working", "interrupting") && isWaitedFor(from, failure) ? 1 : 0); } },
+    { name: "I1 a provider's refusals are counted among the infrastructure, and apart", holds: (e) => { const { from, to, failure } = read(e); return (to.refused ?? 0) === (from.refused ?? 0) + (at(e.from, "working", "interrupting") && isRefusal(failure) && isWaitedFor(from, failure) ? 1 : 0); } },
+    { name: "I1 crashes and full contexts count as crashes, up to their cap, and nothing else does", holds: (e) => { const { from, to, failure } = read(e); return to.crashes === from.crashes + (at(e.from, "working", "interrupting") && oneOf([...crash, full], failure) && from.crashes < from.policy.crashRetries ? 1 : 0); } },
+    { name: "I2 a missing answer is asked for again, once, and said in the brief of that turn only; so is a full context", holds: (e) => {
+      const { from, to, outcome, failure } = read(e), again = at(e.from, "working") && outcome?.ended.how === "completed" && owes(from, outcome) && from.reasks < 1;
+      return to.reasks === from.reasks + (again ? 1 : 0) && implies(outcome !== undefined && at(e.from, "working"), () => (to.brief.again !== "") === (again || failure?.kind === "contextFull"));
     } },
     { name: "each end of a turn leads where it must", holds: (e) => implies(at(e.from, "working"), () => afterTurn(e, read(e))) },
     { name: "I6 a turn that a person interrupted is followed by another, unless it had trouble of its own", holds: (e) => {
@@ -205,7 +213,7 @@ export const exploration: Exploration = {
     { name: "a turn's cost, text, verdict, audit and denials are taken once", holds: (e) => {
       const { from, to, outcome, failure } = read(e);
       return outcome && at(e.from, ...takesTurn)
-        ? to.costUsd === from.costUsd + 0.25 && to.session.costUsd === (failure?.kind === "badSession" ? 0 : Math.max(from.session.costUsd, 0.75)) && same(to.denials, outcome.permissionDenials) && same(to.verdict, outcome.verdict ?? from.verdict) && same(to.audit, outcome.audit ?? from.audit) && (to.duty === undefined || same([to.plan, to.criteria], [outcome.plan ?? null, outcome.criteria ?? null])) && (outcome.ended.how !== "completed" || to.text === outcome.ended.text)
+        ? to.costUsd === from.costUsd + 0.25 && to.session.costUsd === (endsSession(failure) ? 0 : Math.max(from.session.costUsd, 0.75)) && same(to.denials, outcome.permissionDenials) && same(to.verdict, outcome.verdict ?? from.verdict) && same(to.audit, outcome.audit ?? from.audit) && (to.duty === undefined || same([to.plan, to.criteria], [outcome.plan ?? null, outcome.criteria ?? null])) && (outcome.ended.how !== "completed" || to.text === outcome.ended.text)
         : to.costUsd === from.costUsd && same([to.denials, to.verdict, to.audit, to.text], [from.denials, from.verdict, from.audit, from.text]);
     } },
     { name: "I7 the ledger is told once of each turn that ended, in the same step, and of nothing else", holds: (e) => {
@@ -215,11 +223,11 @@ export const exploration: Exploration = {
     { name: "the session is kept over crashes and waits, and dropped when it is bad", holds: (e) => {
       const { from, to, outcome, failure } = read(e);
       if (!outcome || !at(e.from, ...takesTurn)) return same(to.session, from.session);
-      return to.session.id === (failure?.kind === "badSession" ? null : (outcome.sessionId ?? from.session.id));
+      return to.session.id === (endsSession(failure) ? null : (outcome.sessionId ?? from.session.id));
     } },
     { name: "trouble is named by its kind", holds: (e) => {
       const { to, failure, event } = read(e);
-      if (at(e.from, "working", "interrupting") && failure && failure.kind !== "interrupted" && !(oneOf(crash, failure) && at(e.to, "working"))) return to.failure === (oneOf(infra, failure) ? "infra" : oneOf(crash, failure) ? "crash" : oneOf(capped, failure) ? "cap" : failure.kind) && to.reason !== "";
+      if (at(e.from, "working", "interrupting") && failure && failure.kind !== "interrupted" && !(oneOf([...crash, full], failure) && at(e.to, "working"))) return to.failure === (oneOf(infra, failure) ? "infra" : oneOf(crash, failure) ? "crash" : oneOf(capped, failure) ? "cap" : failure.kind === "contextFull" ? "context" : failure.kind) && to.reason !== "";
       return implies(event?.type === "effect.failed" && ((at(e.from, "working", "interrupting") && event.kind === "turn") || (at(e.from, "enforcing") && event.kind === "workspace.enforce")), () => to.failure === (event?.type === "effect.failed" && event.class === "environment" ? "environment" : "infra") && to.reason.includes(message));
     } },
     { name: "the alarm is set on entering the wait, at the backoff or the later time that the provider named, and cleared on leaving it", holds: (e) => {

@@ -78,8 +78,9 @@ const pipelineRules = ({ pipeline, lane, nested }: ItemState): readonly RuleStat
 const stageRules = ({ stage }: ItemState): readonly RuleState[] => {
   if (stage === null) return [];
   return [
-    budget({ id: "infraRetries", scope: "stage", now: stage.infraFailures, limit: stage.infraRetries, says: `${stage.infraFailures} of ${stage.infraRetries} waits for the provider used by this ${stage.stage}`, then: "exhausted" }),
-    budget({ id: "crashRetries", scope: "stage", now: stage.crashes, limit: stage.crashRetries, says: `${stage.crashes} of ${stage.crashRetries} crashes of the ${stage.stage}'s agent forgiven`, then: "exhausted" }),
+    budget({ id: "infraRetries", scope: "stage", now: stage.infraFailures - stage.refused, limit: stage.infraRetries, says: `${stage.infraFailures - stage.refused} of ${stage.infraRetries} waits for network or start used by this ${stage.stage}`, then: "exhausted" }),
+    budget({ id: "refusedRetries", scope: "stage", now: stage.refused, limit: stage.refusedRetries, says: `${stage.refused} of ${stage.refusedRetries} waits for a provider that refused this ${stage.stage}`, then: "exhausted" }),
+    budget({ id: "crashRetries", scope: "stage", now: stage.crashes, limit: stage.crashRetries, says: `${stage.crashes} of ${stage.crashRetries} crashes and full contexts of the ${stage.stage}'s agent forgiven`, then: "exhausted" }),
   ];
 };
 

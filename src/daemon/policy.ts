@@ -29,7 +29,7 @@ export const policyFor = (config: Config, repository: string, request: PolicyReq
     keepWorktree: config.workspace.keep === "always",
     requireApproval: config.autonomous.requireApproval || request.requireApproval === true,
     review: config.review,
-    maxIterations: limits.maxIterations, itemFailures: limits.itemFailures, infraRetries: limits.infraRetries, crashRetries: limits.crashRetries,
+    maxIterations: limits.maxIterations, itemFailures: limits.itemFailures, infraRetries: limits.infraRetries, refusedRetries: limits.refusedRetries, crashRetries: limits.crashRetries,
     retryBaseMs: limits.retryBaseMs, retryMaxMs: limits.retryMaxMs, stallMs: limits.stallMs,
     team: { workers: config.team.workers, leaseMs: config.team.leaseMs, maxFixes: config.team.maxFixes, memberRestarts: { ...config.team.memberRestarts }, taskAttempts: config.team.taskAttempts, mending: config.team.mending },
     lanes: { ralph: { maxIterations: config.lanes.ralph.maxIterations }, autopilot: { ...config.lanes.autopilot }, ultrawork: { ...config.lanes.ultrawork } },

@@ -20,6 +20,10 @@ export const AgentFailure = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("crashed"), exitCode: z.number().nullable(), signal: z.string().nullable(), message: z.string() }),
   z.object({ kind: z.literal("noResult"), message: z.string() }),
   z.object({ kind: z.literal("badSession"), message: z.string() }),
+  /** The session holds all that it can; what it did is in the worktree, and another session can go on from there. */
+  z.object({ kind: z.literal("contextFull"), message: z.string() }),
+  /** It said more than one answer may hold, and did not come to an end. */
+  z.object({ kind: z.literal("overlong"), message: z.string() }),
   /** The factory itself was asked to stop: costs no budget, the next try resumes the session. */
   z.object({ kind: z.literal("interrupted") }),
   z.object({ kind: z.literal("timeout"), afterMs: z.number() }),
@@ -30,6 +34,10 @@ export const AgentFailure = z.discriminatedUnion("kind", [
 export type AgentFailure = z.infer<typeof AgentFailure>;
 
 export const infraKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded", "network", "spawn"]);
+/** Of these, the provider's "not now": it passes by itself, and may take hours. */
+export const refusedKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded"]);
+/** The session is of no use any more. */
+export const sessionEnds: ReadonlySet<AgentFailure["kind"]> = new Set(["badSession", "contextFull", "overlong"]);
 
 /** One place of an edit, as the tool was told: lines taken away, lines put there. */
 export interface ToolDiff { readonly path: string; readonly removed: readonly string[]; readonly added: readonly string[]; /** Lines that were cut from both. */ readonly cut: number }

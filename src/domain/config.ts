@@ -14,7 +14,7 @@ import { OperatorLane } from "./lane.ts";
 import { mostDenials } from "./session.ts";
 import { CapName, type Caps } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
-import { defaultLanePolicy, executors } from "./policy.ts";
+import { defaultLanePolicy, defaultRefusedRetries, executors } from "./policy.ts";
 import { defaultStopLimits } from "./stop-policy.ts";
 import { defaultTeamPolicy, menders, mostWorkers } from "./team.ts";
 
@@ -132,8 +132,9 @@ export const Config = z.strictObject({
 
   limits: z.strictObject({
     maxIterations: positive.default(5).describe("Coder and critic rounds of one item; then it is exhausted."),
-    infraRetries: count.default(5).describe("Retries of one turn after rate limits, network and start failures; these never count as iterations."),
-    crashRetries: count.default(2).describe("Retries of one turn after its agent crashed or ended without a result."),
+    infraRetries: count.default(5).describe("Retries of one turn after network and start failures; these never count as iterations."),
+    refusedRetries: count.default(defaultRefusedRetries).describe("Retries of one turn that its provider refused: rate limits, overload. The default waits about a day; these never count as iterations."),
+    crashRetries: count.default(2).describe("Retries of one turn after its agent crashed, ended without a result, or filled its context."),
     itemFailures: count.default(1).describe("New tries of a whole item after its work was wrong; then it is failed."),
     retryBaseMs: milliseconds.default(5_000).describe("Milliseconds before the first retry; doubles with each further one."),
     retryMaxMs: milliseconds.default(300_000).describe("Milliseconds between two retries at most, unless a provider names a later time."),

@@ -60,8 +60,10 @@ export const Policy = z.object({
   maxIterations: z.number().int().positive(),
   /** New tries of the whole item after its work failed. */
   itemFailures: z.number().int().nonnegative(),
-  /** Waits for a provider, the network or the disk before giving up, per stage and per item. */
+  /** Waits for the network, the disk or a CLI that does not start before giving up, per stage and per item. */
   infraRetries: z.number().int().nonnegative(),
+  /** Waits of one stage for a provider that refuses: for its limit, or for being overloaded. Absent in what an older version took in. */
+  refusedRetries: z.number().int().nonnegative().optional(),
   crashRetries: z.number().int().nonnegative(),
   /** Backoff of infra retries: base · 2^n, up to max; milliseconds. */
   retryBaseMs: z.number().int().positive(),
@@ -73,6 +75,9 @@ export const Policy = z.object({
   lanes: LanePolicy.optional(),
 });
 export type Policy = z.infer<typeof Policy>;
+
+/** With the longest delays of the defaults, a day. */
+export const defaultRefusedRetries = 288;
 
 /** The delay before infra retry number `failures` (1-based). A time the provider named wins when it is later. */
 export const backoffMs = (policy: Pick<Policy, "retryBaseMs" | "retryMaxMs">, failures: number): number =>

@@ -61,8 +61,8 @@ export const push = (tally: Tally, event: AgentEvent): Tally => {
     case "message": return tally.messages.length < mostMessages ? { ...tally, messages: [...tally.messages, event.message] } : tally;
     case "permissionDenied": return { ...tally, permissionDenials: [...tally.permissionDenials, event.detail === "" ? event.tool : `${event.tool}: ${event.detail}`] };
     case "failure": return { ...tally, failure: tally.failure ?? event.failure };
-    case "question": return { ...tally, question: event.text };
-    case "result": return { ...tally, result: event.text };
+    case "question": return { ...tally, question: clipped(event.text) };
+    case "result": return { ...tally, result: clipped(event.text) };
     case "heard": return tally.heard.includes(event.id) ? tally : { ...tally, heard: [...tally.heard, event.id] };
     case "prompted": case "text": case "thinking": case "tool": case "rateLimit": case "garbage": return tally;
   }
@@ -74,6 +74,10 @@ export const describeCrash = (exit: RunExit): string | undefined => {
   if (exit.signal !== null) return `the agent process was ended by ${exit.signal}`;
   return exit.code === 0 ? undefined : `the agent process exited with ${exit.code}`;
 };
+
+/** Of an agent's last words, in characters: charts and the journal carry them, and some agents never stop. */
+export const longestAnswer = 20_000;
+const clipped = (text: string): string => (text.length > longestAnswer ? `${text.slice(0, longestAnswer)}\n… (${text.length - longestAnswer} more characters; all of it is in the run's log)` : text);
 
 /** Of one turn; more than a few is chatter. */
 export const mostMessages = 10;

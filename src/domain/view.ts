@@ -3,7 +3,7 @@ import { Gate, Gates } from "./gate.ts";
 import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
 import { MessageState } from "./message.ts";
-import { ProgressLimits } from "./policy.ts";
+import { defaultRefusedRetries, ProgressLimits } from "./policy.ts";
 import { Cost } from "./spend.ts";
 import { Stage } from "./stage.ts";
 import { Story } from "./story.ts";
@@ -126,6 +126,9 @@ export const StageView = z.object({
   model: z.string().nullable(),
   infraFailures: z.number(),
   infraRetries: z.number(),
+  /** Of those, the provider's refusals, which have a cap of their own. Absent in what an older version wrote. */
+  refused: z.number().default(0),
+  refusedRetries: z.number().default(defaultRefusedRetries),
   crashes: z.number(),
   crashRetries: z.number(),
   retryAt: z.number().nullable(),

@@ -9,6 +9,7 @@ import type { StageContext } from "../../machines/stage.ts";
 import type { TeamContext } from "../../machines/team-context.ts";
 import type { WorkItemContext } from "../../machines/work-item-context.ts";
 import { type Address, memberAddress, parseAddress } from "../../src/domain/ids.ts";
+import { defaultRefusedRetries } from "../../src/domain/policy.ts";
 import type { Charge } from "../../src/domain/spend.ts";
 import type { MemoryState } from "../../src/store/memory.ts";
 
@@ -22,6 +23,8 @@ export const eventOf = (json: string): EventObject & { readonly chart?: unknown;
 export interface Told { readonly id: string; readonly state: string; readonly pipeline: Address; readonly over: boolean; readonly warned: boolean }
 
 export interface Audit { readonly faults: readonly string[]; /** Every message that a pipeline took. */ readonly messages: readonly Told[]; /** As `Lived.believed`. */ readonly replayed: ReadonlyMap<Address, string>; readonly turns: number }
+const overWaits = ({ infraFailures, refused = 0, policy }: Pick<StageContext | MemberContext, "infraFailures" | "refused" | "policy">): boolean => infraFailures - refused > policy.infraRetries || refused > (policy.refusedRetries ?? defaultRefusedRetries);
+
 /** What must hold of a team after every event, besides what its exploration says. */
 const teamFaults = (context: TeamContext, before: ReadonlyMap<number, string>): readonly string[] => {
   const faults: string[] = [], owners = context.board.tasks.flatMap(({ state, owner }) => (state === "claimed" ? [owner ?? "nobody"] : []));
@@ -84,7 +87,7 @@ export const audit = (state: MemoryState): Audit => {
     }
     if (actor.id === "member") {
       const { context }: { context: MemberContext } = actor.state;
-      if (context.iteration > context.policy.maxIterations || context.infraFailures > context.policy.infraRetries) faults.add(`${row.actor} is over its caps`);
+      if (context.iteration > context.policy.maxIterations || overWaits(context)) faults.add(`${row.actor} is over its caps`);
     }
     if (actor.id === "pipeline") {
       const { context }: { context: PipelineContext } = actor.state;
@@ -92,7 +95,7 @@ export const audit = (state: MemoryState): Audit => {
     }
     if (actor.id === "stage") {
       const { context }: { context: StageContext } = actor.state;
-      if (context.infraFailures > context.policy.infraRetries || context.crashes > context.policy.crashRetries) faults.add(`${row.actor} is over its caps`);
+      if (overWaits(context) || context.crashes > context.policy.crashRetries) faults.add(`${row.actor} is over its caps`);
       if (context.stage === "coder") coderTurns.set(context.pipeline, (coderTurns.get(context.pipeline) ?? new Set()).add(row.actor));
     }
     if (actor.id === "work-item") {

@@ -12,8 +12,8 @@ const trouble = (kind: string, klass: "io" | "environment"): Result => ({ type: 
 
 const message = "simulated";
 const failures = (now: number): readonly AgentFailure[] => [
-  { kind: "crashed", exitCode: 1, signal: null, message }, { kind: "noResult", message }, { kind: "badSession", message }, { kind: "rateLimited", until: now + 90_000, message }, { kind: "rateLimited", until: null, message },
-  { kind: "overloaded", message }, { kind: "network", message }, { kind: "spawn", message }, { kind: "timeout", afterMs: 1 }, { kind: "stalled", afterMs: 1 }, { kind: "interrupted" }, { kind: "auth", message },
+  { kind: "crashed", exitCode: 1, signal: null, message }, { kind: "noResult", message }, { kind: "badSession", message }, { kind: "contextFull", message }, { kind: "overlong", message }, { kind: "rateLimited", until: now + 90_000, message }, { kind: "rateLimited", until: null, message },
+  { kind: "overloaded", message }, { kind: "network", message }, { kind: "spawn", message }, { kind: "timeout", afterMs: 1 }, { kind: "stalled", afterMs: 1 }, { kind: "interrupted" }, { kind: "auth", message }, { kind: "model", message },
 ];
 
 const runOf = (key: string): RunId => RunId.parse(`run-${key.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`);

@@ -66,6 +66,27 @@ describe("a fault that stays", () => {
     expect(unknown.outcome).toMatchObject({ costUsd: 0, sessionCostUsd: 0.5 });
   });
 
+  const tooLong: ScriptedFault = { fault: "status", status: 400, message: "prompt is too long: 210000 tokens > 200000 maximum" };
+  test.each<{ readonly name: string; readonly scenario: Scenario; readonly kind: AgentFailure["kind"] }>([
+    // The CLI tries to compact the conversation, which fails too.
+    { name: "context-full", scenario: [{ say: "I look.", calls: [{ do: "read", path: "add.mjs" }] }, { calls: [{ do: "edit", path: "add.mjs", from: "a - b", to: "a + b" }] }, { fault: tooLong }], kind: "contextFull" },
+    { name: "request-too-large", scenario: [{ say: "I look.", calls: [{ do: "read", path: "add.mjs" }] }, { fault: { fault: "status", status: 413, message: "Request exceeds the maximum size" } }], kind: "contextFull" },
+    // No session of its own would make the prompt shorter.
+    { name: "prompt-too-long", scenario: [{ fault: tooLong }], kind: "model" },
+    // The CLI lets the model go on, a few times.
+    { name: "overlong", scenario: [{ say: "I am thinking about it. ".repeat(20), cut: true }], kind: "overlong" },
+  ])("$name is $kind", async ({ name, scenario, kind }) => {
+    await using room = await openRoom({ fault: scenario });
+    const turned = await room.run(room.turn(marker("fault")));
+    await room.keep(`fault-${name}`, turned);
+    expect(turned.outcome.ended).toMatchObject({ how: "failed", failure: { kind } });
+    expect(turned.by).toBe("itself");
+    // The same session again would not help.
+    if (kind !== "contextFull") return;
+    const again = await room.run(room.turn(marker("fault"), { sessionId: turned.outcome.sessionId }));
+    expect(again.outcome.ended).toMatchObject({ how: "failed", failure: { kind } });
+  });
+
   test("a server that nobody listens on is network", async () => {
     await using room = await openRoom({ hello: [{ say: "Hello." }] }, { env: { ANTHROPIC_BASE_URL: "http://127.0.0.1:9" } });
     const turned = await room.run(room.turn(marker("hello")));

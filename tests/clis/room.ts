@@ -36,7 +36,7 @@ const files: Readonly<Record<string, string>> = {
 
 let count = 0;
 
-export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, more: { readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>> } = {}): Promise<Room> => {
+export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, more: { readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>>; readonly casting?: Parameters<typeof startModelServer>[1] } = {}): Promise<Room> => {
   const base = await realpath(await mkdtemp(join(tmpdir(), "enact-clis-")));
   const repository = join(base, "repo");
   const home = join(base, "home");
@@ -51,7 +51,7 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
   await git("add", "-A");
   await git("commit", "-q", "-m", "start");
 
-  const model = await startModelServer(scenarios);
+  const model = await startModelServer(scenarios, more.casting);
   const host: HostEnvironment = {
     home,
     runDirectory: join(base, "runs"),

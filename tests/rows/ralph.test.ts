@@ -141,6 +141,32 @@ describe("lane ralph", { timeout: guardMs }, () => {
     expect(factory.runs("LOC-1").map(({ stage }) => stage)).toEqual(["critic", "critic"]);
   });
 
+  test("a full context goes on in a session of its own, which is told; again and again it costs a round, and so does an answer without an end", async () => {
+    const place = makePlace(`${local}[lanes.ralph]\nmaxIterations = 4\n`.replace("[limits]", "[limits]\ncrashRetries = 1"));
+    place.repository("repo");
+    const fails = (kind: string, when: string): string => turn("coder", `{ write = "half.txt", text = "half" }, { fail = "${kind}", message = "12345 tokens" }`, when);
+    place.put("items/playbooks/full.toml", fails("contextFull", "iteration = 1") + fails("overlong", "iteration = 2") + fails("contextFull", "iteration = 3\ntry = 1") + write("whole", "iteration = 3\ntry = 2") + turn("critic", '{ verdict = "approve" }'));
+    place.put("items/one.md", '+++\nplaybook = "playbooks/full.toml"\nlane = "ralph"\n+++\n# Write\n');
+    await using factory = await makeFactory(place, { automation: true });
+    await comesTo(factory, id(1), "done");
+    expect((await factory.client.item(id(1)))?.item).toMatchObject({ iterations: 3, failures: 0, infraFailures: 0 });
+    const told = factory.runs("LOC-1").filter(({ stage }) => stage === "coder").map(({ stdin }) => /its context was full[.,]|its answer was longer/.exec(stdin)?.[0] ?? "");
+    expect(told).toEqual(["", "its context was full.", "its context was full,", "its answer was longer", "its answer was longer"]);
+  });
+
+  test("what a provider refuses is waited for without a count of the item's, far beyond the retries of other trouble, and lost to no round", async () => {
+    const place = makePlace(local.replace("[limits]", "[limits]\ninfraRetries = 0\nretryMaxMs = 60"));
+    place.repository("repo");
+    const refused = Array.from({ length: 8 }, (_, n) => turn("coder", `{ fail = "${n % 2 === 0 ? "rateLimited" : "overloaded"}", message = "not now" }`, `try = ${n + 1}`)).join("");
+    place.put("items/playbooks/limit.toml", `${refused}${write("one", "try = 9")}${turn("critic", '{ verdict = "approve" }')}`);
+    place.put("items/one.md", '+++\nplaybook = "playbooks/limit.toml"\nlane = "ralph"\n+++\n# Write\n');
+    await using factory = await makeFactory(place, { automation: true });
+    await comesTo(factory, id(1), "done");
+    const state = await factory.client.item(id(1));
+    expect(state?.item).toMatchObject({ attempt: 1, iterations: 1, failures: 0, infraFailures: 0 });
+    expect(state?.lane).toMatchObject({ iteration: 1 });
+  });
+
   test("the stories of an item are its open boxes outside of code, or the whole", () => {
     expect(storiesOf({ title: "T", body: "- [ ] a\n```\n- [ ] code\n```\n* [ ]  b \n- [x] done\n- [] none\n" }).map(({ id: n, title }) => `${n} ${title}`)).toEqual(["1 a", "2 b"]);
     expect(storiesOf({ title: "T", body: "No boxes." })).toEqual([{ id: 1, title: "T", passes: false, evidence: "" }]);

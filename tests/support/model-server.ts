@@ -9,7 +9,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import { anthropicMessages } from "./model/anthropic.ts";
 import type { ModelProtocol, ModelRequest } from "./model/protocol.ts";
-import { choose, type Scenario, type ScriptedStep } from "./model/script.ts";
+import { choose, type Chosen, type Scenario, type ScriptedStep } from "./model/script.ts";
 
 export { marker, type Scenario, type ScriptedFault } from "./model/script.ts";
 
@@ -36,15 +36,15 @@ export interface ModelServer extends AsyncDisposable {
 const answer = (response: ServerResponse, protocol: ModelProtocol, request: ModelRequest, step: ScriptedStep, id: string): void => {
   const fault = step.fault;
   switch (fault?.fault) {
-    case "status": return protocol.refuse(response, fault.status, fault.headers ?? {}, id);
+    case "status": return protocol.refuse(response, fault.status, fault.headers ?? {}, id, fault.message);
     case "reset": response.socket?.resetAndDestroy(); return;
     case "hangBeforeHeaders": return;
     default: return protocol.play(response, request, step, id);
   }
 };
 
-/** Starts a server that plays these scenarios. Ends with `close` or `await using`. */
-export const startModelServer = async (scenarios: Readonly<Record<string, Scenario>>): Promise<ModelServer> => {
+/** Starts a server that plays these scenarios; `casting` may name another one than the marker, by the whole message. Ends with `close` or `await using`. */
+export const startModelServer = async (scenarios: Readonly<Record<string, Scenario>>, casting: (chosen: Pick<Chosen, "scenario" | "text">) => string = ({ scenario }) => scenario): Promise<ModelServer> => {
   const requests: RecordedRequest[] = [];
   const played = new Map<string, number>();
   const server = createServer((incoming, response) => {
@@ -66,7 +66,8 @@ export const startModelServer = async (scenarios: Readonly<Record<string, Scenar
       let json: unknown;
       try { json = JSON.parse(body); } catch { json = undefined; }
       const model = protocol.parse(json);
-      const chosen = model === undefined ? undefined : choose(model.conversation);
+      const marked = model === undefined ? undefined : choose(model.conversation);
+      const chosen = marked === undefined ? undefined : { ...marked, scenario: casting(marked) };
       const scenario = chosen === undefined ? undefined : scenarios[chosen.scenario];
       if (model === undefined || chosen === undefined || scenario === undefined) {
         const n = record(model === undefined ? {} : { model });

@@ -13,7 +13,7 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import type { Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { answerBlock, answered } from "../answer-block.ts";
-import { aboutLogin, aboutSession, apiFailure } from "./failure.ts";
+import { aboutContext, aboutLogin, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
 import { diffOf, toolKind, toolOutput, toolSummary } from "./tool.ts";
 
@@ -51,6 +51,8 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
   let lastRetryMs: number | undefined;
   let limitEnds: number | null = null;
   let apiError: { readonly class: string | null; readonly at: number | undefined } | undefined;
+  /** There is a conversation besides the prompt: a new session would be shorter. */
+  let conversed = turn.sessionId !== null;
   const toolNames = new Map<string, string>();
   const deniedIds = new Set<string>();
 
@@ -84,6 +86,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
       return [];
     }
     const ofSubagent = (line.parent_tool_use_id ?? null) !== null;
+    conversed ||= !ofSubagent;
     return line.message.content.flatMap((block): readonly AgentEvent[] => {
       switch (block.type) {
         case "text": return ofSubagent ? [] : [{ type: "text", text: block.text }];
@@ -111,6 +114,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
 
   const failureOf = (line: LineOf<"result">): AgentFailure | undefined => {
     const message = line.result ?? line.errors?.join("; ") ?? line.subtype;
+    if (line.terminal_reason === "prompt_too_long" || aboutContext(message)) return conversed ? { kind: "contextFull", message } : { kind: "model", message };
     if (line.terminal_reason === "api_error" || (line.api_error_status ?? null) !== null) {
       const retryEnds = apiError?.at === undefined || lastRetryMs === undefined ? null : apiError.at + Math.ceil(lastRetryMs);
       return apiFailure({ message, status: line.api_error_status ?? null, class: apiError?.class ?? null, until: limitEnds ?? retryEnds });

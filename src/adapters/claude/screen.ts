@@ -7,12 +7,12 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
-import type { AgentEvent, TurnRequest } from "../../domain/agent.ts";
+import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import { describeCrash } from "../../domain/turn-outcome.ts";
 import type { ScreenMode, StreamReader } from "../../ports/adapter.ts";
 import { hookCommand, hookVariable } from "../hook-line.ts";
 import { claudeEnvironment } from "./environment.ts";
-import { aboutLogin, apiFailure } from "./failure.ts";
+import { aboutContext, aboutLogin, apiFailure } from "./failure.ts";
 import { claudeArguments } from "./plan.ts";
 import { answerOf } from "./reader.ts";
 import { toolKind, toolOutput, toolSummary } from "./tool.ts";
@@ -58,13 +58,21 @@ const statusIn = (message: string): number | null => {
   return status === undefined ? null : Number(status);
 };
 
-const reader = (_turn: TurnRequest): StreamReader => {
+const reader = (turn: TurnRequest): StreamReader => {
   let closed = false;
+  let conversed = turn.sessionId !== null;
+  const failureOf = (message: string, error: string): AgentFailure => {
+    if (aboutLogin(message)) return { kind: "auth", message };
+    if (aboutContext(message)) return conversed ? { kind: "contextFull", message } : { kind: "model", message };
+    return apiFailure({ message, status: statusIn(message), class: error === "unknown" ? null : error, until: null });
+  };
   const read = (hook: Hook): readonly AgentEvent[] => {
     switch (hook.hook_event_name) {
       case "SessionStart": return [{ type: "session", sessionId: hook.session_id, ...(hook.model === undefined ? {} : { model: hook.model }) }];
       case "UserPromptSubmit": return [{ type: "prompted" }];
-      case "PreToolUse": return [{ type: "tool", phase: "start", id: hook.tool_use_id, name: hook.tool_name, kind: toolKind(hook.tool_name), summary: toolSummary(hook.tool_input) }];
+      case "PreToolUse":
+        conversed = true;
+        return [{ type: "tool", phase: "start", id: hook.tool_use_id, name: hook.tool_name, kind: toolKind(hook.tool_name), summary: toolSummary(hook.tool_input) }];
       case "PostToolUse": return [{ type: "tool", phase: "end", id: hook.tool_use_id, name: hook.tool_name, kind: toolKind(hook.tool_name), summary: "", ok: true, output: outputOf(hook.tool_response) }];
       case "PermissionRequest": return [{ type: "text", text: `asks in its terminal for permission: ${hook.tool_name} ${toolSummary(hook.tool_input)}` }];
       case "Stop":
@@ -73,7 +81,7 @@ const reader = (_turn: TurnRequest): StreamReader => {
       case "StopFailure": {
         closed = true;
         const message = hook.last_assistant_message === "" ? hook.error : hook.last_assistant_message;
-        return [{ type: "failure", failure: aboutLogin(message) ? { kind: "auth", message } : apiFailure({ message, status: statusIn(message), class: hook.error === "unknown" ? null : hook.error, until: null }) }];
+        return [{ type: "failure", failure: failureOf(message, hook.error) }];
       }
     }
   };

@@ -31,7 +31,7 @@ const schemas = {
   result: z.strictObject({ result: z.string() }),
   deny: z.strictObject({ deny: z.string().min(1), detail: z.string().default("") }),
   "rate-limit": z.strictObject({ "rate-limit": ms, message: z.string().default("rate limited; waiting") }),
-  fail: z.strictObject({ fail: z.enum(["rateLimited", "overloaded", "network", "auth", "model", "badSession"]), message: z.string().default("as the playbook says"), "retry-after-ms": ms.optional() }),
+  fail: z.strictObject({ fail: z.enum(["rateLimited", "overloaded", "network", "auth", "model", "badSession", "contextFull", "overlong"]), message: z.string().default("as the playbook says"), "retry-after-ms": ms.optional() }),
   sleep: z.strictObject({ sleep: ms }),
   burn: z.strictObject({ burn: ms }),
   "wait-for-file": z.strictObject({ "wait-for-file": z.string().min(1) }),

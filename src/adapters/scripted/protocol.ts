@@ -46,6 +46,6 @@ export const AgentLine = z.discriminatedUnion("type", [
   z.object({ type: z.literal("message"), message: TeamMessage }),
   z.object({ type: z.literal("result"), text: z.string() }),
   z.object({ type: z.literal("interrupted") }),
-  z.object({ type: z.literal("error"), kind: z.enum(["rateLimited", "overloaded", "network", "auth", "model", "badSession"]), message: z.string(), until: z.number().nullable() }),
+  z.object({ type: z.literal("error"), kind: z.enum(["rateLimited", "overloaded", "network", "auth", "model", "badSession", "contextFull", "overlong"]), message: z.string(), until: z.number().nullable() }),
 ]);
 export type AgentLine = z.infer<typeof AgentLine>;

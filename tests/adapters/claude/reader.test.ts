@@ -39,6 +39,10 @@ describe("STRUCT-07 captured streams of the real CLI give typed events", () => {
     "fault-hang-before-headers": { failure: "noResult", exit: ended() },
     "fault-hang-mid-stream": { failure: "crashed", exit: ended() },
     "fault-not-signed-in": { failure: "auth", exit: ended({ code: 1 }) },
+    "fault-context-full": { failure: "contextFull", exit: ended({ code: 1 }) },
+    "fault-request-too-large": { failure: "contextFull", exit: ended({ code: 1 }) },
+    "fault-prompt-too-long": { failure: "model", exit: ended({ code: 1 }) },
+    "fault-overlong": { failure: "overlong", exit: ended({ code: 1 }) },
     "fault-unknown-session": { failure: "badSession", exit: ended({ code: 1 }) },
   };
   const survived = streamNames.filter((name) => name.startsWith("survived-"));

@@ -46,7 +46,7 @@ const play = (response: ServerResponse, request: ModelRequest, step: ScriptedSte
   const usage = step.usage ?? { input: 100, output: 10 };
   const cached = usage.cached ?? 0;
   const calls = (step.calls ?? []).map((call, n) => ({ type: "tool_use", id: `toolu_${id}_${n}`, ...toolUse(call, request.cwd) }));
-  const stopReason = calls.length > 0 ? "tool_use" : "end_turn";
+  const stopReason = step.cut === true ? "max_tokens" : calls.length > 0 ? "tool_use" : "end_turn";
   const message = {
     id: `msg_${id}`, type: "message", role: "assistant", model: request.model, content: [] as unknown[], stop_reason: null as string | null, stop_sequence: null,
     usage: { input_tokens: usage.input - cached, cache_creation_input_tokens: 0, cache_read_input_tokens: cached, output_tokens: 1 },
@@ -90,9 +90,9 @@ const play = (response: ServerResponse, request: ModelRequest, step: ScriptedSte
 
 const errorType = (status: number): string => ({ 400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error", 500: "api_error", 529: "overloaded_error" })[status] ?? "api_error";
 
-const refuse = (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string): void => {
+const refuse = (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string, message = `scripted ${status}`): void => {
   response.writeHead(status, { "content-type": "application/json", "request-id": `req_${id}`, ...headers });
-  response.end(JSON.stringify({ type: "error", error: { type: errorType(status), message: `scripted ${status}` } }));
+  response.end(JSON.stringify({ type: "error", error: { type: errorType(status), message } }));
 };
 
 /** Anthropic Messages, streaming and not. */

@@ -23,7 +23,7 @@ export interface ModelProtocol {
   /** Plays a step, faults of the stream included; `id` is unique per answer. */
   readonly play: (response: ServerResponse, request: ModelRequest, step: ScriptedStep, id: string) => void;
   /** The protocol's error body for a status. */
-  readonly refuse: (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string) => void;
+  readonly refuse: (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string, message?: string) => void;
   /** Answers the side requests of the protocol (token counts, model lists); false when it is none. */
   readonly side: (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
 }

@@ -13,7 +13,7 @@ export type ScriptedCall =
 
 /** What goes wrong with an answer. `times`: only for that many requests of this step, then the step is played as written. */
 export type ScriptedFault = { readonly times?: number } & (
-  | { readonly fault: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly fault: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>>; /** What the API says of it. */ readonly message?: string }
   /** The connection is reset before any byte. */
   | { readonly fault: "reset" }
   /** The request is read and never answered. */
@@ -29,6 +29,8 @@ export type ScriptedFault = { readonly times?: number } & (
 );
 
 export interface ScriptedStep {
+  /** It ended because it was as long as an answer may be. */
+  readonly cut?: true;
   readonly think?: string;
   readonly say?: string;
   readonly calls?: readonly ScriptedCall[];
@@ -45,16 +47,19 @@ export const marker = (scenario: string): string => `[[scenario:${scenario}]]`;
 /** One message of a conversation, as far as choosing a step needs it. */
 export type Said = { readonly by: "user"; readonly text: string } | { readonly by: "model" };
 
+/** `text`: the message that carried the marker. */
+export interface Chosen { readonly scenario: string; readonly step: number; readonly text: string }
+
 /**
  * The scenario and step that answer a conversation: the last marker in a user message, and how many model turns came after it.
  * Decided from the conversation alone, so retries and resumed sessions are answered alike.
  */
-export const choose = (conversation: readonly Said[]): { readonly scenario: string; readonly step: number } | undefined => {
-  let chosen: { scenario: string; step: number } | undefined;
+export const choose = (conversation: readonly Said[]): Chosen | undefined => {
+  let chosen: Chosen | undefined;
   for (const said of conversation) {
     if (said.by === "model") { if (chosen !== undefined) chosen = { ...chosen, step: chosen.step + 1 }; continue; }
     const name = [...said.text.matchAll(/\[\[scenario:([\w-]+)\]\]/g)].at(-1)?.[1];
-    if (name !== undefined) chosen = { scenario: name, step: 0 };
+    if (name !== undefined) chosen = { scenario: name, step: 0, text: said.text };
   }
   return chosen;
 };
