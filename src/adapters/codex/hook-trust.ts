@@ -1,0 +1,30 @@
+/**
+ * Which hooks codex runs. It passes over a hook, without a word, unless the user's configuration (or the arguments) hold the hash of its present form
+ * under its key. Both were compared with what the program itself says of its hooks (tests/clis/codex-hooks.test.ts).
+ */
+import { createHash } from "node:crypto";
+
+/** As the CLI takes it: after `timeout` and the rest have been made whole. */
+interface CommandHook { readonly command: string; readonly timeout?: number | undefined; readonly async?: boolean | undefined; readonly statusMessage?: string | undefined; readonly matcher?: string | undefined }
+
+/** `SessionStart` as `session_start`, the form in keys and hashes. */
+const label = (event: string): string => event.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+
+/** By its place: the file, the event, the group in the event, the handler in the group. */
+export const hookKey = (file: string, event: string, group: number, handler: number): string => `${file}:${label(event)}:${group}:${handler}`;
+
+/** Seconds that a hook has when it names none. */
+const defaultTimeout = 600;
+
+/** These events take no matcher; one that is written is not looked at. */
+const unmatched: ReadonlySet<string> = new Set(["Stop", "UserPromptSubmit"]);
+
+export const hookHash = (event: string, { command, timeout, async, statusMessage, matcher }: CommandHook): string => {
+  // Keys in the order of the alphabet: the hash is over that text.
+  const handler = { async: async ?? false, command, ...(statusMessage === undefined ? {} : { statusMessage }), timeout: Math.max(1, timeout ?? defaultTimeout), type: "command" };
+  const identity = { event_name: label(event), hooks: [handler], ...(matcher === undefined || unmatched.has(event) ? {} : { matcher }) };
+  return `sha256:${createHash("sha256").update(JSON.stringify(identity)).digest("hex")}`;
+};
+
+/** The file that the CLI names for what came with its arguments. */
+export const argumentsFile = "/<session-flags>/config.toml";
