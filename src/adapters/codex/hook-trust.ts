@@ -3,8 +3,8 @@
  * under its key. Both were compared with what the program itself says of its hooks (tests/clis/codex-hooks.test.ts).
  */
 import { createHash } from "node:crypto";
+import { z } from "zod";
 
-/** As the CLI takes it: after `timeout` and the rest have been made whole. */
 interface CommandHook { readonly command: string; readonly timeout?: number | undefined; readonly async?: boolean | undefined; readonly statusMessage?: string | undefined; readonly matcher?: string | undefined }
 
 /** `SessionStart` as `session_start`, the form in keys and hashes. */
@@ -17,7 +17,7 @@ export const hookKey = (file: string, event: string, group: number, handler: num
 const defaultTimeout = 600;
 
 /** These events take no matcher; one that is written is not looked at. */
-const unmatched: ReadonlySet<string> = new Set(["Stop", "UserPromptSubmit"]);
+const unmatched: ReadonlySet<string> = new Set(["Stop", "UserPromptSubmit", "Interrupt"]);
 
 export const hookHash = (event: string, { command, timeout, async, statusMessage, matcher }: CommandHook): string => {
   // Keys in the order of the alphabet: the hash is over that text.
@@ -28,3 +28,23 @@ export const hookHash = (event: string, { command, timeout, async, statusMessage
 
 /** The file that the CLI names for what came with its arguments. */
 export const argumentsFile = "/<session-flags>/config.toml";
+
+const State = z.object({ trusted_hash: z.string().optional(), enabled: z.boolean().optional() }).catch({});
+const Project = z.object({ trust_level: z.string().optional() }).catch({});
+const Configuration = z.object({
+  hooks: z.object({ state: z.record(z.string(), State).catch({}).default({}) }).catch({ state: {} }).default({ state: {} }),
+  projects: z.record(z.string(), Project).catch({}).default({}),
+  features: z.object({ hooks: z.boolean().optional() }).catch({}).default({}),
+}).catch({ hooks: { state: {} }, projects: {}, features: {} });
+export type CodexConfiguration = z.infer<typeof Configuration>;
+
+/** What the user's `config.toml` says of hooks, once it is read as TOML; anything else says nothing. */
+export const codexConfiguration = (toml: unknown): CodexConfiguration => Configuration.parse(toml ?? {});
+
+/** Why codex does not run this hook; undefined: it does. */
+export const silence = ({ hooks: { state } }: CodexConfiguration, keys: readonly string[], hash: string): "disabled" | "modified" | "untrusted" | undefined => {
+  const known = keys.map((key) => state[key]).filter((each) => each !== undefined);
+  if (known.some(({ enabled }) => enabled === false)) return "disabled";
+  if (known.some(({ trusted_hash: trusted }) => trusted === hash)) return undefined;
+  return known.some(({ trusted_hash: trusted }) => trusted !== undefined) ? "modified" : "untrusted";
+};
