@@ -13,15 +13,16 @@ const label = (event: string): string => event.replaceAll(/(?<=[a-z])[A-Z]/g, (l
 /** By its place: the file, the event, the group in the event, the handler in the group. */
 export const hookKey = (file: string, event: string, group: number, handler: number): string => `${file}:${label(event)}:${group}:${handler}`;
 
-/** Seconds that a hook has when it names none. */
-const defaultTimeout = 600;
+/** Seconds that a hook has: when it names none, and at most. Nobody waits long for one that is called at an end. */
+const patience = (event: string): { readonly usual: number; readonly most: number } => (event === "SessionEnd" || event === "Interrupt" ? { usual: 1, most: 3 } : { usual: 600, most: Number.POSITIVE_INFINITY });
 
 /** These events take no matcher; one that is written is not looked at. */
 const unmatched: ReadonlySet<string> = new Set(["Stop", "UserPromptSubmit", "Interrupt"]);
 
 export const hookHash = (event: string, { command, timeout, async, statusMessage, matcher }: CommandHook): string => {
+  const { usual, most } = patience(event);
   // Keys in the order of the alphabet: the hash is over that text.
-  const handler = { async: async ?? false, command, ...(statusMessage === undefined ? {} : { statusMessage }), timeout: Math.max(1, timeout ?? defaultTimeout), type: "command" };
+  const handler = { async: async ?? false, command, ...(statusMessage === undefined ? {} : { statusMessage }), timeout: Math.min(most, Math.max(1, timeout ?? usual)), type: "command" };
   const identity = { event_name: label(event), hooks: [handler], ...(matcher === undefined || unmatched.has(event) ? {} : { matcher }) };
   return `sha256:${createHash("sha256").update(JSON.stringify(identity)).digest("hex")}`;
 };
