@@ -284,7 +284,7 @@ const turnRequest = (runId: RunId, request: TurnEffect, diff: string): TurnReque
   runId,
   item: request.item.id, attempt: request.attempt, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
   adapter: request.adapter, model: request.model, cwd: request.workspace.path, prompt: promptFor(request, diff),
-  sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, readOnly: writeScope[request.stage] === "nothing",
+  sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, ...(request.sessionUsage === undefined ? {} : { sessionUsage: request.sessionUsage }), readOnly: writeScope[request.stage] === "nothing",
   timeoutMs: request.timeoutMs, stallMs: request.stallMs, playbook: request.playbook,
   ...(request.since === undefined ? {} : { since: request.since }),
   ...(request.team === undefined ? {} : { team: request.team }), ...(request.seat === undefined ? {} : { seat: request.seat }), ...(request.duty === undefined ? {} : { duty: request.duty }), ...(request.task === undefined ? {} : { task: request.task }),

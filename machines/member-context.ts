@@ -1,4 +1,4 @@
-import type { AdapterName, AgentFailure, TurnOutcome } from "../src/domain/agent.ts";
+import type { AdapterName, AgentFailure, CliSession, TurnOutcome } from "../src/domain/agent.ts";
 import { infraKinds, refusedKinds } from "../src/domain/agent.ts";
 import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
@@ -79,7 +79,7 @@ export interface MemberContext extends MemberInput {
   readonly deaths: readonly number[];
   /** Deaths in all. */
   readonly died: number;
-  readonly session: { readonly id: string | null; readonly costUsd: number };
+  readonly session: CliSession;
   readonly question: string | null;
   readonly answer: { readonly question: string; readonly answer: string } | null;
   readonly feedback: string;

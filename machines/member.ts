@@ -1,9 +1,9 @@
 import { assign, setup } from "xstate";
-import { sessionEnds } from "../src/domain/agent.ts";
 import { passed } from "../src/domain/check.ts";
 import { emptyBrief, type SyncFrom, type TurnBrief } from "../src/domain/effects.ts";
 import { backoffMs } from "../src/domain/policy.ts";
 import { addCost, noCost } from "../src/domain/spend.ts";
+import { sessionOnwards } from "../src/domain/turn-outcome.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import { failureOf, type Grant, type MemberContext, type MemberEnded, type MemberEvent, type MemberFailure, type MemberInput, type MemberNews, reasonOf, recentDeaths } from "./member-context.ts";
 import { memberGuards } from "./member-guards.ts";
@@ -72,7 +72,7 @@ const startTurn = {
     const { duty, task } = held(c);
     return {
       kind: "turn" as const, item: c.item, attempt: c.attempt, stage: duty === "work" ? "coder" as const : "critic" as const, iteration: c.iteration, tryNumber: c.tryNumber, adapter: c.adapter, model: c.model,
-      workspace: required(c.workspace), repository: c.repository, sessionId: c.session.id, sessionCostUsd: c.session.costUsd, timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs, playbook: c.playbook,
+      workspace: required(c.workspace), repository: c.repository, sessionId: c.session.id, sessionCostUsd: c.session.costUsd, ...(c.session.usage === undefined ? {} : { sessionUsage: c.session.usage }), timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs, playbook: c.playbook,
       brief: brief(c), team: c.teamName, seat: c.name, ...(c.screen && duty === "work" ? { screen: true } : {}), duty, task, aliveEveryMs: Math.max(1, Math.floor(c.leaseMs / 4)),
     };
   },
@@ -115,10 +115,10 @@ export const memberMachine = setup({
     takeMail: assign(({ context, event }) => (event.type === "member.mail" && !context.inbox.some(({ id }) => id === event.mail.id) ? { inbox: [...context.inbox, event.mail].slice(-50) } : {})),
     takeTurn: assign(({ context, event }) => {
       if (event.type !== "turn.ended") return {};
-      const { outcome } = event, failure = failureOf(event), well = outcome.ended.how === "completed" || outcome.ended.how === "question";
+      const { outcome } = event, well = outcome.ended.how === "completed" || outcome.ended.how === "question";
       return {
         turns: context.turns + 1, costUsd: context.costUsd + outcome.costUsd, cost: addCost(context.cost ?? { ...noCost, usd: context.costUsd }, outcome.spend?.amount.cost ?? { ...noCost, usd: outcome.costUsd }),
-        session: failure !== undefined && sessionEnds.has(failure.kind) ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
+        session: sessionOnwards(context.session, outcome),
         ...(outcome.ended.how === "completed" ? { summary: outcome.ended.text.slice(0, 4_000), answer: null } : {}),
         question: outcome.ended.how === "question" ? outcome.ended.text : null,
       ...(well ? { inbox: context.inbox.filter(({ id }) => !context.carried.includes(id)) } : {}),

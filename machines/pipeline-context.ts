@@ -1,3 +1,4 @@
+import type { CliSession } from "../src/domain/agent.ts";
 import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
 import type { GateEvidence, Gates } from "../src/domain/gate.ts";
@@ -46,7 +47,7 @@ export interface Leg {
   readonly watched?: true;
 }
 export interface LegEnd { readonly n: string; readonly feedback: string; readonly findings: readonly Finding[]; readonly failing: readonly string[]; readonly session: CoderSession; readonly diffHash: string; /** Of a lane's run that escalated: the session is of the coder's other adapter or model. */ readonly escalated?: boolean }
-export interface CoderSession { readonly id: string | null; readonly costUsd: number }
+export type CoderSession = CliSession;
 
 export interface PipelineContext extends PipelineInput {
   readonly workspace: WorkspaceRef | null;

@@ -1,12 +1,13 @@
 import { assign, setup } from "xstate";
-import type { AdapterName, TurnOutcome, AgentFailure } from "../src/domain/agent.ts";
-import { infraKinds, refusedKinds, sessionEnds } from "../src/domain/agent.ts";
+import type { AdapterName, CliSession, TurnOutcome, AgentFailure } from "../src/domain/agent.ts";
+import { infraKinds, refusedKinds } from "../src/domain/agent.ts";
 import { emptyBrief, type TurnBrief, type WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
 import type { WorkItem } from "../src/domain/work-item.ts";
 import { backoffMs, defaultRefusedRetries, type Policy } from "../src/domain/policy.ts";
 import { writeScope, type Stage } from "../src/domain/stage.ts";
 import type { PlannerDuty, TeamCriteria, TeamPlan } from "../src/domain/team-answers.ts";
+import { sessionOnwards } from "../src/domain/turn-outcome.ts";
 import type { Audit, Verdict } from "../src/domain/verdict.ts";
 import { chartOptions, hostActions, type EffectFailed, type Stamp } from "./durable.ts";
 import { tellSpent } from "./spend.ts";
@@ -39,7 +40,7 @@ export interface StageInput {
   readonly since: string;
   readonly playbook: string | null;
   readonly brief: TurnBrief;
-  readonly session: { readonly id: string | null; readonly costUsd: number };
+  readonly session: CliSession;
   /** Of a planner: what it owes. */
   readonly duty?: PlannerDuty;
   readonly policy: Pick<Policy, "infraRetries" | "refusedRetries" | "crashRetries" | "retryBaseMs" | "retryMaxMs" | "stallMs">;
@@ -99,7 +100,7 @@ export interface StageEnded {
   readonly denials: readonly string[];
   /** Git's own files of the repository that changed meanwhile. */
   readonly touched?: readonly string[];
-  readonly session: { readonly id: string | null; readonly costUsd: number };
+  readonly session: CliSession;
   readonly costUsd: number;
   /** Ids of the messages that an agent of this stage has. */
   readonly heard?: readonly string[];
@@ -235,10 +236,9 @@ export const stageMachine = setup({
     adoptTurn: assign(({ context, event }) => {
       if (event.type !== "turn.ended") return {};
       const { outcome } = event;
-      const failure = failureOf(event);
       return {
         costUsd: context.costUsd + outcome.costUsd,
-        session: failure !== undefined && sessionEnds.has(failure.kind) ? { id: null, costUsd: 0 } : { id: outcome.sessionId ?? context.session.id, costUsd: Math.max(context.session.costUsd, outcome.sessionCostUsd) },
+        session: sessionOnwards(context.session, outcome),
         verdict: outcome.verdict ?? context.verdict,
         audit: outcome.audit ?? context.audit,
         ...(context.duty === undefined ? {} : { plan: outcome.plan ?? null, criteria: outcome.criteria ?? null }),
@@ -246,7 +246,7 @@ export const stageMachine = setup({
         ...(outcome.touched === undefined ? {} : { touched: [...new Set([...context.touched ?? [], ...outcome.touched])].slice(0, 20) }),
         text: outcome.ended.how === "completed" ? outcome.ended.text : context.text,
         question: outcome.ended.how === "question" ? outcome.ended.text : null,
-        brief: { ...context.brief, again: failure?.kind === "contextFull" ? afterFullContext(context.stage) : "", messages: context.brief.messages.filter(({ id }) => !heardIn(event).includes(id)) },
+        brief: { ...context.brief, again: isContextFull(event) ? afterFullContext(context.stage) : "", messages: context.brief.messages.filter(({ id }) => !heardIn(event).includes(id)) },
         heard: [...context.heard, ...newlyHeard(context, event)],
         reason: "",
         failure: null,
@@ -334,7 +334,7 @@ export const stageMachine = setup({
         params: ({ context: c }) => ({
           kind: "turn", item: c.item, attempt: c.attempt, stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber,
           adapter: c.adapter, model: c.model, workspace: c.workspace, repository: c.repository,
-          sessionId: c.session.id, sessionCostUsd: c.session.costUsd, timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
+          sessionId: c.session.id, sessionCostUsd: c.session.costUsd, ...(c.session.usage === undefined ? {} : { sessionUsage: c.session.usage }), timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
           playbook: c.playbook, brief: c.brief, since: c.since, ...(c.duty === undefined ? {} : { duty: c.duty }), ...(c.leg === undefined ? {} : { leg: c.leg }),
         }),
       },

@@ -35,7 +35,7 @@ type AnswerBlock =
   | { readonly found: "none" };
 
 /** As an event of the stream. */
-export const answered = (answer: Answer): AgentEvent => {
+const answered = (answer: Answer): AgentEvent => {
   switch (answer.kind) {
     case "question": return { type: "question", text: answer.text };
     case "verdict": return { type: "verdict", verdict: answer.verdict };
@@ -125,4 +125,14 @@ export const answerBlock = (message: string): AnswerBlock => {
   }
   const first = letters[0] ?? last;
   return { found: "answer", answer, messages, before: lines.slice(0, first.fence.line).join("\n").trim() };
+};
+
+/** The closing events of a final message: its typed block, if it ends with one, and what it says. */
+export const closingEvents = (text: string): readonly AgentEvent[] => {
+  const block = answerBlock(text);
+  switch (block.found) {
+    case "none": return [{ type: "result", text }];
+    case "malformed": return [{ type: "garbage", line: block.reason }, { type: "result", text }];
+    case "answer": return [...block.messages.map((message): AgentEvent => ({ type: "message", message })), ...(block.answer === null ? [] : [answered(block.answer)]), { type: "result", text: block.before }];
+  }
 };

@@ -7,10 +7,10 @@ import { z } from "zod";
 
 export type HookCli = "claude" | "codex";
 
-/** Which event of each CLI calls what. codex has no others that matter here. */
+/** Which event of each CLI calls what. codex tells of no session that waits for a person. */
 export const hookEventsOf: Readonly<Record<HookCli, Readonly<Record<string, string>>>> = {
   claude: { SessionStart: "session-start", Stop: "stop", Notification: "notification", SessionEnd: "session-end" },
-  codex: { SessionStart: "session-start", Stop: "stop" },
+  codex: { SessionStart: "session-start", Stop: "stop", SessionEnd: "session-end" },
 };
 
 /** Ends each command of ours: a comment to the shell, by which an entry is known again. */
@@ -97,7 +97,14 @@ export const withoutEntries = (text: string): string => {
   return render(Object.keys(hooks).length === 0 ? rest : { ...settings.all, hooks }, text);
 };
 
-export interface HookEntry { readonly event: string; readonly group: number; readonly handler: number; /** Files that its command needs; none: it could not be read off. */ readonly files: readonly string[] }
+export interface HookEntry {
+  readonly event: string; readonly group: number; readonly handler: number;
+  /** Files that its command needs; none: it could not be read off. */
+  readonly files: readonly string[];
+  readonly settings: HookEntrySettings;
+}
+const HookEntrySettings = z.object({ command: z.string().catch(""), timeout: z.number().optional().catch(undefined), async: z.boolean().optional().catch(undefined), statusMessage: z.string().optional().catch(undefined), matcher: z.string().optional().catch(undefined) });
+type HookEntrySettings = z.infer<typeof HookEntrySettings>;
 
 const word = /'(?:[^']|'\\'')*'/g;
 const unquoted = (text: string): string => text.slice(1, -1).replaceAll("'\\''", "'");
@@ -118,6 +125,6 @@ const allIn = (text: string, wanted: (handler: Fields) => boolean, filesOf: (com
   return Object.keys(settings.hooks).flatMap((event) => {
     // Another form is another's.
     const groups = z.array(Fields).safeParse(settings.hooks[event]).data ?? [];
-    return groups.flatMap((group, at) => (handlersOf(group) ?? []).flatMap((handler, n) => (wanted(handler) ? [{ event, group: at, handler: n, files: filesOf(commandOf(handler)) }] : [])));
+    return groups.flatMap((group, at) => (handlersOf(group) ?? []).flatMap((handler, n) => (wanted(handler) ? [{ event, group: at, handler: n, files: filesOf(commandOf(handler)), settings: HookEntrySettings.parse({ ...handler, matcher: group["matcher"] }) }] : [])));
   });
 };

@@ -4,14 +4,15 @@
  * I1 In a project nothing is written through a link: a repository could lead it anywhere. I2 Only a text that was understood is replaced.
  */
 import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { parse as parseToml } from "smol-toml";
-import { entriesCalling, entriesIn, type HookCaller, type HookCli, hookEventsOf, NotUnderstood, withEntries, withoutEntries } from "./hook-entries.ts";
+import { type CodexConfiguration, codexConfiguration, hookHash, hookKey, silence } from "./codex/hook-trust.ts";
+import { entriesCalling, entriesIn, type HookCaller, type HookCli, type HookEntry, hookEventsOf, NotUnderstood, withEntries, withoutEntries } from "./hook-entries.ts";
 
 export interface HookPlace { readonly home: string; readonly env: Readonly<Record<string, string | undefined>>; /** Somewhere in the project. */ readonly directory: string }
 export type HookScope = "project" | "user";
 
-/** `untrusted`: codex passes over hooks that nobody has trusted, without a word. */
+/** `untrusted`: codex passes over hooks that nobody has trusted in their present form, and over those of a project that nobody has trusted, without a word. */
 export interface HookFile {
   readonly cli: HookCli;
   readonly scope: HookScope;
@@ -45,10 +46,23 @@ const userDirectory: Readonly<Record<HookCli, (place: HookPlace) => string>> = {
   codex: ({ env, home }) => env["CODEX_HOME"] || join(home, ".codex"),
 };
 
+/** The checkout that a linked worktree belongs to; codex reads the hooks of that one only. */
+const mainCheckoutOf = (project: string): string => {
+  try {
+    const linked = /^gitdir: (.+)$/m.exec(readFileSync(join(project, ".git"), "utf8"))?.[1];
+    const at = linked === undefined ? undefined : resolve(project, linked);
+    return at !== undefined && basename(dirname(at)) === "worktrees" && basename(dirname(dirname(at))) === ".git" ? dirname(dirname(dirname(at))) : project;
+  } catch {
+    // A directory: this is the checkout.
+    return project;
+  }
+};
+
 /** Of a project's settings of Claude Code the ones that are not shared: the entries name programs of this machine. */
 export const hookFile = (cli: HookCli, scope: HookScope, place: HookPlace): string => {
   if (scope === "user") return join(userDirectory[cli](place), cli === "claude" ? "settings.json" : "hooks.json");
-  return join(projectOf(place.directory), ...(cli === "claude" ? [".claude", "settings.local.json"] : [".codex", "hooks.json"]));
+  const project = projectOf(place.directory);
+  return cli === "claude" ? join(project, ".claude", "settings.local.json") : join(mainCheckoutOf(project), ".codex", "hooks.json");
 };
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined);
@@ -71,11 +85,8 @@ export const inspectHooks = (cli: HookCli, scope: HookScope, place: HookPlace): 
     if (gone !== undefined || entries.some(({ files }) => files.length === 0)) return { ...about, state: "stale", detail: `its entries call a program that is gone${gone === undefined ? "" : `: ${gone}`}` };
     const missing = wanted.filter((event) => entries.every((entry) => entry.event !== event));
     if (missing.length > 0) return { ...about, state: "partly", detail: `no entry for ${missing.join(", ")}` };
-    if (cli === "codex") {
-      const trusted = trustedByCodex(join(userDirectory.codex(place), "config.toml"));
-      const untrusted = entries.filter(({ event, group, handler }) => !trusted.has(`${file}:${snake(event)}:${group}:${handler}`));
-      if (untrusted.length > 0) return { ...about, state: "untrusted", detail: `codex passes over hooks that nobody has trusted: ${untrusted.map(({ event }) => event).join(", ")}` };
-    }
+    const passedOver = cli === "codex" ? silentInCodex(entries, about, place) : undefined;
+    if (passedOver !== undefined) return { ...about, state: "untrusted", detail: passedOver };
     return { ...about, state: "installed", detail: entries.map(({ event }) => event).join(", ") };
   } catch (error) {
     if (error instanceof NotUnderstood) return { ...about, state: "unreadable", detail: error.message };
@@ -97,19 +108,42 @@ export const inspectOperator = (place: HookPlace): { readonly state: "installed"
   return null;
 };
 
-const snake = (event: string): string => event.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
-
-/** Keys of hooks that somebody trusted; whether in their present form, only codex knows. */
-const trustedByCodex = (file: string): ReadonlySet<string> => {
+const configurationOf = (place: HookPlace): CodexConfiguration => {
   try {
-    const { hooks } = parseToml(readFileSync(file, "utf8"));
-    const state = field(hooks, "state");
-    return new Set(Object.entries(typeof state === "object" && state !== null ? state : {}).filter(([, value]) => field(value, "trusted_hash") !== undefined).map(([key]) => key));
+    return codexConfiguration(parseToml(readFileSync(join(userDirectory.codex(place), "config.toml"), "utf8")));
   } catch {
-    return new Set();
+    return codexConfiguration(undefined);
   }
 };
-const field = (value: unknown, name: string): unknown => (typeof value === "object" && value !== null && name in value ? Reflect.get(value, name) : undefined);
+
+/** Both names of a place, where they differ: codex resolves links in some of the ways to its home. */
+const namesOf = (file: string): readonly string[] => {
+  try {
+    return [...new Set([file, join(realpathSync(dirname(file)), basename(file))])];
+  } catch {
+    return [file];
+  }
+};
+
+/** Why codex does not run these entries, for a person; undefined: it runs them all. */
+const silentInCodex = (entries: readonly HookEntry[], { scope, file }: Pick<HookFile, "scope" | "file">, place: HookPlace): string | undefined => {
+  const configuration = configurationOf(place);
+  if (configuration.features.hooks === false) return "codex runs no hooks: features.hooks is false in its config.toml";
+  if (scope === "project") {
+    const roots = namesOf(dirname(file)).map((each) => dirname(each));
+    if (roots.every((root) => configuration.projects[root]?.trust_level !== "trusted")) return "codex reads hooks of trusted projects only, and nobody has trusted this one";
+  }
+  const silent = entries.flatMap(({ event, group, handler, settings }) => {
+    const why = silence(configuration, namesOf(file).map((name) => hookKey(name, event, group, handler)), hookHash(event, settings));
+    return why === undefined ? [] : [{ event, why }];
+  });
+  const say = { untrusted: "that nobody has trusted", modified: "that have changed since somebody trusted them", disabled: "that somebody has switched off" } as const;
+  const parts = (["untrusted", "modified", "disabled"] as const).flatMap((why) => {
+    const events = silent.filter((each) => each.why === why).map(({ event }) => event);
+    return events.length === 0 ? [] : [`${say[why]}: ${events.join(", ")}`];
+  });
+  return parts.length === 0 ? undefined : `codex passes over hooks ${parts.join("; ")}`;
+};
 
 /** True when it was changed. Throws `NotUnderstood`. */
 const change = (file: string, scope: HookScope, to: (text: string) => string): boolean => {

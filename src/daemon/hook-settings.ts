@@ -34,7 +34,7 @@ export const hookChecks = (place: HookPlace): readonly DoctorCheck[] => {
   const owner = operator === undefined ? [] : [ofOperator(operator, place, files)];
   const own = files.map((file): DoctorCheck => ({
     name: `hooks of ${file.cli}, ${file.scope}`, state: file.state === "installed" ? "ok" : "warning", detail: `${file.file}: ${file.detail}`, without,
-    ...(file.state === "installed" ? {} : { mend: file.state === "untrusted" ? "start codex, type /hooks, and trust them" : file.state === "unreadable" ? `mend ${file.file} by hand` : again(file) }),
+    ...(file.state === "installed" ? {} : { mend: file.state === "untrusted" ? (file.scope === "project" ? "start codex in the project, trust it, type /hooks, and trust them" : "start codex, type /hooks, and trust them") : file.state === "unreadable" ? `mend ${file.file} by hand` : again(file) }),
   }));
   if (owner.length + own.length > 0) return [...owner, ...own];
   return [{ name: "hooks", state: "warning", detail: "no agent CLI asks before its agents stop", without, mend: "enact-factory hooks install --scope user" }];

@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { Effect, Layer } from "effect";
 import { claude } from "../adapters/claude/adapter.ts";
+import { codex } from "../adapters/codex/adapter.ts";
 import { adaptersLayer } from "../adapters/registry.ts";
 import { scriptedAdapter } from "../adapters/scripted/adapter.ts";
 import { type Config, projectSettings, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
@@ -20,7 +21,7 @@ import { defaultScopes } from "../workspaces/scope.ts";
 import { makeWorkspaces } from "../workspaces/service.ts";
 
 /** The implementations behind the ports, one place: a new adapter, source or sandbox is registered here and nowhere else. */
-export const adapters: readonly Adapter[] = [claude, scriptedAdapter];
+export const adapters: readonly Adapter[] = [claude, codex, scriptedAdapter];
 
 export interface Place {
   readonly config: Config;

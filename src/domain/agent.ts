@@ -51,7 +51,7 @@ export type AgentEvent =
   | { readonly type: "thinking"; readonly text: string }
   | { readonly type: "tool"; readonly phase: "start" | "end"; readonly id: string; readonly name: string; readonly kind: "read" | "edit" | "run" | "other"; readonly summary: string; readonly ok?: boolean; readonly output?: string; /** What an edit takes away and puts in its place; cut to size. */ readonly diff?: ToolDiff }
   /** Tokens of this run so far; cached input is part of the input. Of several such events of a run the last one holds. */
-  | { readonly type: "usage"; readonly usage: Usage }
+  | { readonly type: "usage"; readonly usage: Usage; /** Of a CLI that counts over a whole session: its total, of which `usage` is this run's part. */ readonly session?: Usage }
   /** US dollars of this run alone so far (adapters subtract what a resumed session had cost before). Of several the last one holds. */
   | { readonly type: "cost"; readonly usd: number }
   | { readonly type: "rateLimit"; readonly until: number | null; readonly message: string }
@@ -93,6 +93,8 @@ export const TurnRequest = z.object({
   sessionId: z.string().nullable(),
   /** What the resumed session had cost before, US dollars; adapters with cumulative cost subtract it. */
   sessionCostUsd: z.number().nonnegative(),
+  /** Tokens that the resumed session had used before, where its CLI counts so; adapters subtract them. */
+  sessionUsage: Usage.optional(),
   readOnly: z.boolean(),
   /** Head before the stage began, where that is known: what it changes is measured from here. */
   since: z.string().optional(),
@@ -110,6 +112,9 @@ export const TurnRequest = z.object({
 });
 export type TurnRequest = z.infer<typeof TurnRequest>;
 
+/** The session that the next turn goes on with, and what it has used so far: a CLI may count over all of it. */
+export interface CliSession { readonly id: string | null; readonly costUsd: number; readonly usage?: Usage }
+
 /** How a turn ended, as the stage chart hears it. */
 export const TurnOutcome = z.object({
   runId: RunId,
@@ -122,6 +127,8 @@ export const TurnOutcome = z.object({
   sessionId: z.string().nullable(),
   /** Cumulative cost of the session when the CLI reports it so, else of this run; US dollars. */
   sessionCostUsd: z.number(),
+  /** Tokens of the whole session, of a CLI that counts so. */
+  sessionUsage: Usage.optional(),
   /** What is known of it; `spend` has the rest. */
   costUsd: z.number(),
   usage: Usage,

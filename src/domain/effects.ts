@@ -4,6 +4,7 @@ import { Gate } from "./gate.ts";
 import { Stage } from "./stage.ts";
 import { WorkItemId } from "./ids.ts";
 import { Said } from "./message.ts";
+import { Usage } from "./spend.ts";
 import { TeamBrief } from "./team-brief.ts";
 import { TeamDuty } from "./team-answers.ts";
 import { Finding } from "./verdict.ts";
@@ -56,7 +57,7 @@ export const EffectRequest = z.discriminatedUnion("kind", [
     attempt: z.number(), stage: Stage, iteration: z.number(), tryNumber: z.number(),
     adapter: AdapterName, model: z.string().nullable(),
     workspace: WorkspaceRef, repository: z.string(),
-    sessionId: z.string().nullable(), sessionCostUsd: z.number(),
+    sessionId: z.string().nullable(), sessionCostUsd: z.number(), sessionUsage: Usage.optional(),
     timeoutMs: z.number(), stallMs: z.number(), playbook: z.string().nullable(),
     brief: TurnBrief,
     /** Head before the stage began. */

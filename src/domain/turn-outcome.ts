@@ -12,7 +12,7 @@
  *
  * Of verdicts, audits, plans and criteria the last one counts; of messages the first few. `usage` and `cost` state the run's total so far, so the last one counts too and nothing is added up twice.
  */
-import type { AgentEvent, AgentFailure, RunExit, TurnOutcome, TurnRequest } from "./agent.ts";
+import { type AgentEvent, type AgentFailure, type CliSession, type RunExit, sessionEnds, type TurnOutcome, type TurnRequest } from "./agent.ts";
 import { noUsage, type Usage } from "./spend.ts";
 import type { TeamCriteria, TeamMessage, TeamPlan } from "./team-answers.ts";
 
@@ -21,6 +21,8 @@ export interface Tally {
   readonly sessionId: string | null;
   /** null: the CLI has not said. */
   readonly usage: Usage | null;
+  /** Of the whole session; null: the CLI does not count so. */
+  readonly sessionUsage: Usage | null;
   /** null: the CLI has not said. */
   readonly costUsd: number | null;
   /** As the CLI names it. */
@@ -45,14 +47,14 @@ export interface TurnEnd {
 }
 
 export const begin = (turn: Tally["turn"]): Tally => ({
-  turn, sessionId: turn.sessionId, usage: null, costUsd: null, model: null, verdict: null, audit: null, plan: null, criteria: null, messages: [],
+  turn, sessionId: turn.sessionId, usage: null, sessionUsage: null, costUsd: null, model: null, verdict: null, audit: null, plan: null, criteria: null, messages: [],
   permissionDenials: [], failure: null, question: null, result: null, heard: [],
 });
 
 export const push = (tally: Tally, event: AgentEvent): Tally => {
   switch (event.type) {
     case "session": return { ...tally, sessionId: event.sessionId, model: event.model ?? tally.model };
-    case "usage": return { ...tally, usage: event.usage };
+    case "usage": return { ...tally, usage: event.usage, sessionUsage: event.session ?? tally.sessionUsage };
     case "cost": return { ...tally, costUsd: Math.max(0, event.usd) };
     case "verdict": return { ...tally, verdict: event.verdict };
     case "audit": return { ...tally, audit: event.audit };
@@ -100,8 +102,15 @@ export const finish = (tally: Tally, end: TurnEnd): TurnOutcome => {
   // A new session starts from nothing; only the one that was resumed carries what it had cost.
   const before = turn.sessionId !== null && sessionId === turn.sessionId ? turn.sessionCostUsd : 0;
   return {
-    runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage: tally.usage ?? noUsage, verdict, audit,
+    runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage: tally.usage ?? noUsage, ...(tally.sessionUsage === null ? {} : { sessionUsage: tally.sessionUsage }), verdict, audit,
     permissionDenials: [...tally.permissionDenials], swept: end.swept, ...(tally.heard.length === 0 ? {} : { heard: [...tally.heard] }),
     ...(tally.plan === null ? {} : { plan: tally.plan }), ...(tally.criteria === null ? {} : { criteria: tally.criteria }), ...(tally.messages.length === 0 ? {} : { messages: [...tally.messages] }),
   };
+};
+
+/** What the next turn goes on with. A run that was killed has not said what it used; the session's next total holds it. */
+export const sessionOnwards = (session: CliSession, { ended, sessionId, sessionCostUsd, sessionUsage }: TurnOutcome): CliSession => {
+  if (ended.how === "failed" && sessionEnds.has(ended.failure.kind)) return { id: null, costUsd: 0 };
+  const id = sessionId ?? session.id, usage = sessionUsage ?? (id === session.id ? session.usage : undefined);
+  return { id, costUsd: Math.max(session.costUsd, sessionCostUsd), ...(usage === undefined ? {} : { usage }) };
 };

@@ -30,7 +30,7 @@ describe("entries in the settings of agent CLIs", () => {
   test("are brought up to date in their place: what codex trusts by its position stays there", () => {
     const old = withEntries('{"hooks":{"Stop":[{"hooks":[{"type":"command","command":"mine"}]}]}}', "codex", { node: "/old/node", bin: "/old/cli.js" });
     const more = JSON.stringify({ ...JSON.parse(old), hooks: { ...JSON.parse(old).hooks, Stop: [...JSON.parse(old).hooks.Stop, { hooks: [{ type: "command", command: "last" }] }] } });
-    expect(entriesIn(withEntries(more, "codex", caller)).map(({ event, group, files }) => [event, group, files])).toEqual([["Stop", 1, [caller.node, caller.bin]], ["SessionStart", 0, [caller.node, caller.bin]]]);
+    expect(entriesIn(withEntries(more, "codex", caller)).map(({ event, group, files }) => [event, group, files])).toEqual([["Stop", 1, [caller.node, caller.bin]], ["SessionStart", 0, [caller.node, caller.bin]], ["SessionEnd", 0, [caller.node, caller.bin]]]);
   });
 
   test("name their programs as words that no shell takes apart", () => {

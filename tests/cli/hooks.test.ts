@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { hookHash, hookKey } from "../../src/adapters/codex/hook-trust.ts";
+import { entriesIn } from "../../src/adapters/hook-entries.ts";
 import { lastLine, makeRoom, type Room } from "./room.ts";
 
 const put = (room: Room, path: string, text: string, mode = 0o644): string => {
@@ -68,10 +70,16 @@ describe("hooks install, status and remove, for real", { timeout: 240_000 }, () 
 
     await room.cli(["-C", "repo", "hooks", "install"]);
     await room.cli(["-C", "repo", "hooks", "install", "--cli", "codex", "--scope", "user"]);
-    expect(await checks(room)).toMatchObject([{ name: "hooks of claude, project", state: "ok" }, { name: "hooks of codex, user", state: "warning", detail: expect.stringContaining("nobody has trusted: SessionStart, Stop"), mend: expect.stringContaining("/hooks") }]);
+    expect(await checks(room)).toMatchObject([{ name: "hooks of claude, project", state: "ok" }, { name: "hooks of codex, user", state: "warning", detail: expect.stringContaining("nobody has trusted: SessionStart, Stop, SessionEnd"), mend: expect.stringContaining("/hooks") }]);
     const codex = join(room.directory, ".codex", "hooks.json");
-    writeFileSync(join(room.directory, ".codex", "config.toml"), ["session_start", "stop"].map((event) => `[hooks.state."${codex}:${event}:0:0"]\ntrusted_hash = "sha256:0"\n`).join(""));
+    const trust = (more: (event: string) => string): void => {
+      writeFileSync(join(room.directory, ".codex", "config.toml"), entriesIn(readFileSync(codex, "utf8")).map(({ event, group, handler, settings }) => `[hooks.state."${hookKey(codex, event, group, handler)}"]\ntrusted_hash = "${hookHash(event, settings)}${more(event)}\n`).join(""));
+    };
+    trust(() => '"');
     expect(await checks(room)).toMatchObject([{ state: "ok" }, { name: "hooks of codex, user", state: "ok" }]);
+    trust((event) => (event === "Stop" ? '0"' : event === "SessionEnd" ? '"\nenabled = false' : '"'));
+    expect(await checks(room)).toMatchObject([{ state: "ok" }, { state: "warning", detail: expect.stringContaining("have changed since somebody trusted them: Stop; that somebody has switched off: SessionEnd") }]);
+    trust(() => '"');
 
     const claude = join(room.repository, ".claude", "settings.local.json");
     writeFileSync(claude, readFileSync(claude, "utf8").replaceAll(/' '[^']*' hook/g, "' '/gone/old-build/cli.js' hook"));

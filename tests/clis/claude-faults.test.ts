@@ -66,11 +66,11 @@ describe("a fault that stays", () => {
     expect(unknown.outcome).toMatchObject({ costUsd: 0, sessionCostUsd: 0.5 });
   });
 
-  const tooLong: ScriptedFault = { fault: "status", status: 400, message: "prompt is too long: 210000 tokens > 200000 maximum" };
+  const tooLong: ScriptedFault = { fault: "status", status: 400, error: { message: "prompt is too long: 210000 tokens > 200000 maximum" } };
   test.each<{ readonly name: string; readonly scenario: Scenario; readonly kind: AgentFailure["kind"] }>([
     // The CLI tries to compact the conversation, which fails too.
     { name: "context-full", scenario: [{ say: "I look.", calls: [{ do: "read", path: "add.mjs" }] }, { calls: [{ do: "edit", path: "add.mjs", from: "a - b", to: "a + b" }] }, { fault: tooLong }], kind: "contextFull" },
-    { name: "request-too-large", scenario: [{ say: "I look.", calls: [{ do: "read", path: "add.mjs" }] }, { fault: { fault: "status", status: 413, message: "Request exceeds the maximum size" } }], kind: "contextFull" },
+    { name: "request-too-large", scenario: [{ say: "I look.", calls: [{ do: "read", path: "add.mjs" }] }, { fault: { fault: "status", status: 413, error: { message: "Request exceeds the maximum size" } } }], kind: "contextFull" },
     // No session of its own would make the prompt shorter.
     { name: "prompt-too-long", scenario: [{ fault: tooLong }], kind: "model" },
     // The CLI lets the model go on, a few times.

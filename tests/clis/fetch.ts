@@ -2,10 +2,11 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { fetched } from "../support/fetched.ts";
 
-/** A CLI from the package registry, pinned. `program` is its name in `node_modules/.bin`, `version` what `--version` must begin with. */
+/** A CLI from the package registry, pinned. `program` is its name in `node_modules/.bin`; `--version` must say `version`. */
 export interface PinnedCli { readonly package: string; readonly version: string; readonly program: string }
 
 export const claudeCode: PinnedCli = { package: "@anthropic-ai/claude-code", version: "2.1.330", program: "claude" };
+export const codexCli: PinnedCli = { package: "@openai/codex", version: "0.169.0", program: "codex" };
 
 const bin = (directory: string): string => join(directory, "node_modules", ".bin");
 
@@ -14,6 +15,6 @@ export const fetchCli = async ({ program, ...pinned }: PinnedCli): Promise<strin
   ...pinned,
   works: async (directory) => {
     const said = await execa(join(bin(directory), program), ["--version"], { stdin: "ignore", timeout: 30_000, reject: false, env: { DISABLE_AUTOUPDATER: "1" } });
-    return !said.failed && said.stdout.startsWith(pinned.version);
+    return !said.failed && said.stdout.split(/\s+/).includes(pinned.version);
   },
 }));

@@ -110,7 +110,7 @@ test("it asks a question: the item waits for a person and nothing runs; the answ
 });
 
 test("it hits the context limit: the same round goes on in a new session that is told to look at the work so far; no failure is counted", async () => {
-  const full: Scenario = [{ calls: [read], usage }, { calls: [edit("a - b", "a + b /* wip */")], usage }, { fault: { fault: "status", status: 400, message: "prompt is too long: 210000 tokens > 200000 maximum" } }];
+  const full: Scenario = [{ calls: [read], usage }, { calls: [edit("a - b", "a + b /* wip */")], usage }, { fault: { fault: "status", status: 400, error: { message: "prompt is too long: 210000 tokens > 200000 maximum" } } }];
   await using lane = await openLane({ work: full, anew: turns("a + b /* wip */", "a + b"), judge: approve }, { config: caps(2) });
   expect(await settled(lane)).toMatchObject({ status: "done", iterations: 1, failures: 0, infraFailures: 0 });
   expect(await fixed(lane)).toBe("export const add = (a, b) => a + b;");
@@ -122,7 +122,7 @@ test("it hits the context limit: the same round goes on in a new session that is
 });
 
 test("its context is full again in every new session: that costs rounds like a turn that takes too long, and a person is told; no loop", async () => {
-  const full: Scenario = [{ calls: [read], usage }, { fault: { fault: "status", status: 400, message: "prompt is too long: 210000 tokens > 200000 maximum" } }];
+  const full: Scenario = [{ calls: [read], usage }, { fault: { fault: "status", status: 400, error: { message: "prompt is too long: 210000 tokens > 200000 maximum" } } }];
   await using lane = await openLane({ work: full, judge: approve }, { config: caps(4, "crashRetries = 1\n[progress]\nsameError = 2\n") });
   const item = await settled(lane);
   expect(item).toMatchObject({ ...stuckBy("sameError"), gates: {} });

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Effect } from "effect";
 import { execa } from "execa";
-import { claude } from "../../src/adapters/claude/adapter.ts";
 import { RunId, WorkItemId } from "../../src/domain/ids.ts";
 import type { TurnRequest } from "../../src/domain/agent.ts";
 import type { HostEnvironment } from "../../src/ports/adapter.ts";
 import { type ModelServer, type Scenario, startModelServer } from "../support/model-server.ts";
 import { drive, type Driving, type Turned } from "./drive.ts";
 import { keepCapture } from "./capture.ts";
+import { type CliName, cliUnderTest } from "./under-test.ts";
 import { makeAgentProcess } from "../../src/process/agent-process.ts";
 
 export interface Room extends AsyncDisposable {
@@ -25,9 +25,6 @@ export interface Room extends AsyncDisposable {
   readonly keep: (name: string, turned: Turned) => Promise<void>;
 }
 
-const bin = process.env["ENACT_TEST_CLAUDE_BIN"];
-if (bin === undefined) throw new Error("run this suite with: npm run test:clis");
-
 /** Files of the repository every test starts from: a bug, and the test that shows it. */
 const files: Readonly<Record<string, string>> = {
   "add.mjs": "export const add = (a, b) => a - b;\n",
@@ -36,7 +33,11 @@ const files: Readonly<Record<string, string>> = {
 
 let count = 0;
 
-export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, more: { readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>>; readonly casting?: Parameters<typeof startModelServer>[1] } = {}): Promise<Room> => {
+interface RoomOptions { readonly cli?: CliName; readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>>; readonly casting?: Parameters<typeof startModelServer>[1] }
+
+/** Of claude, where no other CLI is named. */
+export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, more: RoomOptions = {}): Promise<Room> => {
+  const { adapter, bin, model: modelName, pointedAt } = cliUnderTest[more.cli ?? "claude"]();
   const base = await realpath(await mkdtemp(join(tmpdir(), "enact-clis-")));
   const repository = join(base, "repo");
   const home = join(base, "home");
@@ -57,9 +58,8 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
     runDirectory: join(base, "runs"),
     env: {
       PATH: `${bin}:${process.env["PATH"] ?? "/usr/bin:/bin"}`, LANG: "C.UTF-8", TERM: "xterm-256color", TMPDIR: temporary,
-      CLAUDE_CONFIG_DIR: join(home, ".claude"), ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: "test-key",
       // Short limits, so that a fault is answered for good within seconds.
-      CLAUDE_CODE_MAX_RETRIES: "1", API_TIMEOUT_MS: "8000",
+      ...await pointedAt(model.url, home),
       ...more.env,
     },
   };
@@ -74,16 +74,16 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
       count += 1;
       return {
         runId: RunId.parse(`clis.${process.pid}.${count}`), item: WorkItemId.parse("TST-1"), attempt: 1, stage: "coder", iteration: 1, tryNumber: 1,
-        adapter: "claude", model: "claude-sonnet-4-5", cwd: repository, prompt, sessionId: null, sessionCostUsd: 0, readOnly: false,
+        adapter: adapter.name, model: modelName, cwd: repository, prompt, sessionId: null, sessionCostUsd: 0, readOnly: false,
         timeoutMs: 90_000, stallMs: 60_000, playbook: null, ...changed,
       };
     },
-    run: (turn, driving) => drive(processes, claude, turn, host, driving),
+    run: (turn, driving) => drive(processes, adapter, turn, host, driving),
     changes: async () => {
       await git("add", "-A", "--intent-to-add");
       return (await git("diff")).stdout;
     },
-    keep: (name, turned) => keepCapture(name, turned.lines, { [repository]: "/repo", [base]: "/home/user", [model.url]: "http://127.0.0.1:1" }),
+    keep: (name, turned) => keepCapture(adapter.name, name, turned.lines, { [repository]: "/repo", [base]: "/home/user", [model.url]: "http://127.0.0.1:1" }),
     [Symbol.asyncDispose]: async () => {
       await Effect.runPromise(sweepAll);
       await model.close();

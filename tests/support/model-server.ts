@@ -9,11 +9,12 @@
 import { createServer, type ServerResponse } from "node:http";
 import { anthropicMessages } from "./model/anthropic.ts";
 import type { ModelProtocol, ModelRequest } from "./model/protocol.ts";
+import { openaiResponses } from "./model/responses.ts";
 import { choose, type Chosen, type Scenario, type ScriptedStep } from "./model/script.ts";
 
 export { marker, type Scenario, type ScriptedFault } from "./model/script.ts";
 
-const protocols: readonly ModelProtocol[] = [anthropicMessages];
+const protocols: readonly ModelProtocol[] = [anthropicMessages, openaiResponses];
 
 interface RecordedRequest {
   readonly method: string;
@@ -36,7 +37,7 @@ export interface ModelServer extends AsyncDisposable {
 const answer = (response: ServerResponse, protocol: ModelProtocol, request: ModelRequest, step: ScriptedStep, id: string): void => {
   const fault = step.fault;
   switch (fault?.fault) {
-    case "status": return protocol.refuse(response, fault.status, fault.headers ?? {}, id, fault.message);
+    case "status": return protocol.refuse(response, fault.status, fault.headers ?? {}, id, fault.error);
     case "reset": response.socket?.resetAndDestroy(); return;
     case "hangBeforeHeaders": return;
     default: return protocol.play(response, request, step, id);

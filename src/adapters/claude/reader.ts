@@ -12,10 +12,11 @@
 import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
-import { answerBlock, answered } from "../answer-block.ts";
+import { closingEvents } from "../answer-block.ts";
+import { toolOutput } from "../tool-text.ts";
 import { aboutContext, aboutLogin, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
-import { diffOf, toolKind, toolOutput, toolSummary } from "./tool.ts";
+import { diffOf, toolKind, toolSummary } from "./tool.ts";
 
 type LineOf<T extends ClaudeLine["type"]> = Extract<ClaudeLine, { type: T }>;
 
@@ -30,16 +31,6 @@ const usageOf = ({ model_usage_since_last_result: models, usage }: LineOf<"resul
   if (models !== undefined) return Object.values(models).map((used) => ({ inputTokens: used.inputTokens + used.cacheCreationInputTokens + used.cacheReadInputTokens, outputTokens: used.outputTokens, cachedTokens: used.cacheReadInputTokens }));
   if (usage === undefined) return [];
   return [{ inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens, outputTokens: usage.output_tokens, cachedTokens: usage.cache_read_input_tokens }];
-};
-
-/** The closing events of a final message: its typed block, if it ends with one, and what it says. */
-export const answerOf = (text: string): readonly AgentEvent[] => {
-  const block = answerBlock(text);
-  switch (block.found) {
-    case "none": return [{ type: "result", text }];
-    case "malformed": return [{ type: "garbage", line: block.reason }, { type: "result", text }];
-    case "answer": return [...block.messages.map((message): AgentEvent => ({ type: "message", message })), ...(block.answer === null ? [] : [answered(block.answer)]), { type: "result", text: block.before }];
-  }
 };
 
 export const claudeReader = (turn: TurnRequest): StreamReader => {
@@ -140,7 +131,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
       events.push({ type: "cost", usd: total >= before - roundingUsd ? Math.max(0, total - before) : total });
     }
     interrupted = undefined;
-    if (!line.is_error) { closed = true; return [...events, ...answerOf(line.result ?? "")]; }
+    if (!line.is_error) { closed = true; return [...events, ...closingEvents(line.result ?? "")]; }
     const failure = failureOf(line);
     if (failure === undefined) return events;
     closed = true;

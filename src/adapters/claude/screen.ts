@@ -10,12 +10,13 @@ import { z } from "zod";
 import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import { describeCrash } from "../../domain/turn-outcome.ts";
 import type { ScreenMode, StreamReader } from "../../ports/adapter.ts";
+import { closingEvents } from "../answer-block.ts";
 import { hookCommand, hookVariable } from "../hook-line.ts";
+import { toolOutput } from "../tool-text.ts";
 import { claudeEnvironment } from "./environment.ts";
 import { aboutContext, aboutLogin, apiFailure } from "./failure.ts";
 import { claudeArguments } from "./plan.ts";
-import { answerOf } from "./reader.ts";
-import { toolKind, toolOutput, toolSummary } from "./tool.ts";
+import { toolKind, toolSummary } from "./tool.ts";
 
 const events = ["SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PermissionRequest", "Stop", "StopFailure"] as const;
 
@@ -77,7 +78,7 @@ const reader = (turn: TurnRequest): StreamReader => {
       case "PermissionRequest": return [{ type: "text", text: `asks in its terminal for permission: ${hook.tool_name} ${toolSummary(hook.tool_input)}` }];
       case "Stop":
         closed = true;
-        return [{ type: "text", text: hook.last_assistant_message }, ...answerOf(hook.last_assistant_message)];
+        return [{ type: "text", text: hook.last_assistant_message }, ...closingEvents(hook.last_assistant_message)];
       case "StopFailure": {
         closed = true;
         const message = hook.last_assistant_message === "" ? hook.error : hook.last_assistant_message;

@@ -52,11 +52,12 @@ const play = (response: ServerResponse, request: ModelRequest, step: ScriptedSte
     usage: { input_tokens: usage.input - cached, cache_creation_input_tokens: 0, cache_read_input_tokens: cached, output_tokens: 1 },
   };
   const fault = step.fault?.fault;
+  const error = step.fault?.fault === "errorEvent" ? step.fault.error : undefined;
   if (!request.stream) {
     if (fault === "hangMidStream") { response.writeHead(200, { "content-type": "application/json" }); response.write('{"id":'); return; }
     if (fault === "cutMidStream") { response.writeHead(200, { "content-type": "application/json" }); response.write('{"id":', () => response.socket?.resetAndDestroy()); return; }
     if (fault === "malformed") { response.writeHead(200, { "content-type": "application/json" }); response.end('{"id":'); return; }
-    if (fault === "errorEvent") { refuse(response, 529, {}, id); return; }
+    if (fault === "errorEvent") { refuse(response, 529, {}, id, error); return; }
     const content = [...(step.say === undefined ? [] : [{ type: "text", text: step.say }]), ...calls];
     response.writeHead(200, { "content-type": "application/json", "request-id": `req_${id}` });
     response.end(JSON.stringify({ ...message, content, stop_reason: stopReason, usage: { ...message.usage, output_tokens: usage.output } }));
@@ -78,7 +79,7 @@ const play = (response: ServerResponse, request: ModelRequest, step: ScriptedSte
     send("content_block_delta", { index, delta: { type: "text_delta", text: step.say ?? "partial text" } });
     if (fault === "cutMidStream") response.write("", () => response.socket?.resetAndDestroy());
     if (fault === "malformed") response.end('event: content_block_delta\ndata: {"type":"content_blo\n\n');
-    if (fault === "errorEvent") { send("error", { error: { type: "overloaded_error", message: "Overloaded" } }); response.end(); }
+    if (fault === "errorEvent") { send("error", { error: { type: "overloaded_error", message: "Overloaded", ...error } }); response.end(); }
     return;
   }
   if (step.say !== undefined) block({ type: "text", text: "" }, pieces(step.say).map((text) => ({ type: "text_delta", text })));
@@ -90,9 +91,9 @@ const play = (response: ServerResponse, request: ModelRequest, step: ScriptedSte
 
 const errorType = (status: number): string => ({ 400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error", 500: "api_error", 529: "overloaded_error" })[status] ?? "api_error";
 
-const refuse = (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string, message = `scripted ${status}`): void => {
+const refuse = (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string, error: Readonly<Record<string, unknown>> = {}): void => {
   response.writeHead(status, { "content-type": "application/json", "request-id": `req_${id}`, ...headers });
-  response.end(JSON.stringify({ type: "error", error: { type: errorType(status), message } }));
+  response.end(JSON.stringify({ type: "error", error: { type: errorType(status), message: `scripted ${status}`, ...error } }));
 };
 
 /** Anthropic Messages, streaming and not. */

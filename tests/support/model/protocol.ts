@@ -14,7 +14,7 @@ export interface ModelRequest {
   readonly cwd: string | undefined;
 }
 
-/** One wire protocol (Anthropic Messages now; OpenAI Responses and Chat Completions can stand beside it). */
+/** One wire protocol: Anthropic Messages, OpenAI Responses. */
 export interface ModelProtocol {
   readonly name: string;
   /** True when this protocol answers this request. */
@@ -22,8 +22,8 @@ export interface ModelProtocol {
   readonly parse: (body: unknown) => ModelRequest | undefined;
   /** Plays a step, faults of the stream included; `id` is unique per answer. */
   readonly play: (response: ServerResponse, request: ModelRequest, step: ScriptedStep, id: string) => void;
-  /** The protocol's error body for a status. */
-  readonly refuse: (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string, message?: string) => void;
+  /** The protocol's error body for a status; `error` adds to, or replaces, fields of its error object. */
+  readonly refuse: (response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, id: string, error?: Readonly<Record<string, unknown>>) => void;
   /** Answers the side requests of the protocol (token counts, model lists); false when it is none. */
   readonly side: (request: IncomingMessage, response: ServerResponse, path: string) => boolean;
 }

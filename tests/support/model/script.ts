@@ -13,7 +13,8 @@ export type ScriptedCall =
 
 /** What goes wrong with an answer. `times`: only for that many requests of this step, then the step is played as written. */
 export type ScriptedFault = { readonly times?: number } & (
-  | { readonly fault: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>>; /** What the API says of it. */ readonly message?: string }
+  /** `error`: fields of the protocol's error object. */
+  | { readonly fault: "status"; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly error?: Readonly<Record<string, unknown>> }
   /** The connection is reset before any byte. */
   | { readonly fault: "reset" }
   /** The request is read and never answered. */
@@ -25,7 +26,7 @@ export type ScriptedFault = { readonly times?: number } & (
   /** Text comes, then an event that is no JSON, then a proper end of the response. */
   | { readonly fault: "malformed" }
   /** Text comes, then the protocol's own error event. */
-  | { readonly fault: "errorEvent" }
+  | { readonly fault: "errorEvent"; readonly error?: Readonly<Record<string, unknown>> }
 );
 
 export interface ScriptedStep {

@@ -1,0 +1,71 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Effect } from "effect";
+import { execa } from "execa";
+import { parse as parseToml } from "smol-toml";
+import { z } from "zod";
+import type { AdapterProbe, HostEnvironment } from "../../ports/adapter.ts";
+import { codexEnvironment, codexHome, homeProblem } from "./environment.ts";
+
+/** The version that the contract suite runs. Older ones may lack a setting of ours and let a repository in. */
+const tested = "0.169.0";
+const numbers = (version: string): readonly number[] => version.split(".").map(Number);
+const older = (version: string): boolean => {
+  const [have, want] = [numbers(version), numbers(tested)];
+  const differs = want.findIndex((part, n) => part !== have[n]);
+  return differs >= 0 && (have[differs] ?? 0) < (want[differs] ?? 0);
+};
+
+const run = (host: HostEnvironment, args: readonly string[]) =>
+  Effect.promise((signal) => execa("codex", args, {
+    env: codexEnvironment(host), extendEnv: false,
+    // Not in a repository: the CLI would look at its settings.
+    cwd: host.home, stdin: "ignore", timeout: 10_000, reject: false, cancelSignal: signal, maxBuffer: 64 * 1_024, all: true,
+  }));
+
+const Configured = z.looseObject({ model_provider: z.string().optional().catch(undefined), model_providers: z.record(z.string(), z.looseObject({ env_key: z.string().optional().catch(undefined) })).catch({}) });
+
+/** The model provider that the user's own configuration names, when it is not OpenAI. */
+const ownProvider = async (host: HostEnvironment): Promise<{ readonly name: string; readonly key: string | undefined } | undefined> => {
+  try {
+    const { model_provider: name, model_providers: providers } = Configured.parse(parseToml(await readFile(join(codexHome(host), "config.toml"), "utf8")));
+    return name === undefined || name === "openai" ? undefined : { name, key: providers[name]?.env_key };
+  } catch {
+    return undefined;
+  }
+};
+
+/** Who pays: a key in the environment, a provider of the user's, else the login. `codex login status` reads files only. */
+const access = (host: HostEnvironment, named: string): Effect.Effect<AdapterProbe> => Effect.gen(function* () {
+  const given = codexEnvironment(host);
+  const provider = yield* Effect.promise(() => ownProvider(host));
+  if (provider !== undefined) {
+    const { name, key } = provider;
+    if (key === undefined || given[key] !== undefined) return { ok: true, detail: `${named}; model provider ${name}` };
+    if ((host.env[key] ?? "") === "") return { ok: false, detail: `${named}; its model provider ${name} wants ${key}, which is not set`, mend: `export ${key}=…` };
+    return { ok: false, detail: `${named}; its model provider ${name} wants ${key}, which is not among the variables that agents are given`, mend: "name OPENAI_API_KEY as its env_key in config.toml of codex" };
+  }
+  const key = ["CODEX_API_KEY", "CODEX_ACCESS_TOKEN"].find((name) => given[name] !== undefined);
+  if (key !== undefined) return { ok: true, detail: `${named}; signed in (${key})` };
+  const status = yield* run(host, ["login", "status"]);
+  if (status.failed) return { ok: false, detail: `${named}; nobody is signed in`, mend: given["OPENAI_API_KEY"] === undefined ? "codex login" : "printenv OPENAI_API_KEY | codex login --with-api-key" };
+  // It shows a part of the key.
+  return { ok: true, detail: `${named}; signed in (${/ChatGPT/i.test(status.all) ? "ChatGPT" : /API key/i.test(status.all) ? "API key" : "unknown method"})` };
+});
+
+/** Is the CLI there, which version, can its sandbox work here, is somebody signed in? No question reaches the network or costs money. */
+export const codexProbe = (host: HostEnvironment): Effect.Effect<AdapterProbe> => Effect.gen(function* () {
+  const version = yield* run(host, ["--version"]);
+  if (version.failed) {
+    return { ok: false, detail: version.code === "ENOENT" ? "codex is not on the PATH" : `codex --version failed: ${version.shortMessage ?? ""}`, mend: "npm install -g @openai/codex" };
+  }
+  const found = /\d+\.\d+\.\d+/.exec(version.stdout)?.[0];
+  if (found === undefined || older(found)) return { ok: false, detail: `${version.stdout.trim()} is older than ${tested}, the version this adapter is tested with`, mend: "npm install -g @openai/codex" };
+  const named = `codex ${found}`;
+  const problem = homeProblem(host);
+  if (problem !== undefined) return { ok: false, detail: `${named}; ${problem}`, mend: "set CODEX_HOME or TMPDIR to another directory" };
+  // What it calls its sandbox is not there on every machine; without it no command of an agent runs.
+  const sandbox = yield* run(host, ["sandbox", "--", "true"]);
+  if (sandbox.failed) return { ok: false, detail: `${named}; its sandbox does not work here: ${sandbox.all.trim().split("\n").at(-1) ?? ""}`, mend: "codex doctor" };
+  return yield* access(host, named);
+});

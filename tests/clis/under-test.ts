@@ -1,0 +1,51 @@
+/** What a test needs to know of each real CLI: its adapter, where it was fetched to, and how it is pointed at the scripted model with short limits. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { claude } from "../../src/adapters/claude/adapter.ts";
+import { codex } from "../../src/adapters/codex/adapter.ts";
+import type { Adapter } from "../../src/ports/adapter.ts";
+
+export type CliName = "claude" | "codex";
+
+interface CliUnderTest {
+  readonly adapter: Adapter;
+  /** The directory that holds the program. */
+  readonly bin: string;
+  readonly model: string;
+  /** Its environment; what it reads from files is written below its home. */
+  readonly pointedAt: (url: string, home: string) => Promise<Readonly<Record<string, string>>>;
+}
+
+const fetchedBin = (name: string): string => {
+  const bin = process.env[name];
+  if (bin === undefined) throw new Error("run this suite with: npm run test:clis");
+  return bin;
+};
+
+export const cliUnderTest: Readonly<Record<CliName, () => CliUnderTest>> = {
+  claude: () => ({
+    adapter: claude, bin: fetchedBin("ENACT_TEST_CLAUDE_BIN"), model: "claude-sonnet-4-5",
+    pointedAt: (url, home) => Promise.resolve({ CLAUDE_CONFIG_DIR: join(home, ".claude"), ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: "test-key", CLAUDE_CODE_MAX_RETRIES: "1", API_TIMEOUT_MS: "8000" }),
+  }),
+  codex: () => ({
+    adapter: codex, bin: fetchedBin("ENACT_TEST_CODEX_BIN"), model: "gpt-5.5",
+    pointedAt: async (url, home) => {
+      const directory = join(home, ".codex");
+      await mkdir(directory, { recursive: true });
+      await writeFile(join(directory, "config.toml"), codexConfig(url));
+      return { CODEX_HOME: directory, OPENAI_API_KEY: "test-key" };
+    },
+  }),
+};
+
+/** The CLI's own configuration: a model provider like any company's gateway. */
+export const codexConfig = (url: string, idleMs = 8_000): string => `model_provider = "loop"
+[model_providers.loop]
+name = "loop"
+base_url = "${url}/v1"
+wire_api = "responses"
+env_key = "OPENAI_API_KEY"
+request_max_retries = 1
+stream_max_retries = 1
+stream_idle_timeout_ms = ${idleMs}
+`;
