@@ -24,6 +24,7 @@ import { sessionTools } from "../../src/mcp/session-tools.ts";
 import type { Tool } from "../../src/mcp/tool.ts";
 import { openMemoryReader } from "../../src/store/memory.ts";
 import { settled } from "../support/clock.ts";
+import { eventOf } from "./protocol-audit.ts";
 import type { Guests, Place } from "./protocol-life.ts";
 import { Judge, type Truth } from "./protocol-sessions-judge.ts";
 
@@ -281,8 +282,9 @@ export const company = (place: Place): Company => {
     if (own) {
       const working = own.run?.state === "executing" || own.run?.state === "fixing";
       if (working && draw() % 2 === 0) advance(session, own.id);
-      else if (own.status === "paused") resume(session, own.id);
+      else if (own.status === "paused") handOver(pick([session, session === a ? b : a]), own.id);
       else if (draw() % 16 === 15) acknowledge(session);
+      else if (draw() % 8 === 7) begin(() => call("factory_ralph_pause", { workItemId: own.id }));
       else tryToStop(session);
       return true;
     }
@@ -292,10 +294,11 @@ export const company = (place: Place): Company => {
     return true;
   };
 
-  const resume = (to: Session | undefined, id: WorkItemId) => begin(async () => {
+  const handOver = (to: Session | undefined, id: WorkItemId) => begin(async () => {
     const before = to?.drives ?? null;
     if (!to) return call("factory_ralph_resume", { workItemId: id });
     if (await linking(to, [id], () => call("factory_ralph_resume", { workItemId: id, sessionId: to.id }))) to.drives = before ?? id;
+    seen.handovers++;
     return undefined;
   });
 
@@ -329,10 +332,7 @@ export const company = (place: Place): Company => {
     if (what < 72) return begin(() => linking(session, [id], () => call(`factory_${pick(["ralph", "autopilot", "ultrawork"]) ?? "ralph"}_link_workitem`, { workItemId: id, sessionId: session.id })));
     if (what < 75) return unlink(session);
     if (what < 79) return begin(() => call("factory_ralph_pause", { workItemId: id }));
-    if (what < 83) {
-      seen.handovers++;
-      return resume(pick([session, other, other, undefined]), id);
-    }
+    if (what < 83) return handOver(pick([session, other, other, undefined]), id);
     if (what < 86) return begin(() => hook.session({ type: "start", sessionId: session.id, cli: "claude", cwd: draw() % 3 === 0 ? "/elsewhere" : "/repository" }));
     if (what < 88) return begin(() => hook.session({ type: draw() % 2 === 0 ? "end" : "waits", sessionId: session.id }));
     if (what < 90) return begin(() => {
@@ -341,6 +341,9 @@ export const company = (place: Place): Company => {
     });
     if (what < 92) return place.offerAgain(draw() % 2, pick(lanes) ?? "none");
     if (what < 94) {
+      // What was said before, once more: the end of a step, or that a round is done.
+      const said = draw() % 2 === 0 ? pick(state.journal.filter(({ actor, event }) => /^(item|ralph|autopilot)\//.test(actor) && /^\{"type":"(pipeline\.ended|advance)"/.test(event))) : undefined;
+      if (said) return begin(() => place.deliver(said.actor, { ...eventOf(said.event) }));
       const again = pick(left);
       return again && begin(() => enqueue(again.to, again.event));
     }
