@@ -81,6 +81,8 @@ export const viewUltrawork = (snapshot: Snapshot<UltraworkContext>): LaneRunView
     stories: parts.length === 0 ? c.planned.map(({ title }, n) => ({ id: n + 1, title, passes: false, evidence: "" })) : parts.map(({ id, title, state, evidence }) => ({ id, title, passes: state === "done", evidence: state === "done" && evidence ? `commit ${evidence.commit.slice(0, 12)}` : "" })),
     request: null, leg: c.checking || (over && c.legs > 0) ? legAddress(c) : "", running: working || c.checking, session: null, worktree: c.workspace?.path ?? null, failing: c.newFailures.slice(0, 20), feedback: c.feedback, question: c.members.find(({ name }) => name === c.asking[0])?.question ?? null, rule: "", reason: c.reason, costUsd: c.costUsd,
     workers: c.members.filter(isLiving).map(({ name, state, adapter, task }) => ({ name, state, adapter, task })),
+    // The last who were hired: a resume hires as many anew.
+    down: c.members.slice(-c.spec.workers).filter(({ state }) => state === "down").map(({ name, adapter, died, reason, since }) => ({ name, adapter, restarts: died, reason: reason.slice(0, 300), since })),
   };
 };
 

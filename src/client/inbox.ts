@@ -7,7 +7,8 @@
  *
  * I1 Two entries never change places while they last: all of them age alike. I2 Every entry has at least one key that settles it and a
  * command that does the same. I3 An item gives at most one entry; one that waits for a person gives exactly one, unless it was paused or
- * left to manual start on purpose, or its agent has only just asked and the item does not know yet. I4 References are unique.
+ * left to manual start on purpose, or its agent has only just asked and the item does not know yet. One that goes on with fewer workers than it began
+ * with gives one too. I4 References are unique.
  */
 import type { WorkItemId } from "../domain/ids.ts";
 import { type Cost, noCost } from "../domain/spend.ts";
@@ -113,8 +114,14 @@ export const askedText = ({ item, pipeline }: ItemState): string => {
   return item.question ?? pipeline?.question ?? "";
 };
 
-const kindOf = ({ item }: ItemState): InboxKind | null => {
+/** Workers of its run that are not started any more, while the others go on. */
+const downOf = ({ lane }: ItemState): NonNullable<NonNullable<ItemState["lane"]>["down"]> => lane?.down ?? [];
+const downText = ({ name, restarts, reason }: { readonly name: string; readonly restarts: number; readonly reason: string }): string => `${name} is down after ${restarts} restart(s)${reason === "" ? "" : `: ${reason}`}`;
+
+const kindOf = (state: ItemState): InboxKind | null => {
+  const { item } = state;
   switch (item.status) {
+    case "operating": return downOf(state).length > 0 && state.lane?.state !== "pausing" ? "down" : null;
     case "awaitingApproval": return "approval";
     case "review": return isDeferred(item) ? "closing" : "review";
     case "blocked": return item.blocked === "needsHuman" ? "question" : item.blocked === "needsReconcile" ? "reconcile" : "blocked";
@@ -124,24 +131,25 @@ const kindOf = ({ item }: ItemState): InboxKind | null => {
   }
 };
 
-const keysOf: Readonly<Record<Exclude<InboxKind, "down" | "conflict" | "undelivered">, InboxEntry["keys"]>> = {
-  question: keys("e", "c", "o"), approval: keys("a", "r", "c", "o"), review: keys("a", "r", "c", "o"), closing: [{ key: "e", label: "close, with a reason" }, ...keys("r", "c", "o")], reconcile: keys("t", "c", "o"), blocked: keys("t", "c", "o"), cap: keys("t", "o"),
+const keysOf: Readonly<Record<Exclude<InboxKind, "conflict" | "undelivered">, InboxEntry["keys"]>> = {
+  question: keys("e", "c", "o"), approval: keys("a", "r", "c", "o"), review: keys("a", "r", "c", "o"), closing: [{ key: "e", label: "close, with a reason" }, ...keys("r", "c", "o")], reconcile: keys("t", "c", "o"), blocked: keys("t", "c", "o"), cap: keys("t", "o"), down: keys("c", "o"),
 };
 
 const ofItem = (state: ItemState, now: number): readonly Draft[] => {
   const kind = kindOf(state);
-  const { item, pipeline, progress } = state;
-  if (kind === null || kind === "down" || kind === "conflict" || kind === "undelivered" || (kind === "cap" && now - state.updatedAt > recentMs)) return [];
+  const { item, pipeline, progress } = state, down = kind === "down" ? downOf(state) : [];
+  if (kind === null || kind === "conflict" || kind === "undelivered" || (kind === "cap" && now - state.updatedAt > recentMs)) return [];
   return [{
     ref: item.id, kind, item: item.id, team: null, member: null, title: item.title,
-    text: askedText(state) || item.reason || waitingFor(state).text,
-    since: state.updatedAt, cost: state.cost, waits: kind !== "cap",
+    text: kind === "down" ? down.map(downText).join("; ") : askedText(state) || item.reason || waitingFor(state).text,
+    since: kind === "down" ? Math.min(...down.map(({ since }) => since)) : state.updatedAt, cost: state.cost, waits: kind !== "cap",
     evidence: {
       checks: checksText(item.checks ?? pipeline?.checks ?? null), newFailures: pipeline?.newFailures ?? [], feedback: pipeline?.feedback ?? "", changes: pipeline?.changeSummary ?? "", summary: item.summary,
       rule: pipeline?.rule || progress?.rule || "", reason: item.reason, iterations: pipeline === null ? String(item.iterations) : `${Math.max(item.iterations, pipeline.iteration)} of ${pipeline.maxIterations}`,
       repository: item.repository, branch: item.branch ?? pipeline?.branch ?? null, worktree: item.worktree ?? pipeline?.worktree ?? null, base: item.base, head: item.head ?? pipeline?.head ?? null,
     },
-    commands: waitingFor(state).commands,
+    // A resume hires as many workers as it began with.
+    commands: kind === "down" ? [["task", "pause", item.id], ["task", "resume", item.id]] : waitingFor(state).commands,
     // Work that is stuck may also be tried again as it is.
     keys: kind === "question" && !item.running ? keys("e", "t", "c", "o") : keysOf[kind],
   }];
@@ -165,7 +173,7 @@ const ofTeam = ({ team, item, cost, updatedAt }: TeamState, items: readonly Item
       member, text: member.question ?? `${member.name} asks`, since: member.since, cost: memberCost(member), keys: keys("e", "o"), commands: [["inbox", "answer", `${team.name}/${member.name}`, "…"]],
     })),
     ...team.members.filter(({ state }) => state === "down").map((member) => draft(member.name, "down", {
-      member, text: `${member.name} is down after ${member.restarts} restart(s)${member.reason === "" ? "" : `: ${member.reason}`}`, since: member.since, cost: memberCost(member),
+      member, text: downText(member), since: member.since, cost: memberCost(member),
       keys: [{ key: "t", label: "add another" }, { key: "c", label: "remove it" }, { key: "o", label: "open" }], commands: [["inbox", "retry", `${team.name}/${member.name}`]],
     })),
     // A conflict that somebody works on is the team's business; one that failed, or that nobody can work on, is a person's.

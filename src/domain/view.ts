@@ -89,6 +89,8 @@ export const LaneRunView = z.object({
   costUsd: z.number(),
   /** Lane `ultrawork`: who works on its parts; those who left are not among them. */
   workers: z.array(z.object({ name: z.string(), state: z.enum(memberStates), adapter: z.string(), task: z.number().nullable() })).optional(),
+  /** Of those who were there from the start, or since it was last resumed: who is not started any more. */
+  down: z.array(z.object({ name: z.string(), adapter: z.string(), restarts: z.number(), reason: z.string(), since: z.number() })).optional(),
 });
 export type LaneRunView = z.infer<typeof LaneRunView>;
 

@@ -86,6 +86,17 @@ test("an event stepped twice in one batch: the second event of an actor sees wha
   expect(state.journal.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
+test("what is sent in turn comes behind the mail that was left before, which nobody has looked for yet", async () => {
+  const state = memoryState();
+  await using room = await begun(state);
+  for (const event of [add(2), { type: "BREAK" }]) await Effect.runPromise(room.store.enqueue(address, JSON.stringify(event), 1));
+  await room.host.sendInTurn(address, add(3));
+  expect(state.mail.size).toBe(0);
+  // What followed from it is done too.
+  expect(journaled(state)).toEqual(["actor.start", "ADD", "ADD", "reconcile"]);
+  expect(await room.context()).toEqual({ n: 5, answers: 0, reconciled: 1 });
+});
+
 test("I4 the first event of a batch breaks: nothing of it is kept, and the second is stepped on the state before it", async () => {
   const state = memoryState();
   await using room = await begun(state);

@@ -39,7 +39,7 @@ export interface Truth {
   readonly status: WorkItemStatus;
   readonly pending: readonly Gate[];
   /** Of the present attempt, while it has not ended. */
-  readonly run: { readonly address: Address; readonly chart: string; readonly state: string; readonly driver: string | null; /** Where the run is: its generation and round. */ readonly at: string } | null;
+  readonly run: { readonly address: Address; readonly chart: string; readonly state: string; readonly driver: string | null; readonly generation: number; readonly round: number } | null;
 }
 
 const runCharts: ReadonlySet<string> = new Set(["ralph", "autopilot", "ultrawork", "team", "pipeline"]);
@@ -48,7 +48,7 @@ const isOf = (items: ReadonlySet<WorkItemId>, address: Address): boolean => {
   return item !== undefined && items.has(item);
 };
 const stateOf = ({ value }: AnyMachineSnapshot): string => (typeof value === "string" ? value : JSON.stringify(value));
-const placeOf = ({ generation, iteration }: Pick<LaneRun, "generation" | "iteration">): string => `generation ${generation}, round ${iteration}`;
+const placeOf = (generation: number, round: number): string => `generation ${generation}, round ${round}`;
 
 export class Judge {
   readonly faults: string[] = [];
@@ -96,13 +96,13 @@ export class Judge {
     const found = this.#actors.get(address);
     if (found?.state.status !== "active") return null;
     const context: Pick<RalphContext, "driver" | "generation" | "iteration"> = found.state.context;
-    return { address, chart: found.chart, state: stateOf(found.state), driver: found.chart === "ralph" ? (context.driver ?? null) : null, at: placeOf(context) };
+    return { address, chart: found.chart, state: stateOf(found.state), driver: found.chart === "ralph" ? (context.driver ?? null) : null, generation: context.generation, round: context.iteration };
   }
 
   /** A session is about to say that its round is done. */
   means(session: string, address: Address): void {
     const run = this.run(address);
-    if (run) this.#meant.add(`${session} ${address} ${run.at}`);
+    if (run) this.#meant.add(`${session} ${address} ${placeOf(run.generation, run.round)}`);
   }
 
   /** What still lives of items that are over. */
@@ -179,7 +179,7 @@ export class Judge {
       if (event.type === "advance" && changed) {
         this.seen.advances++;
         if (run.driver === undefined || run.driver !== event["session"]) this.fault("driver", `${says}, which ${run.driver ?? "the factory"} drives`);
-        else if (!this.#meant.has(`${run.driver} ${address} ${placeOf(run)}`)) this.fault("late", `${says}, ${placeOf(run)}, which nobody meant`);
+        else if (!this.#meant.has(`${run.driver} ${address} ${placeOf(run.generation, run.iteration)}`)) this.fault("late", `${says}, ${placeOf(run.generation, run.iteration)}, which nobody meant`);
       }
       if (event.type === "pipeline.ended" && (!run.running || (typeof event["leg"] === "object" && event["leg"] !== null && Reflect.get(event["leg"], "n") !== legName(run))) && changed) this.fault("late", says);
       if (now.iteration > now.maxIterations) this.fault("caps", `${address} is in round ${now.iteration} of ${now.maxIterations}`);

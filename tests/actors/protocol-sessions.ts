@@ -2,7 +2,7 @@
  * Two agent sessions, one that nobody heard of, and a person beside the owner, in a simulated life. They speak to the factory with what it ships: the tools of
  * its MCP server, its client over an owner and over mail, and the code of its hooks, which reads the store and leaves mail.
  *
- * Owns: what each of them did and was told. I1 What was answered is judged against the journal (protocol-sessions-judge.ts), never against views. I2 A call
+ * Owns: what each of them did and was told. I1 What was answered is judged against the journal (protocol-sessions-judge.ts, protocol-stops.ts), never against views. I2 A call
  * may be held before it is delivered or before its answer comes, for as long as the tape says, or die there with its process. I3 With an empty tape
  * everything is answered at once, whoever drives a run goes on with it, a person sees to what waits, and all of them end.
  */
@@ -14,53 +14,37 @@ import { ClientProblem, type FactoryClient } from "../../src/client/contract.ts"
 import { offlineLive } from "../../src/client/offline-live.ts";
 import { sessionClient, type SessionsOptions } from "../../src/client/sessions.ts";
 import { storeClient } from "../../src/client/store-client.ts";
-import { gates } from "../../src/domain/gate.ts";
 import { type Address, laneAddress, WorkItemId } from "../../src/domain/ids.ts";
 import { lanes } from "../../src/domain/lane.ts";
-import type { StopCause, StopLimits, StopVerdict } from "../../src/domain/stop-policy.ts";
 import { isTerminal } from "../../src/domain/work-item.ts";
 import { laneTools } from "../../src/mcp/lane-tools.ts";
 import { sessionTools } from "../../src/mcp/session-tools.ts";
 import type { Tool } from "../../src/mcp/tool.ts";
 import { openMemoryReader } from "../../src/store/memory.ts";
 import { settled } from "../support/clock.ts";
+import { eventOf } from "./protocol-audit.ts";
 import type { Guests, Place } from "./protocol-life.ts";
 import { Judge, type Truth } from "./protocol-sessions-judge.ts";
-
-export const stopLimits: StopLimits = { enabled: true, denials: 3, withinMs: 60_000 };
+import { type Seen, type Session, stopLimits, stopping } from "./protocol-stops.ts";
 
 /** What happened in a life, to see that something did. */
-export interface Company extends Guests { readonly seen: Record<"stops" | "denials" | "held" | "excused" | "breakers" | "acknowledged" | "handovers" | "refused" | "killed", number>; readonly judge: Judge }
-
-interface Session {
-  readonly id: string;
-  /** Items and runs that it ever asked to be linked to. */
-  readonly asked: Set<string>;
-  /** What it has begun to drive, and nothing was said since that could have taken the link away. */
-  drives: WorkItemId | null;
-  /** `maybe`: it is not known whether an acknowledgement still holds. */
-  acknowledged: "no" | "yes" | "maybe";
-  /** Rises with what may change its links or its acknowledgement. */
-  turn: number;
-  /** When it was denied, and when it asked at all. */
-  readonly denied: number[];
-  readonly tries: number[];
-  ended: boolean;
-}
+export interface Company extends Guests { readonly seen: Seen & Record<"handovers" | "refused" | "killed", number>; readonly judge: Judge }
 
 /** The process that made a call is gone. */
 class Killed extends Error { override readonly name = "Killed"; }
 
 const tools = new Map([...laneTools, ...sessionTools].map((tool): [string, Tool] => [tool.name, tool]));
-/** What a CLI says when a turn of it has failed, and when it is done. */
+/** What a CLI says when it is done, mostly, and when a turn of it has failed. */
+const done = { hook_event_name: "Stop", last_assistant_message: "It is done." };
 const hookWords = [
-  { hook_event_name: "Stop", last_assistant_message: "It is done." }, { hook_event_name: "Stop", last_assistant_message: "It is done." }, { hook_event_name: "Stop", last_assistant_message: "Shall I go on?" },
+  done, done, done, done, done, done, done, { hook_event_name: "Stop", last_assistant_message: "Shall I go on?" },
   { hook_event_name: "StopFailure", error: "authentication failed, 401" }, { hook_event_name: "StopFailure", error: "429 rate limit" }, { hook_event_name: "StopFailure", error: "prompt is too long" }, { hook_event_name: "StopFailure", error: "interrupted" },
-] as const;
+];
 
 export const company = (place: Place): Company => {
   const { clock, state, draw } = place, judge = new Judge(state, place.cancelled), reader = openMemoryReader(state);
   const seen: Company["seen"] = { stops: 0, denials: 0, held: 0, excused: 0, breakers: 0, acknowledged: 0, handovers: 0, refused: 0, killed: 0 };
+  const { stop, waysOut } = stopping(place, judge, seen);
   const sessions = ["session-a", "session-b", "session-c"].map((id): Session => ({ id, asked: new Set(), drives: null, acknowledged: "no", turn: 0, denied: [], tries: [], ended: false }));
   const [a, b] = sessions, stray = sessions[2];
   if (!a || !b || !stray) throw new Error("three sessions");
@@ -149,86 +133,11 @@ export const company = (place: Place): Company => {
   const advanceBlindly = (session: Session, id: WorkItemId) => begin(async () => {
     const run = judge.item(id)?.run;
     if (run === undefined || run === null || run.chart !== "ralph" || run.driver === session.id) return;
-    await byMail(run.address, { type: "advance", session: session.id });
+    await byMail(run.address, { type: "advance", session: session.id, round: run.round, generation: run.generation });
   });
 
-  const recent = (times: readonly number[], at: number): number => times.filter((time) => time > at - stopLimits.withinMs).length;
-  /** Who is held back by nothing of their own, as the journal has it. */
-  const excuse = (session: Session, { status, run }: Truth): string | undefined =>
-    status === "cancelling" || status === "cancelled" ? "cancelled" : status === "paused" ? "paused" : status === "blocked" || status === "awaitingApproval" ? "a person is waited for"
-    : run !== null && run.driver !== session.id ? `${run.driver ?? "the factory"} drives it` : undefined;
-
-  const judged = (session: Session, verdict: StopVerdict, asked: { readonly cause: StopCause; readonly asks: boolean; readonly before: readonly Truth[]; readonly after: readonly Truth[]; readonly still: boolean; readonly denials: number; readonly tries: number; readonly acknowledged: Session["acknowledged"]; readonly turn: number; readonly drives: WorkItemId | null }): void => {
-    const { cause, asks, before, after, still } = asked, says = `${session.id} stopped (${cause}) at ${verdict.at}: ${verdict.reason.slice(0, 300)}`, { item } = verdict;
-    seen.stops++;
-    const steady = session.turn === asked.turn;
-    if (verdict.decision === "allow") {
-      if (verdict.ruleId === "breaker") {
-        seen.breakers++;
-        if (asked.tries < stopLimits.denials) judge.fault("held", `${says}, after ${asked.tries} tries`);
-      }
-      if (verdict.ruleId === "acknowledged") seen.acknowledged++;
-      if (cause !== "normal" || asks) seen.excused++;
-      const own = before.find(({ id }) => id === asked.drives), run = own?.run;
-      if (!still || !steady || !own || !run || asks || cause !== "normal" || asked.acknowledged !== "no" || verdict.ruleId === "breaker" || own.status !== "operating" || run.driver !== session.id) return;
-      if (["starting", "executing", "fixing", "verifying", "settling"].includes(run.state)) judge.fault("held", `${says}, and drives ${run.address}, which is ${run.state}`);
-      return;
-    }
-    seen.denials++;
-    session.denied.push(verdict.at);
-    if (before.some(({ run }) => run?.driver === session.id)) seen.held++;
-    if (cause !== "normal" || asks || (steady && asked.acknowledged === "yes")) judge.fault("excused", `${says}${asks ? ", a question" : ""}, acknowledged: ${asked.acknowledged}`);
-    if (asked.denials >= stopLimits.denials) judge.fault("wayOut", `${says}, after ${asked.denials} denials`);
-    if (item === null ? session.asked.size === 0 : !session.asked.has(item)) judge.fault("own", `${says}, and was never linked to ${item ?? "anything"}`);
-    const was = before.find(({ id }) => id === item), is = after.find(({ id }) => id === item);
-    if (item !== null && was && is) {
-      const why = excuse(session, was), whyNow = excuse(session, is);
-      if (why !== undefined && whyNow !== undefined) judge.fault(why.endsWith("drives it") ? "own" : "excused", `${says}, although ${why}`);
-      const named = verdict.pendingGates.join();
-      if (![was, is].some(({ pending }) => gates.filter((gate) => pending.includes(gate)).join() === named) && still) judge.fault("gates", `${says}: named ${named}, pending ${was.pending.join()}`);
-    }
-    if (item !== null || !still) return;
-    // By a run alone: by one of those that it asked for.
-    const runs = [...session.asked].flatMap((name) => judge.runs(name)), holds = runs.some(({ state: where, driver }) => (driver === null || driver === session.id) && where !== "cancelling" && where !== "pausing" && where !== "paused");
-    if (!holds) judge.fault(runs.some(({ state: where }) => where === "cancelling") ? "excused" : "own", `${says}, although of its runs ${runs.map((run) => `${run.address} is ${run.state}, driven by ${run.driver ?? "the factory"}`).join(", ") || "none is at work"}`);
-  };
-
-  const stop = async (session: Session, words: { readonly cause: StopCause; readonly asks: boolean }, by: Pick<FactoryClient, "stopCheck">): Promise<StopVerdict> => {
-    const at = now(), size = state.journal.length, waiting = state.lastMail;
-    const asked = { ...words, before: judge.items(), denials: recent(session.denied, at), tries: recent(session.tries, at), acknowledged: session.acknowledged, turn: session.turn, drives: session.drives };
-    session.tries.push(at);
-    const verdict = await by.stopCheck({ sessionId: session.id, cli: "claude", cwd: "/repository", cause: words.cause, asksHuman: words.asks, run: null });
-    // Its own denial is one row of mail, or one of the journal.
-    const still = state.journal.length <= size + 2 && state.lastMail <= waiting + 2 && now() === at;
-    judged(session, verdict, { ...asked, after: judge.items(), still });
-    return verdict;
-  };
-
-  /** From where things are now, on a copy of the mail, each way out of a denial is tried. */
-  const waysOut = async (session: Session): Promise<void> => {
-    const fork = () => {
-      const copy = { ...state, mail: new Map(state.mail), mailHints: new Set<() => void>() }, there = openMemoryReader(copy);
-      return sessionClient({ reader: there, now, stop: stopLimits, deliver: async (to, event) => {
-        await Effect.runPromise(there.enqueue(to, JSON.stringify(event), now()));
-        return { delivered: "queued" };
-      } });
-    };
-    const tries = async (by: ReturnType<typeof fork>, asksPerson = false): Promise<boolean> => (await by.stopCheck({ sessionId: session.id, cli: "claude", cwd: "/repository", cause: "normal", asksHuman: asksPerson, run: null })).decision === "allow";
-    const stubborn = fork();
-    let denials = 0;
-    while (denials <= stopLimits.denials && !await tries(stubborn)) denials++;
-    if (denials > stopLimits.denials) judge.fault("wayOut", `${session.id} was denied ${denials} times more`);
-    const honest = fork();
-    await honest.session({ type: "acknowledge", sessionId: session.id, reason: "a person said so" });
-    if (!await tries(honest)) judge.fault("wayOut", `${session.id} acknowledged, and was denied`);
-    if (!await tries(fork(), true)) judge.fault("wayOut", `${session.id} asked a person, and was denied`);
-    const free = fork();
-    if ((await free.sessions()).some(({ sessionId }) => sessionId === session.id)) await free.session({ type: "unlink", sessionId: session.id, item: true, lane: true });
-    if (!await tries(free)) judge.fault("wayOut", `${session.id} was unlinked, and was denied`);
-  };
-
   const tryToStop = (session: Session): void => {
-    const n = draw(), said = HookInput.parse({ session_id: session.id, ...(hookWords[n % hookWords.length] ?? hookWords[0]) });
+    const n = draw(), said = HookInput.parse({ session_id: session.id, ...(hookWords[n % hookWords.length] ?? done) });
     const words = n >= 90 ? { cause: n % 2 === 0 ? "cancelled" as const : "aborted" as const, asks: false } : { cause: causeOf(said), asks: asksHuman(said) };
     begin(async () => {
       const { decision } = await stop(session, words, n >= 85 ? mail : n >= 70 ? daemon : hook);
@@ -275,15 +184,42 @@ export const company = (place: Place): Company => {
     await stop(session, { cause: "normal", asks: false }, hook);
   });
 
+  /** What was said before, once more: the end of a step, or that a round is done. */
+  const sayAgain = (type: "pipeline.ended" | "advance"): void => {
+    const said = pick(state.journal.filter(({ actor, event }) => /^(item|ralph|autopilot)\//.test(actor) && event.startsWith(`{"type":"${type}"`)));
+    if (said) begin(() => place.deliver(said.actor, { ...eventOf(said.event) }));
+  };
+
   /** What an agent would do that wants to work; false: nothing, just now. */
   const sensibly = (session: Session, all: readonly Truth[]): boolean => {
     const own = all.find(({ run }) => run?.driver === session.id), ready = pick(all.filter(({ status }) => status === "ready"));
     if (own) {
       const working = own.run?.state === "executing" || own.run?.state === "fixing";
       if (working && draw() % 2 === 0) advance(session, own.id);
-      else if (own.status === "paused") resume(session, own.id);
+      else if (working && draw() % 4 === 0) sayAgain("advance");
+      else if (own.status === "paused") handOver(pick([session, session === a ? b : a]), own.id);
       else if (draw() % 16 === 15) acknowledge(session);
+      else if (draw() % 8 === 7) begin(() => call("factory_ralph_pause", { workItemId: own.id }));
       else tryToStop(session);
+      return true;
+    }
+    const other = all.find(({ run }) => run !== null && run.driver !== null && run.driver !== session.id);
+    if (other && draw() % 6 === 5) {
+      advanceBlindly(session, other.id);
+      return true;
+    }
+    // It is over, and begins anew with whoever comes first; the session is linked as it was.
+    const past = all.find(({ id, status }) => session.asked.has(id) && isTerminal(status));
+    if (past && draw() % 4 === 3) {
+      begin(async () => {
+        await daemon.command(past.id, { type: "retry" });
+        await stop(session, { cause: "normal", asks: false }, hook);
+      });
+      return true;
+    }
+    // Its run has ended, and the item has not.
+    if (all.some(({ id, status }) => session.asked.has(id) && (status === "review" || status === "verifying" || status === "retryAt")) && draw() % 2 === 0) {
+      tryToStop(session);
       return true;
     }
     if (!ready) return false;
@@ -292,10 +228,11 @@ export const company = (place: Place): Company => {
     return true;
   };
 
-  const resume = (to: Session | undefined, id: WorkItemId) => begin(async () => {
+  const handOver = (to: Session | undefined, id: WorkItemId) => begin(async () => {
     const before = to?.drives ?? null;
     if (!to) return call("factory_ralph_resume", { workItemId: id });
     if (await linking(to, [id], () => call("factory_ralph_resume", { workItemId: id, sessionId: to.id }))) to.drives = before ?? id;
+    seen.handovers++;
     return undefined;
   });
 
@@ -329,10 +266,7 @@ export const company = (place: Place): Company => {
     if (what < 72) return begin(() => linking(session, [id], () => call(`factory_${pick(["ralph", "autopilot", "ultrawork"]) ?? "ralph"}_link_workitem`, { workItemId: id, sessionId: session.id })));
     if (what < 75) return unlink(session);
     if (what < 79) return begin(() => call("factory_ralph_pause", { workItemId: id }));
-    if (what < 83) {
-      seen.handovers++;
-      return resume(pick([session, other, other, undefined]), id);
-    }
+    if (what < 83) return handOver(pick([session, other, other, undefined]), id);
     if (what < 86) return begin(() => hook.session({ type: "start", sessionId: session.id, cli: "claude", cwd: draw() % 3 === 0 ? "/elsewhere" : "/repository" }));
     if (what < 88) return begin(() => hook.session({ type: draw() % 2 === 0 ? "end" : "waits", sessionId: session.id }));
     if (what < 90) return begin(() => {
@@ -341,6 +275,7 @@ export const company = (place: Place): Company => {
     });
     if (what < 92) return place.offerAgain(draw() % 2, pick(lanes) ?? "none");
     if (what < 94) {
+      if (draw() % 2 === 0) return sayAgain("pipeline.ended");
       const again = pick(left);
       return again && begin(() => enqueue(again.to, again.event));
     }

@@ -105,6 +105,16 @@ describe("what needs a human", () => {
     expect(inbox({ items: [], teams: [claimed], terminals: [] }, now).some(({ kind }) => kind === "conflict")).toBe(false);
   });
 
+  test("of an ultrawork run that goes on without some of its workers: one entry, which names them, as long as it is at work", () => {
+    const down = [{ name: "worker-1", adapter: "scripted", restarts: 3, reason: "it ended with code 3", since: now - hour }, { name: "worker-3", adapter: "scripted", restarts: 0, reason: "", since: now - 2 * hour }];
+    const run: NonNullable<ItemState["lane"]> = { lane: "ultrawork", address: `ultrawork/${first.item.id}/1`, state: "executing", phase: "executing", generation: 1, iteration: 1, maxIterations: 4, stories: [], request: null, leg: "", running: true, session: null, worktree: null, feedback: "", failing: [], question: null, rule: "", reason: "", costUsd: 0, workers: [], down };
+    const of = (status: WorkItemStatus, lane = run) => inbox({ items: [{ ...first, pipeline: null, stage: null, item: { ...first.item, status, blocked: null }, lane }], teams: [], terminals: [] }, now);
+    const entries = of("operating");
+    expect(entries).toMatchObject([{ ref: first.item.id, kind: "down", waits: true, since: now - 2 * hour, text: "worker-1 is down after 3 restart(s): it ended with code 3; worker-3 is down after 0 restart(s)", keys: [{ key: "c" }, { key: "o" }], commands: [["task", "pause", first.item.id], ["task", "resume", first.item.id]] }]);
+    expect(entries.map((entry) => requestOf(entry, "c", { text: "", messageId: "m" }, []))).toEqual([{ to: "item", id: first.item.id, command: { type: "cancel" } }]);
+    expect([of("paused"), of("verifying"), of("done"), of("operating", { ...run, state: "pausing" }), of("operating", { ...run, down: [] })].flat()).toEqual([]);
+  });
+
   test("the keys of a team's entries go to the member, the leader, or the team itself", () => {
     const known = { items: [], teams: [team], terminals: [] };
     const request = (ref: string, key: "e" | "t" | "c") => inbox(known, now).filter((entry) => entry.ref === ref).map((entry) => requestOf(entry, key, { text: "둘 다", messageId: "id" }, known.teams))[0];

@@ -147,6 +147,50 @@ describe("sessions", () => {
     }
   });
 
+  test("a stop is asked of the run of the item's present attempt, whichever one the session was linked to, and of its own before another's", async () => {
+    const at = place(), sessions = await at.own();
+    const present = laneAddress("ralph", id, 2), needs = ["reviewPassed"], seqs = new Map<string, number>();
+    const write = (address: ReturnType<typeof itemAddress>, value: unknown) => {
+      const seq = (seqs.get(address) ?? 0) + 1;
+      seqs.set(address, seq);
+      return sessions.write(address, seq, value);
+    };
+    const ruleOf = async (): Promise<string> => {
+      at.pass(withinMs);
+      return (await sessions.stopCheck(attempt("s-1"))).ruleId;
+    };
+    await write(itemAddress(id, 1), itemView(id, { needs, running: true }));
+    await sessions.session({ type: "link", sessionId: "s-1", item: id });
+    expect(await ruleOf()).toBe("factoryWorks");
+    // It was linked before its run began.
+    await write(lane, laneView("executing", "s-1"));
+    expect(await ruleOf()).toBe("laneActive");
+    await sessions.session({ type: "link", sessionId: "s-1", lane });
+    await write(lane, laneView("exhausted", "s-1"));
+    await write(itemAddress(id, 1), itemView(id, { needs, running: true, attempt: 2 }));
+    // Tried again: the plain pipeline, another session, the factory in that lane, and this session once more.
+    expect(await ruleOf()).toBe("factoryWorks");
+    for (const [session, rule] of [["s-2", "otherSession"], [null, "factoryWorks"], ["s-1", "laneActive"]] as const) {
+      await write(present, { ...laneView("executing", session), address: present });
+      expect([session, await ruleOf()]).toEqual([session, rule]);
+    }
+    // Linked to a run of something else, which is over or not there at all.
+    await sessions.session({ type: "unlink", sessionId: "s-1", lane: true });
+    await sessions.session({ type: "link", sessionId: "s-1", lane: laneAddress("ralph", other, 1) });
+    expect(await ruleOf()).toBe("laneActive");
+    await write(laneAddress("ralph", other, 1), laneView("done", "s-1"));
+    expect(await ruleOf()).toBe("laneActive");
+  });
+
+  test("who is linked to a run alone may stop when that is cancelled, before it has ended", async () => {
+    const at = place(), sessions = await at.own();
+    await sessions.session({ type: "link", sessionId: "s-1", lane });
+    await sessions.write(lane, 1, laneView("verifying"));
+    expect((await sessions.stopCheck(attempt("s-1"))).ruleId).toBe("laneActive");
+    await sessions.write(lane, 2, laneView("cancelling"));
+    expect((await sessions.stopCheck(attempt("s-1"))).ruleId).toBe("cancelled");
+  });
+
   test("FAIL-06 an acknowledgement silences one session, until it works on something else", async () => {
     const at = place(), sessions = await at.own();
     await sessions.write(lane, 1, laneView("executing"));
@@ -191,6 +235,13 @@ describe("sessions", () => {
     await sessions.stopCheck(attempt("s-1"));
     await sessions.write(lane, 2, laneView("done"));
     expect((await start("s-6")).warning).toBeNull();
+    // Of an item that is over nothing is missing any more, whatever its gates.
+    const item = (seq: number, status: string) => sessions.write(itemAddress(id, 1), seq, itemView(id, { needs: ["reviewPassed"], status }));
+    await item(1, "operating");
+    await sessions.session({ type: "link", sessionId: "s-7", item: id });
+    expect(await sessions.stopCheck(attempt("s-7"))).toMatchObject({ decision: "deny", ruleId: "gatesPending" });
+    await item(2, "cancelled");
+    expect((await start("s-8")).warning).toBeNull();
   });
 
   // Seeded: a failing run prints its seed and path, which replay it.

@@ -230,6 +230,24 @@ describe("MCP", { timeout: guardMs }, () => {
     expect((await good("factory_ralph_unlink_workitem", session)).structured).toMatchObject({ delivered: null });
     expect((await good("factory_ralph_start", { workItemId: two, ...session })).structured).toMatchObject({ workItemId: two });
     expect(await link()).toMatchObject([{ workItemId: two }]);
+    // The same twice at once is as good as once.
+    const twin = await waiting("Twice", { playbook: held });
+    const twins = await Promise.all([1, 2].map(() => good("factory_ralph_start", { workItemId: twin, sessionId: "twin", drive: "session" })));
+    expect(twins.map(({ structured: told }) => told["workItemId"])).toEqual([twin, twin]);
+    expect((await good("factory_session_status", { sessionId: "twin" })).structured).toMatchObject({ sessions: [{ workItemId: twin }] });
+    await expect.poll(async () => (await factory.client.item(twin))?.lane?.state, { timeout: guardMs }).toBe("executing");
+    expect((await good("factory_stop_check", { sessionId: "twin" })).structured).toMatchObject({ decision: "deny", ruleId: "laneActive", workItemId: twin });
+    // Handed over, it holds back who has it now; a resume that is refused links nobody.
+    expect(await bad("factory_ralph_resume", { workItemId: twin, sessionId: "heir" })).toMatchObject({ kind: "refused", message: expect.stringContaining("is not paused") });
+    expect((await good("factory_stop_check", { sessionId: "heir" })).structured).toMatchObject({ decision: "allow", ruleId: "orphan" });
+    await good("factory_ralph_pause", { workItemId: twin });
+    await expect.poll(async () => (await factory.client.item(twin))?.item.status, { timeout: guardMs }).toBe("paused");
+    await good("factory_ralph_resume", { workItemId: twin, sessionId: "heir" });
+    await expect.poll(async () => (await factory.client.item(twin))?.lane?.session, { timeout: guardMs }).toBe("heir");
+    expect((await good("factory_stop_check", { sessionId: "heir" })).structured).toMatchObject({ decision: "deny", ruleId: "laneActive", workItemId: twin });
+    expect((await good("factory_stop_check", { sessionId: "twin" })).structured).toMatchObject({ decision: "allow", ruleId: "otherSession" });
+    await factory.client.command(twin, { type: "cancel" });
+    await factory.ended(twin);
     // A start that is refused leaves no link behind.
     await factory.client.command(one, { type: "cancel" });
     await factory.ended(one);
@@ -239,7 +257,7 @@ describe("MCP", { timeout: guardMs }, () => {
     expect(await bad("factory_ralph_unlink_workitem", { sessionId: "nobody" })).toMatchObject({ kind: "refused", message: expect.stringContaining("no session nobody") });
     await factory.client.command(two, { type: "cancel" });
     await factory.ended(two);
-    for (const sessionId of ["driver", "other"]) await factory.client.session({ type: "end", sessionId });
+    for (const sessionId of ["driver", "other", "twin", "heir"]) await factory.client.session({ type: "end", sessionId });
   });
 
   test("VOC-18 the packaged skills executor and reviewer speak of the stages coder and critic; a project's own version wins", async () => {

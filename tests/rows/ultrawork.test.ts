@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { inbox } from "../../src/client/inbox.ts";
 import { stageText, waitText } from "../../src/client/text/item-text.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
 import { type Factory, guardMs, makeFactory, makePlace, type Place, quick, turn } from "./fixture.ts";
@@ -113,5 +114,29 @@ describe("lane ultrawork", { timeout: guardMs }, () => {
     expect(await client.stopCheck({ sessionId: "s-1", cli: "claude", cwd: place.directory, cause: "normal", asksHuman: false, run: null })).toMatchObject({ decision: "allow" });
     await expect(client.message("LOC-1/worker-4", "Too late?", { interrupt: false })).rejects.toMatchObject({ message: "LOC-1 is cancelled: no agent works on it any more" });
     await expect.poll(async () => (await client.terminals()).filter(({ state }) => state === "running"), { timeout: guardMs }).toEqual([]);
+  });
+
+  test("a worker that is not started any more is in the inbox while the others go on, until a resume has brought new ones", async () => {
+    const place = makePlace(local("concurrency = 2", "[team]\nmemberRestarts = { max = 0, withinMs = 600000 }\n"));
+    place.repository("repo");
+    place.put("items/playbooks/work.toml", waits(1, "1.txt", "1") + turn("coder", '{ touch = "at-2" }, { crash = 3 }', "task = 2"));
+    place.put("items/one.md", item("a", "b"));
+    await using factory = await makeFactory(place, { automation: true });
+    const needed = async () => inbox({ items: await factory.client.items(), teams: await factory.client.teams(), terminals: [] }, Date.now());
+    await expect.poll(async () => (await needed()).map(({ ref, kind }) => `${ref} ${kind}`), { timeout: guardMs }).toEqual(["LOC-1 down"]);
+    const [entry] = await needed(), { lane: run } = await lane(factory);
+    const down = run.down?.map(({ name }) => name) ?? [];
+    expect(run).toMatchObject({ state: "executing", down: [{ restarts: expect.any(Number), reason: expect.stringContaining("3") }] });
+    expect(run.workers?.map(({ name }) => name)).toEqual(["worker-1", "worker-2"].filter((name) => !down.includes(name)));
+    expect(entry?.text).toMatch(new RegExp(`^${down[0]} is down after`));
+    await factory.client.command(id, { type: "pause" });
+    await comesTo(factory, "paused");
+    expect(await needed()).toEqual([]);
+    place.put("items/playbooks/work.toml", [1, 2].map((n) => waits(n, `${n}.txt`, String(n))).join(""));
+    await factory.client.command(id, { type: "resume" });
+    await expect.poll(async () => (await lane(factory)).lane.workers?.map(({ name, state }) => `${name} ${state}`), { timeout: guardMs }).toEqual(["worker-3 working", "worker-4 working"]);
+    expect(await needed()).toEqual([]);
+    await factory.client.command(id, { type: "cancel" });
+    await comesTo(factory, "cancelled");
   });
 });
