@@ -98,7 +98,10 @@ test("it asks a question: the item waits for a person and nothing runs; the answ
   await using lane = await openLane({ work: [{ calls: [read], usage }, { say: "I looked.\n\n```enact-question\nWhich sign?\n```", usage }], answered: fix, judge: approve }, { config: caps(2) });
   expect(await settled(lane)).toMatchObject({ status: "blocked", blocked: "needsHuman", question: "Which sign?", waitsFor: { on: "person", text: "your answer" }, failures: 0, infraFailures: 0 });
   expect(JSON.parse(await lane.factory("inbox", "--json"))).toMatchObject({ inbox: [{ item: "LOC-1", kind: "question", text: expect.stringContaining("Which sign?") }] });
-  await expect.poll(() => lane.agents(), guard).toEqual([]);
+  // Overnight, with the machine off in between.
+  await lane.factory("stop");
+  await expect.poll(lane.left, guard).toEqual([]);
+  await lane.factory("start");
   await lane.factory("inbox", "answer", "LOC-1", "Plus.");
   expect(await settled(lane)).toMatchObject({ status: "done", iterations: 1, failures: 0, infraFailures: 0 });
   const [answered = ""] = lane.asked("answered");
