@@ -2,9 +2,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { marker, type Scenario } from "../support/model-server.ts";
 import { approve, guard, type LaneRoom, openLane, revise, said, settled } from "./lane-room.ts";
+
+// Each starts a daemon and several turns of the CLI: guards against hanging, not measures.
+vi.setConfig({ testTimeout: 240_000 });
 
 const usage = { input: 100, output: 10 };
 const read = { do: "read", path: "add.mjs" } as const;
@@ -178,7 +181,7 @@ test("429 without a time, more often than other trouble is retried: the same att
   await nothingIsLeft(lane);
 });
 
-test("E2E-05 a person's own session under ralph, with hooks and factory_* tools: its stops are denied until the run has ended, its word that a round is done is no evidence, and its work is", { timeout: 240_000 }, async () => {
+test("E2E-05 a person's own session under ralph, with hooks and factory_* tools: its stops are denied until the run has ended, its word that a round is done is no evidence, and its work is", async () => {
   const sessionId = "00000000-0000-4000-8000-00000000000a", given = { workItemId: "LOC-1", sessionId };
   const tool = (name: string, input: Readonly<Record<string, unknown>>) => ({ do: "call", tool: `mcp__enact-factory__${name}`, input }) as const;
   // What the model cannot know when it is scripted comes by the environment of its shell.
