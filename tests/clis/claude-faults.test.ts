@@ -82,7 +82,7 @@ describe("a fault that stays", () => {
     expect(turned.outcome.ended).toMatchObject({ how: "failed", failure: { kind } });
     expect(turned.by).toBe("itself");
     // The same session again would not help.
-    if (kind !== "contextFull") return;
+    if (name !== "context-full") return;
     const again = await room.run(room.turn(marker("fault"), { sessionId: turned.outcome.sessionId }));
     expect(again.outcome.ended).toMatchObject({ how: "failed", failure: { kind } });
   });

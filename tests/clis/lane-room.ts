@@ -22,6 +22,8 @@ const Line = z.looseObject({ actor: z.string(), type: z.string(), event: z.recor
 
 export interface LaneRoom extends AsyncDisposable {
   readonly room: Room;
+  /** The program and its configuration, to be called by others. */
+  readonly program: { readonly main: string; readonly config: string; readonly env: Readonly<Record<string, string>> };
   /** A command of the factory; its standard output. Fails when the command does. */
   readonly factory: (...argv: readonly string[]) => Promise<string>;
   readonly state: () => Promise<z.infer<typeof Shown>>;
@@ -36,8 +38,8 @@ export interface LaneRoom extends AsyncDisposable {
   readonly agents: () => readonly string[];
 }
 
-/** The coder of round `n` plays `work.n`, else `work`; the `n`th judgement is `judge.n`, else `judge`. Who goes on after a full context plays `anew`, after an answer `answered`, after advice `advised`. */
-type Cast = Readonly<Partial<Record<"work" | "judge" | "anew" | "answered" | "advised" | `${"work" | "judge"}.${number}`, Scenario>>>;
+/** The coder of round `n` plays `work.n`, else `work`; the `n`th judgement is `judge.n`, else `judge`. Who goes on after a full context plays `anew`, after an answer `answered`, after advice `advised`; a person's session plays `own`. */
+type Cast = Readonly<Partial<Record<"work" | "judge" | "anew" | "answered" | "advised" | "own" | `${"work" | "judge"}.${number}`, Scenario>>>;
 
 const verdict = (decision: string, feedback: string): Scenario => [{ say: `I looked.\n\n\`\`\`enact-verdict\n${JSON.stringify({ decision, feedback, findings: [] })}\n\`\`\``, usage: { input: 100, output: 10 } }];
 export const approve = verdict("approve", "");
@@ -51,11 +53,12 @@ export const settled = async (lane: LaneRoom): Promise<z.infer<typeof Shown>> =>
 /** The whole conversation of the last request on behalf of a scenario. */
 export const said = (lane: LaneRoom, scenario: string): string => lane.asked(scenario).at(-1) ?? "";
 
-export const openLane = async (cast: Cast, more: { readonly config?: string; readonly env?: Readonly<Record<string, string>> } = {}): Promise<LaneRoom> => {
+export const openLane = async (cast: Cast, more: { readonly config?: string; readonly env?: Readonly<Record<string, string>>; readonly lane?: "ralph" | "manual" } = {}): Promise<LaneRoom> => {
   const scenarios: Readonly<Record<string, Scenario>> = Object.fromEntries(Object.entries(cast).flatMap(([name, scenario]) => (scenario === undefined ? [] : [[name, scenario]])));
   let reviews = 0;
   const judged = new Map<string, number>();
-  const casting = ({ text }: { readonly text: string }): string => {
+  const casting = ({ scenario, text }: { readonly scenario: string; readonly text: string }): string => {
+    if (scenario !== "work") return scenario;
     if (text.includes("You are the critic.")) {
       if (!judged.has(text)) judged.set(text, ++reviews);
       const name = `judge.${judged.get(text)}`;
@@ -68,16 +71,15 @@ export const openLane = async (cast: Cast, more: { readonly config?: string; rea
   };
   const room = await openRoom(scenarios, { casting, ...(more.env === undefined ? {} : { env: more.env }) });
   const { home, env } = room.host, config = join(home, "config.toml");
-  const run = (...argv: readonly string[]) => execa(process.execPath, [main, ...argv, "--config", config], {
-    cwd: room.repository, stdin: "ignore", reject: false, extendEnv: false, timeout: 60_000, env: { ...env, HOME: home, XDG_STATE_HOME: join(home, "state"), TMUX_TMPDIR: home },
-  });
+  const program = { main, config, env: { ...env, HOME: home, XDG_STATE_HOME: join(home, "state"), TMUX_TMPDIR: home } };
+  const run = (...argv: readonly string[]) => execa(process.execPath, [main, ...argv, "--config", config], { cwd: room.repository, stdin: "ignore", reject: false, extendEnv: false, timeout: 60_000, env: program.env });
   const factory = async (...argv: readonly string[]): Promise<string> => {
     const { stdout, stderr, exitCode } = await run(...argv);
     expect(exitCode, stderr).toBe(0);
     return stdout;
   };
   await mkdir(join(home, "items"));
-  await writeFile(join(home, "items", "one.md"), `+++\nlane = "ralph"\n+++\n# Fix add()\n\nIt subtracts. ${marker("work")}\n`);
+  await writeFile(join(home, "items", "one.md"), `+++\nlane = "${more.lane ?? "ralph"}"\n+++\n# Fix add()\n\nIt subtracts. ${marker("work")}\n`);
   await writeFile(config, `adapter = "claude"
 ${more.config ?? ""}
 [verify]
@@ -104,13 +106,15 @@ projectPath = "../repo"
     }
   });
   const opened: LaneRoom = {
-    room, factory, left, agents: () => left().filter((command) => /(^|\/)claude -p /.test(command)),
+    room, program, factory, left, agents: () => left().filter((command) => /(^|\/)claude -p /.test(command)),
     state: async () => Shown.parse(JSON.parse(await factory("task", "show", "LOC-1", "--json"))),
     journal: async () => (await factory("log", "LOC-1", "--json")).split("\n").filter((line) => line !== "").map((line) => Line.parse(JSON.parse(line))),
     sessions: (...names) => room.model.requests.filter(({ scenario = "" }) => names.includes(scenario)).map(({ body }) => /session_id\W+([0-9a-f-]{36})/.exec(body)?.[1] ?? ""),
     asked: (scenario) => room.model.requests.filter((request) => request.scenario === scenario).map(({ body }) => body),
     [Symbol.asyncDispose]: async () => {
       await run("stop");
+      // Its terminals are found by their socket, which is in the room.
+      for (let look = 0; left().length > 0 && look < 100; look++) await new Promise((resolve) => { setTimeout(resolve, 100); });
       await room[Symbol.asyncDispose]();
     },
   };

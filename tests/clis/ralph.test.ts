@@ -1,8 +1,13 @@
 /** Lane ralph with the real claude CLI and its Stop hook, run unattended against a model that does not do its work: what a person finds in the morning. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
-import { expect, test } from "vitest";
-import type { Scenario } from "../support/model-server.ts";
+import { expect, test, vi } from "vitest";
+import { marker, type Scenario } from "../support/model-server.ts";
 import { approve, guard, type LaneRoom, openLane, revise, said, settled } from "./lane-room.ts";
+
+// Each starts a daemon and several turns of the CLI: guards against hanging, not measures.
+vi.setConfig({ testTimeout: 240_000 });
 
 const usage = { input: 100, output: 10 };
 const read = { do: "read", path: "add.mjs" } as const;
@@ -98,7 +103,10 @@ test("it asks a question: the item waits for a person and nothing runs; the answ
   await using lane = await openLane({ work: [{ calls: [read], usage }, { say: "I looked.\n\n```enact-question\nWhich sign?\n```", usage }], answered: fix, judge: approve }, { config: caps(2) });
   expect(await settled(lane)).toMatchObject({ status: "blocked", blocked: "needsHuman", question: "Which sign?", waitsFor: { on: "person", text: "your answer" }, failures: 0, infraFailures: 0 });
   expect(JSON.parse(await lane.factory("inbox", "--json"))).toMatchObject({ inbox: [{ item: "LOC-1", kind: "question", text: expect.stringContaining("Which sign?") }] });
-  await expect.poll(() => lane.agents(), guard).toEqual([]);
+  // Overnight, with the machine off in between.
+  await lane.factory("stop");
+  await expect.poll(lane.left, guard).toEqual([]);
+  await lane.factory("start");
   await lane.factory("inbox", "answer", "LOC-1", "Plus.");
   expect(await settled(lane)).toMatchObject({ status: "done", iterations: 1, failures: 0, infraFailures: 0 });
   const [answered = ""] = lane.asked("answered");
@@ -169,6 +177,37 @@ test("429 without a time, more often than other trouble is retried: the same att
   const journal = await lane.journal();
   expect(journal.filter(({ actor, type }) => actor.startsWith("stage/") && type === "alarm.retry")).toHaveLength(4);
   expect(journal.filter(({ actor, type }) => actor.startsWith("ralph/") && type === "actor.start")).toHaveLength(1);
+  expect(await fixed(lane)).toBe("export const add = (a, b) => a + b;");
+  await nothingIsLeft(lane);
+});
+
+test("E2E-05 a person's own session under ralph, with hooks and factory_* tools: its stops are denied until the run has ended, its word that a round is done is no evidence, and its work is", async () => {
+  const sessionId = "00000000-0000-4000-8000-00000000000a", given = { workItemId: "LOC-1", sessionId };
+  const tool = (name: string, input: Readonly<Record<string, unknown>>) => ({ do: "call", tool: `mcp__enact-factory__${name}`, input }) as const;
+  // What the model cannot know when it is scripted comes by the environment of its shell.
+  const until = (actor: string, event: string) => ({ do: "run", command: `until node "$FACTORY_MAIN" log LOC-1 --config "$FACTORY_CONFIG" --json | grep -q '"${actor}/LOC-1/1".*"${event}"'; do :; done` }) as const;
+  const mend = { do: "run", command: `cd "$XDG_STATE_HOME"/enact-factory/*/worktrees/*/LOC-1 && node -e 'const fs = require("node:fs"); fs.writeFileSync("add.mjs", fs.readFileSync("add.mjs", "utf8").replace("a - b", "a + b"))'` } as const;
+  await using lane = await openLane({
+    own: [
+      { calls: [tool("factory_ralph_start", { ...given, drive: "session" })], usage }, { calls: [until("ralph", "workspace.ready")], usage }, { say: "All done.", usage },
+      { calls: [tool("factory_ralph_advance", given)], usage }, { calls: [until("ralph", "pipeline.ended")], usage }, { calls: [tool("factory_ralph_status", { workItemId: "LOC-1" })], usage },
+      { calls: [mend], usage }, { calls: [tool("factory_ralph_advance", given)], usage }, { calls: [until("item", "workspace.removed")], usage }, { say: "It is done.", usage },
+    ],
+    judge: approve,
+  }, { config: caps(4), lane: "manual" });
+  const { main, config, env } = lane.program, cwd = join(env["HOME"] ?? "", "own"), servers = join(cwd, "mcp.json");
+  await mkdir(cwd);
+  await writeFile(servers, JSON.stringify({ mcpServers: { "enact-factory": { command: process.execPath, args: [main, "mcp", "--config", config] } } }));
+  await expect.poll(async () => (await lane.state()).status, guard).toBe("ready");
+  await lane.factory("hooks", "install", "--scope", "user");
+  const said = await execa("claude", ["-p", "--session-id", sessionId, `Drive LOC-1 yourself. ${marker("own")}`, "--mcp-config", servers, "--strict-mcp-config", "--permission-mode", "acceptEdits", "--allowedTools", "mcp__enact-factory,Bash"], {
+    cwd, stdin: "ignore", reject: false, extendEnv: false, timeout: 180_000, env: { ...env, FACTORY_MAIN: main, FACTORY_CONFIG: config, ENACT_HOOK_PATIENCE_MS: "30000" },
+  });
+  expect(said.exitCode, said.stderr).toBe(0);
+  const talk = lane.asked("own").at(-1) ?? "";
+  expect(talk.match(/Stop hook feedback:\\nEnact Factory: not yet\. \[laneActive\]/g)).toHaveLength(1);
+  expect(talk).toContain("nothing in the repository changed");
+  expect(await lane.state()).toMatchObject({ status: "done", failures: 0, infraFailures: 0, gates: { implementationComplete: { state: "met" }, reviewPassed: { state: "met" } } });
   expect(await fixed(lane)).toBe("export const add = (a, b) => a + b;");
   await nothingIsLeft(lane);
 });

@@ -105,7 +105,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
 
   const failureOf = (line: LineOf<"result">): AgentFailure | undefined => {
     const message = line.result ?? line.errors?.join("; ") ?? line.subtype;
-    if (line.terminal_reason === "prompt_too_long" || aboutContext(message)) return conversed ? { kind: "contextFull", message } : { kind: "model", message };
+    if (line.terminal_reason === "prompt_too_long" || line.api_error_status === 413 || aboutContext(message)) return conversed ? { kind: "contextFull", message } : { kind: "model", message };
     if (line.terminal_reason === "api_error" || (line.api_error_status ?? null) !== null) {
       const retryEnds = apiError?.at === undefined || lastRetryMs === undefined ? null : apiError.at + Math.ceil(lastRetryMs);
       return apiFailure({ message, status: line.api_error_status ?? null, class: apiError?.class ?? null, until: limitEnds ?? retryEnds });
