@@ -23,7 +23,7 @@ const delayIn = (message: string): number | null => {
 
 /** `try again at 5:46 PM`, of today; `try again at Mar 17th, 2030 5:46 PM`. The CLI writes the time of this machine's zone. */
 const timeIn = (message: string, at: number): number | null => {
-  const said = /try again at (?:([A-Z][a-z]{2}) (\d{1,2})(?:st|nd|rd|th), (\d{4}) )?(\d{1,2}:\d{2} [AP]M)/.exec(message);
+  const said = /[Tt]ry again at (?:([A-Z][a-z]{2}) (\d{1,2})(?:st|nd|rd|th), (\d{4}) )?(\d{1,2}:\d{2} [AP]M)/.exec(message);
   if (said === null) return null;
   const [, month, day, year, time] = said;
   if (month !== undefined) { const until = Date.parse(`${month} ${day} ${year} ${time}`); return Number.isNaN(until) ? null : until; }
