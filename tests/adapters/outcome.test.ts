@@ -4,7 +4,7 @@ import { adapterRegistry } from "../../src/adapters/registry.ts";
 import { scriptedAdapter } from "../../src/adapters/scripted/adapter.ts";
 import { AgentFailure, type AgentEvent, infraKinds, TurnOutcome } from "../../src/domain/agent.ts";
 import { RunId } from "../../src/domain/ids.ts";
-import { begin, finish, push, type TurnEnd } from "../../src/domain/turn-outcome.ts";
+import { begin, finish, push, sessionOnwards, type TurnEnd } from "../../src/domain/turn-outcome.ts";
 
 const turn = { runId: RunId.parse("r"), sessionId: "s1", sessionCostUsd: 2 };
 const end = (more: Partial<TurnEnd["exit"]> = {}): TurnEnd => ({ exit: { code: 0, signal: null, lost: false, at: 0, ...more }, swept: 0 });
@@ -88,6 +88,19 @@ describe("how a turn ended", () => {
     const { ended } = outcomeOf([{ type: "result", text: "done" }], end({ code: 1 }));
     expect(ended.how === "failed" && infraKinds.has(ended.failure.kind)).toBe(false);
   });
+});
+
+test("what the next turn goes on with: the session, what it cost and, where its CLI counts over a session, what it used", () => {
+  const used = { inputTokens: 1_000, outputTokens: 100, cachedTokens: 400 };
+  const said = (session: string, more: readonly AgentEvent[] = [], kind?: "badSession"): TurnOutcome => outcomeOf([{ type: "session", sessionId: session }, ...more, ...(kind === undefined ? [] : [{ type: "failure", failure: { kind, message: "gone" } } as const])], end());
+  const counted: AgentEvent = { type: "usage", usage: { inputTokens: 1, outputTokens: 1, cachedTokens: 0 }, session: used };
+  const before = { id: "s1", costUsd: 2, usage: { inputTokens: 999, outputTokens: 99, cachedTokens: 400 } };
+  expect(sessionOnwards(before, said("s1", [counted, { type: "cost", usd: 3 }]))).toEqual({ id: "s1", costUsd: 5, usage: used });
+  // It was killed before it could say; the session's next total holds it.
+  expect(sessionOnwards(before, said("s1"))).toEqual(before);
+  expect(sessionOnwards(before, said("s2"))).toEqual({ id: "s2", costUsd: 2 });
+  expect(sessionOnwards(before, said("s1", [counted], "badSession"))).toEqual({ id: null, costUsd: 0 });
+  expect(sessionOnwards({ id: "s1", costUsd: 0 }, said("s1", [{ type: "usage", usage: used }]))).not.toHaveProperty("usage");
 });
 
 test("the registry knows adapters by name, and refuses two of one name", () => {

@@ -96,6 +96,20 @@ describe("a turn that works", () => {
 /** What its commands printed, as the model was told. */
 const printed = (events: readonly AgentEvent[]): string => only(events, "tool").map(({ output }) => output ?? "").join("\n");
 
+test("every setting of ours is one that the program knows: it passes over others without a word", async () => {
+  await using room = await open({ hello });
+  const hooks = { node: "/bin/true", bin: "/x", config: null, repository: room.repository };
+  for (const turn of [room.turn(marker("hello"), { since: "0123abc" }), room.turn(marker("hello"), { readOnly: true, stage: "critic" })]) {
+    const plan = codex.plan(turn, { ...room.host, hooks });
+    if ("kind" in plan) throw new Error(plan.kind);
+    const [program, exec = "", ...rest] = plan.argv;
+    const strict = await execa(program, [exec, "--strict-config", ...rest], { cwd: turn.cwd, env: plan.env, extendEnv: false, input: plan.stdin, timeout: 60_000, reject: false });
+    expect(strict.exitCode, strict.stderr).toBe(0);
+  }
+  const unknown = await execa("codex", ["exec", "--strict-config", "--config", "features.no_such_thing=true", "-"], { cwd: room.repository, env: { ...room.host.env, HOME: room.host.home }, extendEnv: false, input: marker("hello"), timeout: 60_000, reject: false });
+  expect(unknown.exitCode).not.toBe(0);
+});
+
 describe("what a turn may not do", () => {
   test("nothing is written outside the worktree, through a symbolic link neither, nor to its .git, and the turn still ends well", async () => {
     // Not below the directories for temporary files: those are open to it.

@@ -7,20 +7,20 @@ const statusIn = (message: string): number | null => {
   return status === undefined ? null : Number(status);
 };
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, second: 1_000, m: 60_000, minute: 60_000, h: 3_600_000, hour: 3_600_000, day: 86_400_000 };
+const units: ReadonlyMap<string, number> = new Map([["ms", 1], ["s", 1_000], ["second", 1_000], ["m", 60_000], ["minute", 60_000], ["h", 3_600_000], ["hour", 3_600_000], ["day", 86_400_000]]);
+const unitMs = (unit: string): number => units.get(unit) ?? units.get(unit.replace(/s$/, "")) ?? Number.NaN;
 
 /** `try again in 1.5s`, `try again in 2 days 3 hours`: milliseconds. */
 const delayIn = (message: string): number | null => {
   const said = /try again in ((?:\d+(?:\.\d+)?\s?[a-z]+(?:,? |, and )?)+)/i.exec(message)?.[1];
   if (said === undefined) return null;
-  const parts = [...said.matchAll(/(\d+(?:\.\d+)?)\s?([a-z]+?)s?\b/gi)].map(([, amount, unit]) => Number(amount) * (units[(unit ?? "").toLowerCase()] ?? (unit === "" ? 1_000 : Number.NaN)));
-  const sum = parts.reduce((all, part) => all + part, 0);
-  return parts.length === 0 || Number.isNaN(sum) ? null : Math.ceil(sum);
+  const sum = [...said.matchAll(/(\d+(?:\.\d+)?)\s?([a-z]+)/gi)].reduce((all, [, amount, unit]) => all + Number(amount) * unitMs((unit ?? "").toLowerCase()), 0);
+  return Number.isNaN(sum) ? null : Math.ceil(sum);
 };
 
 /** `try again at 5:46 PM`, of today; `try again at Mar 17th, 2030 5:46 PM`. The CLI writes the time of this machine's zone. */
 const timeIn = (message: string, at: number): number | null => {
-  const said = /try again at (?:([A-Z][a-z]{2}) (\d{1,2})(?:st|nd|rd|th), (\d{4}) )?(\d{1,2}:\d{2} [AP]M)/.exec(message);
+  const said = /[Tt]ry again at (?:([A-Z][a-z]{2}) (\d{1,2})(?:st|nd|rd|th), (\d{4}) )?(\d{1,2}:\d{2} [AP]M)/.exec(message);
   if (said === null) return null;
   const [, month, day, year, time] = said;
   if (month !== undefined) { const until = Date.parse(`${month} ${day} ${year} ${time}`); return Number.isNaN(until) ? null : until; }

@@ -20,7 +20,8 @@ const always: readonly string[] = [
   // Else it waits for a server that nobody listens on without an end.
   "features.unbounded_connection_retries=false",
   // The agent's commands get the PATH that the CLI got, and no variable that is called a key, a secret or a token.
-  "allow_login_shell=false", "shell_environment_policy.ignore_default_excludes=false",
+  // A snapshot of the shell would bring the user's start-up files back, and is still being made when a short turn is over.
+  "allow_login_shell=false", "features.shell_snapshot=false", "shell_environment_policy.ignore_default_excludes=false",
   // The project is the working directory, and nothing above it.
   "project_root_markers=[]",
 ];
