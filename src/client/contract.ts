@@ -5,6 +5,7 @@ import type { OperatorLane } from "../domain/lane.ts";
 import type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
 import type { StopVerdict } from "../domain/stop-policy.ts";
 import type { CapState } from "../domain/ledger.ts";
+import type { AdapterLoad } from "../domain/routing.ts";
 import type { Amount, Cost, Day } from "../domain/spend.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
@@ -36,6 +37,9 @@ export interface StoredFactory {
   readonly watch: (onChange: (change: LiveChange) => void) => () => void;
   /** What was used, as the ledger and its journal have it: today against the caps, and rows by what is asked for. */
   readonly spend: (query: SpendQuery) => Promise<SpendReport>;
+  readonly provider: () => Promise<ProviderState>;
+  /** New turns of the usual adapter are this one's from now on; null: the usual one again. Turns under way finish as they are. */
+  readonly chooseProvider: (adapter: AdapterName | null) => Promise<CommandReceipt>;
   /** The supervisor tree of the owner; empty with no owner in reach. */
   readonly tree: () => Promise<readonly ProcessNode[]>;
   /** Checkpoints of an item's work, oldest first. */
@@ -99,6 +103,17 @@ export interface FactoryStatus {
   readonly idle: string;
   readonly terminals: { readonly backend: "tmux" | "pty" | "none"; /** Name of the private tmux server, or why there is none. */ readonly detail: string; readonly panes: number };
   readonly description: FactoryDescription;
+  /** What the owner knows of its adapters just now; those it knows nothing of are absent. */
+  readonly adapters: readonly AdapterLoad[];
+}
+
+/** Which adapter is the usual one, and which stands in for it. */
+export interface ProviderState {
+  readonly usual: AdapterName;
+  /** null: nothing was chosen. */
+  readonly chosen: AdapterName | null;
+  /** When it was chosen, milliseconds since the epoch; 0: never. */
+  readonly since: number;
 }
 
 /** `errors`: what could not be told, by item; it is tried again by itself. */
