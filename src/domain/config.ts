@@ -138,7 +138,7 @@ export const Config = z.strictObject({
 
   adapters: z.strictObject({
     claude: adapterKeys("claude-sonnet-4-5"), codex: adapterKeys("gpt-5.5"), responses: adapterKeys("gpt-5"), cursor: adapterKeys("auto"), hermes: adapterKeys("default"), opencode: adapterKeys("anthropic/claude-sonnet-4-5"), scripted: adapterKeys("any"),
-  } satisfies Record<AdapterName, z.ZodType>).prefault({}),
+  } satisfies Record<AdapterName, z.ZodType>).prefault({}).describe("Limits of each adapter."),
 
   scheduler: z.strictObject({
     slots: positive.default(2).describe("Items worked on at the same time."),

@@ -11,15 +11,15 @@ import { CliProblem, exitCode } from "../problem.ts";
 export interface ProviderOptions { readonly name?: string; readonly reset?: boolean }
 
 /** What a running factory knows; without one nothing is known. */
-const loadsOf = async (client: FactoryClient): Promise<readonly AdapterLoad[]> => (await client.status().catch(() => undefined))?.adapters ?? [];
+export const loadsOf = async (client: FactoryClient): Promise<readonly AdapterLoad[]> => (await client.status().catch(() => undefined))?.adapters ?? [];
 
-const loadText = ({ running, waiting, refusedUntil, why }: AdapterLoad, now: number): string =>
+export const loadText = ({ running, waiting, refusedUntil, why }: AdapterLoad, now: number): string =>
   [`${running} running`, ...(waiting > 0 ? [`${waiting} waiting for a place`] : []), ...(refusedUntil === null ? [] : [`refused until ${isoTime(refusedUntil)} (${relativeTime(refusedUntil, now)}): ${oneLine(why)}`])].join(", ");
 
 const says = ({ usual, chosen, since }: ProviderState, now: number): string =>
   chosen === null ? `${usual} (as configured)` : `${chosen}, chosen ${relativeTime(since, now)} in place of ${usual}`;
 
-const nameOf = (text: string): AdapterName => {
+export const nameOf = (text: string): AdapterName => {
   const parsed = AdapterName.safeParse(text);
   if (!parsed.success) throw new CliProblem(`${JSON.stringify(text.slice(0, 80))} is no adapter.`, `Choose one of ${AdapterName.options.join(", ")}.`);
   return parsed.data;
