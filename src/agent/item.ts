@@ -3,7 +3,7 @@ import { z } from "zod";
 
 const status = z.enum(["in_progress", "completed", "incomplete"]).catch("completed");
 
-const Told = z.object({ type: z.literal("message"), role: z.enum(["user", "developer"]), content: z.string() });
+const Told = z.object({ type: z.literal("message"), role: z.enum(["user", "developer", "assistant"]), content: z.string() });
 const Message = z.object({
   type: z.literal("message"), id: z.string(), role: z.literal("assistant"), status,
   content: z.array(z.discriminatedUnion("type", [
@@ -39,6 +39,14 @@ export const textOf = (item: AnswerItem): string => (item.type === "message" ? i
 
 /** The words of an answer: its last message that has any. */
 export const wordsIn = (items: readonly AnswerItem[]): string => items.map(textOf).filter((text) => text.trim() !== "").at(-1) ?? "";
+
+/** Without the thought that led to them a provider takes no items under its own ids: the words and calls alone. Undefined: nothing is left of it. */
+const withoutThought = (item: Item): Item | undefined => {
+  if (item.type === "reasoning") return undefined;
+  if (item.type === "function_call") { const { id: _, ...bare } = item; return bare; }
+  return "id" in item ? { type: "message", role: "assistant", content: textOf(item) } : item;
+};
+export const withoutThoughts = (items: readonly Item[]): readonly Item[] => items.flatMap((item) => withoutThought(item) ?? []);
 
 export const callsIn = (items: readonly AnswerItem[]): readonly Call[] => items.filter((item) => item.type === "function_call");
 

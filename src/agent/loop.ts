@@ -5,6 +5,7 @@
  * session, whoever reads the lines. I1 Nothing is decided here: what follows what is the chart's. I2 Every line that is emitted is of something that is in the
  * log, or is no more than a sign of life. I3 Of what the model says, only a whole answer counts. I4 After `abort` nothing is awaited that could hang.
  */
+import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { initialTransition, type SnapshotFrom, transition } from "xstate";
 import { z } from "zod";
@@ -13,13 +14,13 @@ import { AgentFailure } from "../domain/agent.ts";
 import { noUsage, type Usage } from "../domain/spend.ts";
 import { conversationOf, elided } from "./conversation.ts";
 import { compactionText, cutText, interruptedText, verificationText } from "./instructions.ts";
-import { type AnswerItem, asksIn, type Call, callsIn, textOf, told, wordsIn } from "./item.ts";
+import { type AnswerItem, asksIn, type Call, callsIn, textOf, told, withoutThoughts, wordsIn } from "./item.ts";
 import { modelFacts, tokensIn } from "./model.ts";
 import type { AgentLine } from "./protocol.ts";
 import type { Asked, Provider, Reply } from "./provider.ts";
 import type { SessionLog } from "./session-log.ts";
 import type { Settings } from "./settings.ts";
-import { type Bench, type Done, planToolName, type Tool } from "./tools/index.ts";
+import { type Bench, type Done, planToolName, type Tool, toolNames } from "./tools/index.ts";
 
 export interface LoopParts {
   readonly settings: Settings;
@@ -75,10 +76,12 @@ const errorText = (error: unknown): string => (error instanceof Error ? error.me
 /** Begins a turn in an opened session. What the last run of it left unanswered is answered first. */
 export const startLoop = ({ settings, model, sessionId, run, prompt, notes, instructions, works, tools, bench, log, provider, emit, now }: LoopParts): Loop => {
   const facts = modelFacts(model, settings.window), byName = new Map(tools.map((tool) => [tool.name, tool]));
+  // Names of sessions may be longer than a provider takes.
+  const cacheKey = createHash("sha256").update(sessionId).digest("hex").slice(0, 32);
   const aborting = new AbortController(), ended = Promise.withResolvers<LoopEnd>();
   const inbox: { readonly id: string; readonly text: string }[] = [];
   const outputs = new Map<string, Done>();
-  let usage = noUsage, requests = 0, lastWords = "", thoughts = facts.reasons, over = false;
+  let usage = noUsage, requests = 0, lastWords = "", shownModel = model, thoughts = facts.reasons, over = false;
 
   const begun = conversationOf(log.entries);
   for (const { call, begun: ran } of begun.open) log.append({ type: "output", id: call.call_id, ok: false, output: interruptedText(ran) });
@@ -88,11 +91,16 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
   const request = async (purpose: Purpose, more: Pick<Asked, "items" | "tools" | "choice">): Promise<Reply> => {
     log.append({ type: "request", purpose, n: ++requests });
     let aliveAt = now();
-    const reply = await provider.ask({ ...more, instructions, thoughts, cacheKey: sessionId, model }, aborting.signal, () => {
+    const reply = await provider.ask({ ...more, items: thoughts ? more.items : withoutThoughts(more.items), instructions, thoughts, cacheKey, model }, aborting.signal, () => {
       if (now() - aliveAt < aliveEveryMs) return;
       aliveAt = now();
       emit({ type: "alive" });
     });
+    // A gateway may choose: its tokens have the price of the model that it took.
+    if (reply.how === "answered" && reply.model !== "" && reply.model !== shownModel) {
+      shownModel = reply.model;
+      emit({ type: "session", sessionId, model: shownModel });
+    }
     if (reply.usage !== null) {
       usage = sum(usage, reply.usage);
       emit({ type: "usage", usage });
@@ -136,7 +144,7 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
 
   const compact = async (): Promise<ResponsesTurnEvent> => {
     const { items } = conversationOf(log.entries), before = tokensIn(JSON.stringify(items));
-    const reply = await request("compact", { items: [...elided(items), told("developer", compactionText)], tools: tools.map(({ offer }) => offer), choice: "none" });
+    const reply = await request("compact", { items: [...elided(items, facts.budget), told("developer", compactionText)], tools: tools.map(({ offer }) => offer), choice: "none" });
     if (reply.how === "troubled") return troubled(reply);
     const text = wordsIn(reply.items);
     if (text === "") return { type: "troubled", trouble: "again", afterMs: null, failure: { kind: "noResult", message: "the model did not sum up its conversation" } };
@@ -148,7 +156,7 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
 
   const urge = async (): Promise<void> => {
     const changes = bench.shelf.shown(await bench.commands.changes());
-    if (!over) log.append({ type: "said", item: told("developer", verificationText(changes)) });
+    if (!over) log.append({ type: "said", item: told("user", verificationText(changes)) });
   };
 
   const perform = async (call: Call): Promise<void> => {
@@ -156,7 +164,7 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
     const { summary, diff } = tool?.about(call.arguments) ?? { summary: "", diff: undefined };
     log.append({ type: "call", id });
     emit({ type: "tool", phase: "start", id, name, kind, summary, ...(diff === undefined ? {} : { diff: { ...diff, removed: [...diff.removed], added: [...diff.added] } }) });
-    const done: Done = tool === undefined ? { ok: false, output: `There is no tool ${name} in this turn.`, denied: `there is no such tool in this turn${summary === "" ? "" : ` (${summary})`}` } : await tool.call(call.arguments, { ...bench, signal: aborting.signal });
+    const done: Done = tool === undefined ? { ok: false, output: `There is no tool ${name} in this turn.`, ...(toolNames.has(name) ? { denied: "there is no such tool in this turn" } : {}) } : await tool.call(call.arguments, { ...bench, signal: aborting.signal });
     if (over) return;
     outputs.set(id, done);
     send({ type: "output", id, changed: done.changed === true, tokens: tokensIn(done.output) });

@@ -15,7 +15,7 @@ import type { Settings } from "./settings.ts";
 import { type Trouble, troubleOfCode, troubleOfError } from "./trouble.ts";
 
 export type Reply =
-  | { readonly how: "answered"; readonly items: readonly AnswerItem[]; readonly usage: Usage | null }
+  | { readonly how: "answered"; readonly items: readonly AnswerItem[]; readonly usage: Usage | null; /** As the provider names it; empty when it does not. */ readonly model: string }
   | { readonly how: "troubled"; readonly trouble: Trouble; readonly usage: Usage | null; /** The answer was cut at the provider's limit. */ readonly cut?: boolean };
 
 export interface ToolOffer { readonly name: string; readonly description: string; readonly parameters: Readonly<Record<string, unknown>> }
@@ -36,6 +36,7 @@ const count = z.number().catch(0);
 const Told = z.object({ input_tokens: count, output_tokens: count, input_tokens_details: z.object({ cached_tokens: count }).catch({ cached_tokens: 0 }) });
 const Whole = z.object({
   output: z.array(z.unknown()).catch([]),
+  model: z.string().catch(""),
   usage: Told.nullish().catch(null),
   error: z.object({ code: z.string().nullish().catch(null), message: z.string().catch("") }).nullish().catch(null),
   incomplete_details: z.object({ reason: z.string().catch("") }).nullish().catch(null),
@@ -58,7 +59,7 @@ const ours: ReadonlySet<unknown> = new Set(AnswerItem.options.map(({ shape }) =>
 const typeOf = (value: unknown): unknown => (typeof value === "object" && value !== null && "type" in value ? value.type : undefined);
 
 /** The answer, when it can be gone on with: what it says is readable, and every call has an id of its own. */
-const answerOf = (output: readonly unknown[], usage: Usage | null): Reply => {
+const answerOf = (output: readonly unknown[], usage: Usage | null, model: string): Reply => {
   const items: AnswerItem[] = [];
   for (const each of output) {
     const item = AnswerItem.safeParse(each);
@@ -72,7 +73,7 @@ const answerOf = (output: readonly unknown[], usage: Usage | null): Reply => {
   const ids = callsIn(items).map((call) => call.call_id);
   if (new Set(ids).size !== ids.length) return troubled(network("two calls of the answer have one id"), usage);
   if (ids.length === 0 && wordsIn(items) === "") return troubled({ trouble: "again", afterMs: null, failure: { kind: "noResult", message: "the model answered with nothing" } }, usage);
-  return { how: "answered", items, usage };
+  return { how: "answered", items, usage, model };
 };
 
 const replyOf = (event: Exclude<z.infer<typeof Event>, { type: "response.output_item.done" }>, done: readonly unknown[]): Reply => {
@@ -80,7 +81,7 @@ const replyOf = (event: Exclude<z.infer<typeof Event>, { type: "response.output_
   const { output, usage: told, error, incomplete_details: incomplete } = event.response, usage = usageOf(told);
   switch (event.type) {
     // Some gateways leave the output of the last event empty.
-    case "response.completed": return answerOf(output.length > 0 ? output : done, usage);
+    case "response.completed": return answerOf(output.length > 0 ? output : done, usage, event.response.model);
     case "response.failed": return troubled(troubleOfCode(error?.code ?? "", error?.message ?? "the provider failed without a reason"), usage);
     case "response.incomplete": return incomplete?.reason === "max_output_tokens"
       ? { how: "troubled", trouble: { trouble: "again", afterMs: null, failure: { kind: "model", message: "the answer was cut at the provider's limit of output" } }, usage, cut: true }

@@ -84,7 +84,17 @@ test("a summary takes the place of all but the task and what nobody has answered
 });
 
 test("what is summed up is short enough: long outputs and arguments are cut, and stay valid", () => {
-  const long = elided([told("user", "x"), { ...call("a"), arguments: JSON.stringify({ content: "y".repeat(10_000) }) }, { type: "function_call_output", call_id: "a", output: "z".repeat(10_000) }]);
+  const long = elided([told("user", "x"), { ...call("a"), arguments: JSON.stringify({ content: "y".repeat(10_000) }) }, { type: "function_call_output", call_id: "a", output: "z".repeat(10_000) }], 100_000);
   expect(JSON.stringify(long).length).toBeLessThan(5_000);
   for (const item of long) if (item.type === "function_call") expect(() => JSON.parse(item.arguments)).not.toThrow();
+});
+
+test("and where there are too many of them, the task and the latest stay, each output with its call", () => {
+  const many = Array.from({ length: 100 }, (_, n) => [call(`c${n}`), { type: "function_call_output" as const, call_id: `c${n}`, output: "z".repeat(400) }]).flat();
+  for (const budget of [200, 500, 1_000, 5_000]) {
+    const kept = elided([told("user", "the task"), ...many], budget);
+    expect(JSON.stringify(kept).length).toBeLessThan(budget * 4 + 200);
+    expect(kept[0]).toEqual(told("user", "the task"));
+    expect(kept.slice(1).filter(({ type }) => type === "function_call")).toHaveLength(kept.slice(1).filter(({ type }) => type === "function_call_output").length);
+  }
 });

@@ -71,7 +71,8 @@ describe("models", () => {
   test.each(["auto", "gpt-4.1", "gpt-4o", "gpt-5", "o3", "o4-mini"])("ADAPT-03 %s is asked for by that name; thoughts only of those that may have them", async (model) => {
     await using room = await openRoom({ any: [{ say: "Done." }] });
     const { events } = await room.play("any", { model, readOnly: true, stage: "critic" });
-    expect(events[0]).toMatchObject({ type: "session", model });
+    // Who chooses says whom: its tokens have that one's price.
+    expect(events.flatMap((event) => (event.type === "session" ? [event.model] : []))).toEqual(model === "auto" ? ["auto", "gpt-5-chosen"] : [model]);
     expect(room.server.requests.map(({ request }) => [request.model, request.include !== undefined])).toEqual([[model, !model.startsWith("gpt-4")]]);
   });
 });

@@ -111,7 +111,9 @@ export const startResponsesServer = async (scenarios: Readonly<Record<string, Sc
     let number = 0;
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
     const send = (event: StreamEvent extends infer E ? (E extends { sequence_number: number } ? Omit<E, "sequence_number"> : never) : never): void => void response.write(`event: ${event.type}\ndata: ${JSON.stringify({ ...event, sequence_number: number++ })}\n\n`);
-    const begun = responseObject(`resp_${id}`, request.model, [], { status: "in_progress" });
+    // It chooses.
+    const model = request.model === "auto" ? "gpt-5-chosen" : request.model;
+    const begun = responseObject(`resp_${id}`, model, [], { status: "in_progress" });
     if (step.strangers === true) send({ type: "response.queued", response: { ...begun, status: "queued" } });
     send({ type: "response.created", response: begun });
     send({ type: "response.in_progress", response: begun });
@@ -127,12 +129,12 @@ export const startResponsesServer = async (scenarios: Readonly<Record<string, Sc
       case "resetMidStream": response.write("", () => response.socket?.resetAndDestroy()); return;
       case "malformed": response.end('event: response.output_text.delta\ndata: {"type":"response.outp\n\n'); return;
       case "errorEvent": send({ type: "error", code: fault.code, message: fault.message ?? "scripted error", param: null }); response.end(); return;
-      case "failed": send({ type: "response.failed", response: responseObject(`resp_${id}`, request.model, [], { status: "failed", error: { code: fault.code, message: fault.message ?? "scripted failure" } }, usage) }); response.end(); return;
-      case "incomplete": send({ type: "response.incomplete", response: responseObject(`resp_${id}`, request.model, [messageItem(`msg_${id}`, "half")], { status: "incomplete", incomplete_details: { reason: fault.reason } }, usage) }); response.end(); return;
+      case "failed": send({ type: "response.failed", response: responseObject(`resp_${id}`, model, [], { status: "failed", error: { code: fault.code, message: fault.message ?? "scripted failure" } }, usage) }); response.end(); return;
+      case "incomplete": send({ type: "response.incomplete", response: responseObject(`resp_${id}`, model, [messageItem(`msg_${id}`, "half")], { status: "incomplete", incomplete_details: { reason: fault.reason } }, usage) }); response.end(); return;
       default:
     }
     output.forEach((item, n) => itemEvents(item, n).forEach(send));
-    send({ type: "response.completed", response: responseObject(`resp_${id}`, request.model, step.bareEnd === true ? [] : output, {}, usage) });
+    send({ type: "response.completed", response: responseObject(`resp_${id}`, model, step.bareEnd === true ? [] : output, {}, usage) });
     response.end();
   };
 

@@ -11,4 +11,7 @@ export type { Bench, Done, Tool } from "./tool.ts";
 export const toolsFor = (readOnly: boolean, commands: Commands): readonly Tool[] =>
   readOnly ? [...readingTools, ...runningTools(commands)] : [planTool, ...readingTools, ...writingTools, ...runningTools(commands)];
 
+/** Of all turns: who calls one that this turn does not have wants what it may not. */
+export const toolNames: ReadonlySet<string> = new Set([planTool, ...readingTools, ...writingTools, { name: "test" }, { name: "run" }].map(({ name }) => name));
+
 export const planToolName = planTool.name;

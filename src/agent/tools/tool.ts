@@ -56,8 +56,19 @@ const said = (error: unknown): Done => {
   return failed(`Failed: ${error instanceof Error ? error.message : String(error)}`);
 };
 
+/** Words of a schema that strict modes take everywhere. The others are looked at here, and told in words when they are not kept to. */
+const kept: ReadonlySet<string> = new Set(["type", "properties", "required", "additionalProperties", "items", "enum", "anyOf", "description"]);
+
+const plainSchema = (schema: unknown): unknown => {
+  if (Array.isArray(schema)) return schema.map(plainSchema);
+  if (typeof schema !== "object" || schema === null) return schema;
+  return Object.fromEntries(Object.entries(schema).filter(([word]) => kept.has(word)).map(([word, value]) => [word, word === "properties" ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plainSchema(each)])) : plainSchema(value)]));
+};
+
+const Parameters = z.record(z.string(), z.unknown());
+
 export const tool = <I>({ name, kind, parallel, description, input, summary, diff, run }: Definition<I>): Tool => {
-  const { $schema: _, ...parameters } = z.toJSONSchema(input);
+  const parameters = { required: [], ...Parameters.parse(plainSchema(z.toJSONSchema(input))) };
   const read = (args: string): { readonly ok: true; readonly input: I } | { readonly ok: false; readonly why: string } => {
     let value: unknown;
     try { value = JSON.parse(args); } catch { return { ok: false, why: "the arguments are not JSON" }; }

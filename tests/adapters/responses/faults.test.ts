@@ -124,3 +124,14 @@ test("thoughts that a model will not give sealed are not asked for again", async
   expect(events).toContainEqual({ type: "thinking", text: "hm" });
   expect(room.server.requests.map(({ request }) => request.include !== undefined)).toEqual([true, false]);
 });
+
+test("thoughts of another model, which this one cannot open, are left out with the ids that hang on them", async () => {
+  await using room = await openRoom({
+    first: [{ think: "Hm.", calls: [{ name: "list", args: { path: null, depth: null, offset: null } }] }, { think: "Aha.", say: "Done." }],
+    second: { own: true, reply: ({ input }) => (input.some(({ type }) => type === "reasoning") ? { fault: status(400, { message: "The encrypted content could not be verified." }) } : { say: "Done too." }) },
+  });
+  const first = await room.play("first", { readOnly: true, stage: "critic" });
+  const second = await room.play("second", { readOnly: true, stage: "critic", model: "o3", sessionId: first.outcome.sessionId });
+  expect(second.outcome.ended).toEqual({ how: "completed", text: "Done too." });
+  expect(JSON.stringify(room.server.requests.at(-1)?.request.input)).not.toMatch(/"(rs|fc|msg)_/);
+});

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 const status = z.enum(["in_progress", "completed", "incomplete"]);
-const Told = z.strictObject({ type: z.literal("message"), role: z.enum(["user", "developer", "system"]), content: z.string().min(1) });
+const Told = z.strictObject({ type: z.literal("message"), role: z.enum(["user", "developer", "system", "assistant"]), content: z.string().min(1) });
 const Message = z.strictObject({
   type: z.literal("message"), id: z.string(), role: z.literal("assistant"), status, phase: z.enum(["commentary", "final_answer"]).optional(),
   content: z.array(z.discriminatedUnion("type", [z.strictObject({ type: z.literal("output_text"), text: z.string(), annotations: z.array(z.never()) }), z.strictObject({ type: z.literal("refusal"), refusal: z.string() })])),
@@ -13,9 +13,18 @@ const Output = z.strictObject({ type: z.literal("function_call_output"), call_id
 const InputItem = z.union([Told, Message, Reasoning, Call, Output]);
 export type InputItem = z.infer<typeof InputItem>;
 
-const Parameters = z.strictObject({ type: z.literal("object"), properties: z.record(z.string(), z.unknown()), required: z.array(z.string()).optional(), additionalProperties: z.literal(false) })
+const simple = z.enum(["string", "integer", "number", "boolean", "null"]);
+
+/** A parameter, in the part of JSON Schema that strict schemas allow everywhere. */
+const Schema: z.ZodType<unknown> = z.lazy(() => z.union([
+  Parameters,
+  z.strictObject({ type: z.union([simple, z.array(simple)]), enum: z.array(z.string()).optional(), description: z.string().optional() }),
+  z.strictObject({ type: z.literal("array"), items: Schema, description: z.string().optional() }),
+  z.strictObject({ anyOf: z.array(Schema), description: z.string().optional() }),
+]));
+const Parameters = z.strictObject({ type: z.literal("object"), properties: z.record(z.string(), Schema), required: z.array(z.string()), additionalProperties: z.literal(false) })
   // Strict schemas name every property as required.
-  .refine(({ properties, required }) => Object.keys(properties).toSorted().join() === (required ?? []).toSorted().join(), "a strict schema requires each of its properties");
+  .refine(({ properties, required }) => Object.keys(properties).toSorted().join() === required.toSorted().join(), "a strict schema requires each of its properties");
 const Tool = z.strictObject({ type: z.literal("function"), name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/), description: z.string().min(1), parameters: Parameters, strict: z.literal(true) });
 
 /** Each call has one output, after it and before the model speaks again; no output stands alone. A thought is followed by what it led to. */
@@ -35,7 +44,7 @@ const paired = (input: readonly InputItem[]): string | undefined => {
 };
 
 export const Request = z.strictObject({
-  model: z.string().min(1), instructions: z.string().min(1), stream: z.literal(true), store: z.literal(false), parallel_tool_calls: z.literal(true), prompt_cache_key: z.string().min(1),
+  model: z.string().min(1), instructions: z.string().min(1), stream: z.literal(true), store: z.literal(false), parallel_tool_calls: z.literal(true), prompt_cache_key: z.string().min(1).max(64),
   input: z.array(InputItem).min(1), tools: z.array(Tool).min(1), tool_choice: z.union([z.enum(["auto", "none"]), z.strictObject({ type: z.literal("function"), name: z.string() })]),
   include: z.tuple([z.literal("reasoning.encrypted_content")]).optional(), reasoning: z.strictObject({ effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]) }).optional(),
 }).superRefine(({ input, tools, tool_choice: choice }, context) => {
