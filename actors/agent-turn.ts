@@ -12,7 +12,7 @@ import { writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
 import type { AdapterGate, Route } from "./adapter-gate.ts";
 import type { HookProgram } from "../src/domain/hook-environment.ts";
-import { Adapters, type HostEnvironment, type StreamReader } from "../src/ports/adapter.ts";
+import { Adapters, type HostEnvironment, type ProjectCommands, type StreamReader } from "../src/ports/adapter.ts";
 import { AgentProcess, type RunExit } from "../src/ports/agent-process.ts";
 import { Clock } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
@@ -54,6 +54,8 @@ export interface TurnOptions {
   readonly runsDirectory: string;
   /** Names of variables this repository's agents may see besides the basic ones. */
   readonly passEnvironment: (repository: string) => readonly string[];
+  /** What this repository's commands run in, and its own checks: for agents that start them themselves. */
+  readonly project?: (repository: string) => ProjectCommands;
   readonly ladder: LadderSteps;
   /** Fails when another owner has taken over: its agents are not ours to interrupt. */
   readonly stillOwner: Effect.Effect<void, unknown>;
@@ -117,7 +119,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   let tally = begin(turn);
   const shownAs: TurnEffect = { ...request, adapter: turn.adapter, model: turn.model, sessionId: turn.sessionId };
 
-  const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }) };
+  const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }), ...(options.project === undefined ? {} : { project: options.project(request.repository) }) };
   const onScreen = request.screen === true && refused === undefined ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
   const plan = onScreen?.plan ?? adapter.plan(turn, host);
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });

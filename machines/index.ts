@@ -10,6 +10,7 @@ import { exploration as explorePipeline } from "./exploration/pipeline.ts";
 import { exploration as exploreProgress } from "./exploration/progress.ts";
 import { exploration as exploreProvider } from "./exploration/provider.ts";
 import { exploration as exploreRalph } from "./exploration/ralph.ts";
+import { exploration as exploreResponsesTurn } from "./exploration/responses-turn.ts";
 import { exploration as exploreSession } from "./exploration/session.ts";
 import { exploration as exploreSpend } from "./exploration/spend.ts";
 import { exploration as exploreStage } from "./exploration/stage.ts";
@@ -24,6 +25,7 @@ import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
 import { providerMachine } from "./provider.ts";
 import { ralphMachine } from "./ralph.ts";
+import { responsesTurnMachine } from "./responses-turn.ts";
 import { sessionMachine } from "./session.ts";
 import { spendMachine } from "./spend.ts";
 import { stageMachine } from "./stage.ts";
@@ -51,4 +53,5 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "spend", version: 1, machine: spendMachine, durable: true, migrate: noOlderVersion("spend"), view: viewSpend, exploration: exploreSpend },
   { id: "provider", version: 1, machine: providerMachine, durable: true, migrate: noOlderVersion("provider"), view: (snapshot) => snapshot.context, exploration: exploreProvider },
   { id: "agent-process", version: 1, machine: agentProcessMachine, durable: false, migrate: noOlderVersion("agent-process"), view: unseen, exploration: exploreAgentProcess },
+  { id: "responses-turn", version: 1, machine: responsesTurnMachine, durable: false, migrate: noOlderVersion("responses-turn"), view: unseen, exploration: exploreResponsesTurn },
 ];

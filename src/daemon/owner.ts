@@ -120,6 +120,10 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     turn: turnHandler({
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory, ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
+      project: (repository) => {
+        const { sandbox, checks, checkTimeoutMs, env } = settingsOfRepository(config, repository);
+        return { sandbox, checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, env };
+      },
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
       stillOwner: store.stillOwner, seats, mouths, spend, routing, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
       onEvent: (turn, event) => {

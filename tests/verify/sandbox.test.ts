@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { createServer } from "node:net";
 import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
-import { runConfined } from "../../src/verify/run-check.ts";
-import { probeSandbox } from "../../src/verify/sandbox/probe.ts";
+import { runConfined } from "../../src/sandbox/run-confined.ts";
+import { probeSandbox } from "../../src/sandbox/probe.ts";
 import { bench, failure, skipSandbox } from "./fixture.ts";
 
 const room = () => {
