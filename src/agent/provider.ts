@@ -84,7 +84,7 @@ const replyOf = (event: Exclude<z.infer<typeof Event>, { type: "response.output_
     case "response.completed": return answerOf(output.length > 0 ? output : done, usage, event.response.model);
     case "response.failed": return troubled(troubleOfCode(error?.code ?? "", error?.message ?? "the provider failed without a reason"), usage);
     case "response.incomplete": return incomplete?.reason === "max_output_tokens"
-      ? { how: "troubled", trouble: { trouble: "again", afterMs: null, failure: { kind: "model", message: "the answer was cut at the provider's limit of output" } }, usage, cut: true }
+      ? { how: "troubled", trouble: { trouble: "again", afterMs: null, failure: { kind: "overlong", message: "the answer was cut at the provider's limit of output" } }, usage, cut: true }
       : troubled(refused(`the answer was stopped: ${incomplete?.reason ?? "no reason was given"}`), usage);
   }
 };

@@ -37,7 +37,7 @@ const matrix: readonly { readonly name: string; readonly fault: Fault; readonly 
   { name: "response.failed: rate", fault: { fault: "failed", code: "rate_limit_exceeded" }, requests: 1 + retries, failure: { kind: "rateLimited" } },
   { name: "response.failed: the prompt", fault: { fault: "failed", code: "invalid_prompt" }, requests: 1, failure: { kind: "model" } },
   { name: "response.incomplete: a filter", fault: { fault: "incomplete", reason: "content_filter" }, requests: 1, failure: { kind: "model", message: expect.stringContaining("content_filter") } },
-  { name: "response.incomplete: too long", fault: { fault: "incomplete", reason: "max_output_tokens" }, requests: 1 + retries, failure: { kind: "model", message: expect.stringContaining("limit of output") } },
+  { name: "response.incomplete: too long", fault: { fault: "incomplete", reason: "max_output_tokens" }, requests: 1 + retries, failure: { kind: "overlong", message: expect.stringContaining("limit of output") } },
 ];
 
 test.each(matrix)("$name", async ({ fault, requests, failure }) => {
