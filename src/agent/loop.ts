@@ -6,6 +6,7 @@
  * log, or is no more than a sign of life. I3 Of what the model says, only a whole answer counts. I4 After `abort` nothing is awaited that could hang.
  */
 import { createHash } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { initialTransition, type SnapshotFrom, transition } from "xstate";
 import { z } from "zod";
@@ -63,6 +64,8 @@ type Purpose = RequestPhase | "compact";
 
 /** Milliseconds between two lines that say that an answer is still coming in. */
 const aliveEveryMs = 5_000;
+/** Tools that run at the same time. */
+const mostTogether = 8;
 /** Milliseconds that tools which are being ended may still take. */
 const dyingMs = 2_000;
 /** Characters of an output that a line carries; the log of the session has the rest. */
@@ -79,6 +82,8 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
   // Names of sessions may be longer than a provider takes.
   const cacheKey = createHash("sha256").update(sessionId).digest("hex").slice(0, 32);
   const aborting = new AbortController(), ended = Promise.withResolvers<LoopEnd>();
+  // Each tool and request listens to it.
+  setMaxListeners(0, aborting.signal);
   const inbox: { readonly id: string; readonly text: string }[] = [];
   const outputs = new Map<string, Done>();
   let usage = noUsage, requests = 0, lastWords = "", shownModel = model, thoughts = facts.reasons, over = false;
@@ -178,10 +183,10 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
     let together: Promise<void>[] = [];
     for (const call of calls) {
       if (over) return;
-      if (byName.get(call.name)?.parallel === true) { together.push(perform(call)); continue; }
+      if (byName.get(call.name)?.parallel === true && together.length < mostTogether) { together.push(perform(call)); continue; }
       await Promise.all(together);
-      together = [];
-      await perform(call);
+      together = byName.get(call.name)?.parallel === true ? [perform(call)] : [];
+      if (together.length === 0) await perform(call);
     }
     await Promise.all(together);
   };

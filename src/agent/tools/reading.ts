@@ -21,14 +21,20 @@ const listCap = 400;
 /** Directories whose contents say nothing about the project. */
 const passedOver: ReadonlySet<string> = new Set(["node_modules", "target", ".venv", "__pycache__"]);
 
-const entriesOf = (directory: string, root: string, depth: number): readonly string[] => {
-  const out: string[] = [];
+/** Entries that are looked at in all. */
+const entryCap = 20_000;
+
+const entriesOf = (directory: string, root: string, depth: number, out: string[] = []): readonly string[] => {
   for (const entry of readdirSync(directory, { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (out.length >= entryCap) break;
     if (entry.name.toLowerCase() === ".git") continue;
     const path = join(directory, entry.name), shown = relative(root, path);
     if (!entry.isDirectory()) out.push(`${shown}${entry.isSymbolicLink() ? " (link)" : entry.isFile() ? "" : " (no regular file)"}`);
     else if (passedOver.has(entry.name)) out.push(`${shown}/ (not listed)`);
-    else out.push(...(depth > 1 ? [`${shown}/`, ...entriesOf(path, root, depth - 1)] : [`${shown}/`]));
+    else {
+      out.push(`${shown}/`);
+      if (depth > 1) entriesOf(path, root, depth - 1, out);
+    }
   }
   return out;
 };

@@ -230,6 +230,20 @@ describe("a session", () => {
     expect(existsSync(join(room.work, "b.txt"))).toBe(false);
   });
 
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])("goes on after kill -9 at its event %i, with nothing lost and nothing answered twice", async (last) => {
+    await using room = await openRoom({ work: { reply: (request): Step => {
+      const done = Object.values(outputs(request)).join("\n");
+      if (!done.includes("a.txt")) return { say: "First.", calls: [write("a.txt", "a\n"), run("true")] };
+      return done.includes("b.txt") ? { say: "All done." } : { think: "Next.", calls: [write("b.txt", "b\n"), read("a.txt")] };
+    } } }, { project: { sandbox: "off" } });
+    let seen = 0;
+    const killed = await room.play("work", {}, (_, handle) => { if (++seen === last) void Effect.runPromise(handle.signal("SIGKILL")); });
+    const resumed = await room.play("work", { sessionId: killed.outcome.sessionId });
+    // It may have been over before the signal came.
+    expect(resumed.outcome.ended).toEqual({ how: "completed", text: "All done." });
+    expect([room.file("a.txt"), room.file("b.txt")]).toEqual(["a\n", "b\n"]);
+  });
+
   test("goes on after kill -9 while the model was asked, at whatever request", async () => {
     await using room = await openRoom({
       killed: [{ calls: [write("a.txt", "a")] }, { fault: { fault: "hangMidStream" } }],
