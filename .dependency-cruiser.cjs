@@ -19,8 +19,8 @@ module.exports = {
     room("ports-know-the-domain", ports, [domain], "narrow interfaces"),
     room("actors-run-charts", "^actors/", [domain, "^machines/", "^tmux/", ports], "what runs charts"),
     ...["store", "sources", "config"].map((folder) => port(folder)),
-    // Our own agent and its adapter speak in one set of words.
-    port("adapters", "^src/agent/protocol\\.ts$"),
+    // Our own agent and its adapter speak in one set of words; where a path ends has one owner.
+    port("adapters", "^src/agent/protocol\\.ts$", "^src/sandbox/real-target\\.ts$"),
     // Which processes belong together has one owner, and it is the room that a terminal's processes need it in.
     port("process", "^tmux/"),
     // Three ports work on repositories that may be hostile; how git is run there has one owner.

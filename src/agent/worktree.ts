@@ -5,9 +5,10 @@
  * is refused. I2 Only regular files are read and written: a device or a FIFO could hold or flood the agent. I3 A file is replaced whole, by a rename in
  * its own directory, and keeps its mode; so it is never half written, and a second name of it elsewhere (a hard link) keeps what it had.
  */
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { codeOf, realTarget } from "../sandbox/real-target.ts";
 
 /** A path that the agent may not touch, or that is not what the tool needs. `denied`: the first of these. */
 export class PathRefused extends Error {
@@ -18,24 +19,8 @@ export class PathRefused extends Error {
   }
 }
 
-/** Links followed before giving up, as Linux does (ELOOP). */
-const linkCap = 40;
 /** Bytes of a file that tools work on. */
 const fileCap = 8 * 1024 * 1024;
-
-const codeOf = (cause: unknown): unknown => (cause instanceof Error && "code" in cause ? cause.code : undefined);
-
-/** Where an access to `file` would end up: every link resolved, also a dangling one, for a file that need not exist. */
-const realTarget = (file: string, links = 0): string => {
-  try {
-    return realpathSync(file);
-  } catch (cause) {
-    if (codeOf(cause) !== "ENOENT" || links > linkCap) throw cause;
-  }
-  const folder = realTarget(dirname(file), links);
-  const place = join(folder, basename(file));
-  return lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() === true ? realTarget(resolve(folder, readlinkSync(place)), links + 1) : place;
-};
 
 /** Some file systems take `.GIT` for `.git`. */
 const isGits = (inner: string): boolean => inner.split(sep).some((part) => part.toLowerCase() === ".git");
