@@ -233,7 +233,8 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
     clearTimeout(timer);
     aborting.abort();
     // A disk without room must not keep the turn from ending.
-    try { log.append({ type: "end", how: end.how }); } finally { void Promise.race([acting, sleep(dyingMs, undefined, { ref: false })]).then(() => ended.resolve(end)); }
+    try { log.append({ type: "end", how: end.how }); } catch { /* What went before is kept. */ }
+    void Promise.race([acting, sleep(dyingMs)]).then(() => ended.resolve(end));
   };
 
   let state: State;

@@ -53,6 +53,8 @@ describe("a factory whose only agent is our own", { timeout: guardMs }, () => {
     expect(room.git("show", `${item.branch}:src/sum.js`)).toContain("a + b, 0)");
     expect(server.requests.every(({ path, headers }) => path === "/v1/responses" && headers["authorization"] === "Bearer gateway-key-1")).toBe(true);
     expect(runsIn(join(room.directory, ".enact", "factory", "runs"), item.id).map(({ stage, adapter }) => `${stage} ${adapter}`).toSorted()).toEqual(["coder responses", "critic responses"]);
+    // The checks that the owner has configured are those that the agent runs, where it was told to.
+    expect(JSON.stringify(server.requests)).toContain("test (node --test-reporter=tap test/sum.test.js): passed.");
     // 100 tokens in, 40 of them cached, 10 out: of every request.
     const { stdout } = await room.cli(["spend", "--json"]);
     expect(JSON.stringify(lastLine(stdout))).toContain(`"usd":${(server.requests.length * (60 * 10 + 40 * 1 + 10 * 100)) / 1e6}`);

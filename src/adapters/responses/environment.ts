@@ -17,8 +17,8 @@ export const providerIn = (host: HostEnvironment): { readonly baseUrl: string | 
   return { baseUrl: first("ENACT_RESPONSES_BASE_URL", "ENACT_GATEWAY_BASE_URL"), key: first("ENACT_RESPONSES_API_KEY", "ENACT_GATEWAY_API_KEY") };
 };
 
-/** The agent's own rescue from a silent stream must come before the factory's stall timer; two minutes are enough for any answer that is alive. */
-const idleMs = (stallMs: number): string => String(Math.max(5_000, Math.min(120_000, Math.floor(stallMs / 3))));
+/** The agent's own rescue from a silent stream must come before the factory's stall timer. A model may think for minutes without a sign; after five Node's own client gives up. */
+const idleMs = (stallMs: number): string => String(Math.max(5_000, Math.min(290_000, Math.floor(stallMs / 2))));
 
 /** The whole environment of the agent. */
 export const responsesEnvironment = (host: HostEnvironment, provider: { readonly baseUrl: string; readonly key: string }, turn: { readonly stallMs: number }): Readonly<Record<string, string>> => {

@@ -17,10 +17,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   endless: { reply: () => ({ calls: [{ name: "list", args: { path: null, depth: null, offset: null } }] }) },
   orphan: [{ say: "I leave something behind.", calls: [{ name: "run", args: { argv: ["sh", "-c", "setsid -f sleep 600 > /dev/null 2>&1 < /dev/null"], timeout_s: null } }] }, { say: "Done." }],
   writes: [{ calls: [{ name: "write", args: { path: "made.txt", content: "made\n" } }] }, { say: "I could not." }],
-  listens: { reply: (request, n) => {
-    if (n === 0) return { calls: [{ name: "run", args: { argv: ["sleep", "2"], timeout_s: null } }] };
-    const told = request.input.findLast((item) => item.type === "message" && item.role === "user");
-    return { say: `You said: ${told?.type === "message" ? String(told.content) : ""}` };
+  // Goes on until it is told something.
+  listens: { reply: (request) => {
+    const told = request.input.filter((item) => item.type === "message" && item.role === "user").slice(1).flatMap((item) => (item.type === "message" && typeof item.content === "string" ? [item.content] : []));
+    return told.length === 0 ? { calls: [{ name: "run", args: { argv: ["sleep", "0.3"], timeout_s: null } }] } : { say: `You said: ${told.join()}` };
   } },
 };
 

@@ -32,10 +32,10 @@ test("a turn is launched with the request on standard input and nothing of it, n
 
 test("the environment holds nothing of the owner's but what is named", () => {
   expect(planned({}, { OPENAI_API_KEY: "s", OPENAI_BASE_URL: "http://elsewhere", GITHUB_TOKEN: "s", NODE_OPTIONS: "--require x", LD_PRELOAD: "x", ENACT_RESPONSES_MODEL: "gpt-4o", LANG: "" }).env).toEqual({
-    PATH: "/bin", HOME: "/home/user", ENACT_RESPONSES_MODEL: "gpt-4o", ENACT_RESPONSES_IDLE_TIMEOUT_MS: "120000", ENACT_RESPONSES_BASE_URL: "http://gateway:1", ENACT_RESPONSES_API_KEY: "gateway-key",
+    PATH: "/bin", HOME: "/home/user", ENACT_RESPONSES_MODEL: "gpt-4o", ENACT_RESPONSES_IDLE_TIMEOUT_MS: "290000", ENACT_RESPONSES_BASE_URL: "http://gateway:1", ENACT_RESPONSES_API_KEY: "gateway-key",
   });
   expect(planned({}, { HTTPS_PROXY: "http://proxy" }).env).toMatchObject({ HTTPS_PROXY: "http://proxy", NODE_USE_ENV_PROXY: "1" });
-  expect(planned({ stallMs: 30_000 }).env["ENACT_RESPONSES_IDLE_TIMEOUT_MS"]).toBe("10000");
+  expect(planned({ stallMs: 30_000 }).env["ENACT_RESPONSES_IDLE_TIMEOUT_MS"]).toBe("15000");
 });
 
 test("ENV-10 of each setting the variable of this provider goes before the gateway's", () => {
