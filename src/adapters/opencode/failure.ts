@@ -40,7 +40,7 @@ export const turnFailure = ({ name, data }: OpencodeError, at: number, log: stri
     default:
       if (status !== undefined) return ofServer(status, message, data.responseBody ?? "", untilIn(data.responseHeaders, at));
       if (aboutModel(message)) return { kind: "model", message };
-      if (/^Unexpected server error/.test(message) && aboutModel(log)) return { kind: "model", message: "opencode does not know this model" };
+      if (message.startsWith("Unexpected server error") && aboutModel(log)) return { kind: "model", message: "opencode does not know this model" };
       if (/rate.?limit|too many requests/i.test(message)) return { kind: "rateLimited", until: null, message };
       if (/overloaded|unavailable|exhausted/i.test(message)) return { kind: "overloaded", message };
       if (aboutLogin(message)) return { kind: "auth", message };
