@@ -447,6 +447,8 @@ export interface AdapterState {
   readonly usual: boolean;
   /** It is installed, new enough and signed in. */
   readonly ok: boolean;
+  /** Our contract was played with the real program, not with a stand-in of its documented interface. */
+  readonly verified: boolean;
   readonly detail: string;
   readonly mend?: string;
   readonly capabilities: { readonly readOnly: boolean; readonly resume: boolean; readonly mcp: boolean; readonly cost: boolean };

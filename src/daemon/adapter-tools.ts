@@ -17,9 +17,9 @@ import { systemClock } from "./system-clock.ts";
 const hostOf = ({ env, home }: Setting, runDirectory: string): HostEnvironment => ({ env, home, runDirectory });
 
 /** Nothing here reaches a network or costs money. */
-export const adapterStates = (setting: Setting): Promise<readonly AdapterState[]> => Promise.all(adapters.map(async ({ name, capabilities, probe }): Promise<AdapterState> => {
+export const adapterStates = (setting: Setting): Promise<readonly AdapterState[]> => Promise.all(adapters.map(async ({ name, verified, capabilities, probe }): Promise<AdapterState> => {
   const { model, concurrency, turnsPerHour } = setting.config.adapters[name];
-  return { name, usual: name === setting.config.adapter, ...(await Effect.runPromise(probe(hostOf(setting, join(setting.stateDirectory, "runs"))))), capabilities, model: model ?? null, concurrency: concurrency ?? null, turnsPerHour: turnsPerHour ?? null };
+  return { name, verified, usual: name === setting.config.adapter, ...(await Effect.runPromise(probe(hostOf(setting, join(setting.stateDirectory, "runs"))))), capabilities, model: model ?? null, concurrency: concurrency ?? null, turnsPerHour: turnsPerHour ?? null };
 }));
 
 const named = (name: AdapterName): Adapter => {

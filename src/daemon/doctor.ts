@@ -92,6 +92,7 @@ const agents = async ({ config, env, home, stateDirectory: directory }: Setting)
     const without = `stages that use ${name} cannot run`;
     if (!adapter) return { name: `agent ${name}`, state: "failed", detail: "this version has no such adapter yet", without, mend: `set adapter to one of ${adapters.map((each) => each.name).join(", ")}` };
     const { ok, detail, mend } = await Effect.runPromise(adapter.probe({ env, home, runDirectory: join(directory, "runs") }));
+    if (ok && !adapter.verified) return { name: `agent ${name}`, state: "warning", detail: `${detail}; this adapter is untested against the real program`, without, mend: `read docs/adapters/${name}.md, and watch its first turns` };
     return { name: `agent ${name}`, state: ok ? "ok" : "failed", detail, without, ...(mend === undefined ? {} : { mend }) };
   }));
 };

@@ -57,6 +57,8 @@ export interface ScreenPlan {
 /** One agent CLI. A new adapter is one module that implements this and one line in the registry. */
 export interface Adapter {
   readonly name: AdapterName;
+  /** The contract was played with the real program. False: with a stand-in of its documented interface only, and doctor says so. */
+  readonly verified: boolean;
   readonly capabilities: AdapterCapabilities;
   readonly plan: (turn: TurnRequest, host: HostEnvironment) => LaunchPlan | AgentFailure;
   readonly reader: (turn: TurnRequest) => StreamReader;

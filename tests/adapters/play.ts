@@ -32,7 +32,7 @@ export const playTurn = async (rig: Rig, adapter: Adapter, turn: TurnRequest, op
   const base = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: rig.directory };
   const handle = options.adopt
     ? await rig.adopt(turn.runId)
-    : await rig.start({ runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...base, ...options.env, ...plan.env }, stdin: plan.stdin, stdinMode: plan.stdinMode, labels: {} });
+    : await rig.start({ runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: { ...base, ...options.env, ...plan.env }, stdin: plan.stdin, stdinMode: plan.stdinMode, ...(plan.files === undefined ? {} : { files: plan.files }), labels: {} });
   const reader = adapter.reader(turn);
   const events: AgentEvent[] = [];
   let tally = begin(turn);

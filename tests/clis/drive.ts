@@ -2,6 +2,7 @@
  * Runs one turn of an adapter through the real launcher, as the factory's agent chart does: a wall-clock timer, a no-progress timer, and the
  * interrupt ladder SIGINT → SIGTERM → SIGKILL followed by a sweep.
  */
+import { join } from "node:path";
 import { Effect, Fiber, Stream } from "effect";
 import type { AgentEvent, TurnOutcome, TurnRequest } from "../../src/domain/agent.ts";
 import { begin, finish, push } from "../../src/domain/turn-outcome.ts";
@@ -31,9 +32,9 @@ export interface Driving {
 }
 
 export const drive = (processes: AgentProcessShape, adapter: Adapter, turn: TurnRequest, host: HostEnvironment, driving: Driving = {}): Promise<Turned> => Effect.runPromise(Effect.scoped(Effect.gen(function* () {
-  const plan = adapter.plan(turn, host);
+  const plan = adapter.plan(turn, { ...host, runDirectory: join(host.runDirectory, turn.runId) });
   if ("kind" in plan) return yield* Effect.die(new Error(`the adapter refuses the turn: ${JSON.stringify(plan)}`));
-  const handle = yield* processes.start({ runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: plan.env, stdin: plan.stdin, stdinMode: plan.stdinMode, labels: { adapter: adapter.name } });
+  const handle = yield* processes.start({ runId: turn.runId, argv: plan.argv, cwd: turn.cwd, env: plan.env, stdin: plan.stdin, stdinMode: plan.stdinMode, ...(plan.files === undefined ? {} : { files: plan.files }), labels: { adapter: adapter.name } });
   const reader = adapter.reader(turn);
   const events: AgentEvent[] = [];
   const lines: string[] = [];

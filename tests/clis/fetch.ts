@@ -7,6 +7,7 @@ export interface PinnedCli { readonly package: string; readonly version: string;
 
 export const claudeCode: PinnedCli = { package: "@anthropic-ai/claude-code", version: "2.1.330", program: "claude" };
 export const codexCli: PinnedCli = { package: "@openai/codex", version: "0.169.0", program: "codex" };
+export const opencodeCli: PinnedCli = { package: "opencode-ai", version: "1.18.33", program: "opencode" };
 
 const bin = (directory: string): string => join(directory, "node_modules", ".bin");
 

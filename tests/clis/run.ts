@@ -6,7 +6,7 @@
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { PackageMissing } from "../support/fetched.ts";
-import { claudeCode, codexCli, fetchCli } from "./fetch.ts";
+import { claudeCode, codexCli, fetchCli, opencodeCli } from "./fetch.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -22,11 +22,11 @@ const loopbackOnly = async (): Promise<readonly string[]> => {
 };
 
 try {
-  const [claude, codex] = [await fetchCli(claudeCode), await fetchCli(codexCli)];
+  const [claude, codex, opencode] = [await fetchCli(claudeCode), await fetchCli(codexCli), await fetchCli(opencodeCli)];
   const prefix = process.platform === "linux" ? await loopbackOnly() : [];
   console.log(prefix.length > 0 ? "network: loopback only (namespace)" : "network: NOT isolated here (no network namespace); the CLIs are told to use loopback, which is not proven");
   const [program = "", ...args] = [...prefix, process.execPath, join(root, "node_modules", "vitest", "vitest.mjs"), "run", "--config", join(root, "tests", "clis", "vitest.config.ts"), "--root", root, ...process.argv.slice(2)];
-  const tests = await execa(program, args, { stdio: "inherit", reject: false, env: { ENACT_TEST_CLAUDE_BIN: claude, ENACT_TEST_CODEX_BIN: codex } });
+  const tests = await execa(program, args, { stdio: "inherit", reject: false, env: { ENACT_TEST_CLAUDE_BIN: claude, ENACT_TEST_CODEX_BIN: codex, ENACT_TEST_OPENCODE_BIN: opencode } });
   process.exitCode = tests.exitCode ?? 1;
 } catch (error) {
   if (!(error instanceof PackageMissing)) throw error;

@@ -3,9 +3,10 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { claude } from "../../src/adapters/claude/adapter.ts";
 import { codex } from "../../src/adapters/codex/adapter.ts";
+import { opencode } from "../../src/adapters/opencode/adapter.ts";
 import type { Adapter } from "../../src/ports/adapter.ts";
 
-export type CliName = "claude" | "codex";
+export type CliName = "claude" | "codex" | "opencode";
 
 interface CliUnderTest {
   readonly adapter: Adapter;
@@ -36,7 +37,26 @@ export const cliUnderTest: Readonly<Record<CliName, () => CliUnderTest>> = {
       return { CODEX_HOME: directory, OPENAI_API_KEY: "test-key" };
     },
   }),
+  opencode: () => ({
+    adapter: opencode, bin: fetchedBin("ENACT_TEST_OPENCODE_BIN"), model: "loop/scripted-1",
+    pointedAt: async (url, home) => {
+      const directory = join(home, ".config", "opencode");
+      await mkdir(directory, { recursive: true });
+      await writeFile(join(directory, "opencode.json"), opencodeConfig(url));
+      return { OPENAI_API_KEY: "test-key" };
+    },
+  }),
 };
+
+/** The CLI's own configuration: a model provider like any company's gateway, with prices where `cost` is given. */
+export const opencodeConfig = (url: string, cost: object | null = { input: 3, output: 15, cache_read: 0.3 }, more: Readonly<Record<string, unknown>> = {}): string => JSON.stringify({
+  enabled_providers: ["loop"],
+  provider: { loop: {
+    npm: "@ai-sdk/openai-compatible", name: "loop", options: { baseURL: `${url}/v1`, apiKey: "{env:OPENAI_API_KEY}" },
+    models: { "scripted-1": { name: "scripted", tool_call: true, limit: { context: 200_000, output: 8_000 }, ...(cost === null ? {} : { cost }) } },
+  } },
+  ...more,
+});
 
 /** The CLI's own configuration: a model provider like any company's gateway. */
 export const codexConfig = (url: string, idleMs = 8_000): string => `model_provider = "loop"

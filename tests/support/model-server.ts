@@ -8,13 +8,14 @@
  */
 import { createServer, type ServerResponse } from "node:http";
 import { anthropicMessages } from "./model/anthropic.ts";
+import { chatCompletions } from "./model/chat.ts";
 import type { ModelProtocol, ModelRequest } from "./model/protocol.ts";
 import { openaiResponses } from "./model/responses.ts";
 import { choose, type Chosen, type Scenario, type ScriptedStep } from "./model/script.ts";
 
 export { marker, type Scenario, type ScriptedFault } from "./model/script.ts";
 
-const protocols: readonly ModelProtocol[] = [anthropicMessages, openaiResponses];
+const protocols: readonly ModelProtocol[] = [anthropicMessages, openaiResponses, chatCompletions];
 
 interface RecordedRequest {
   readonly method: string;

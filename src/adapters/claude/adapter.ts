@@ -7,6 +7,7 @@ import { claudeScreen } from "./screen.ts";
 /** Claude Code, the CLI, with its own login. What it was measured to do: docs/adapters/claude.md. */
 export const claude: Adapter = {
   name: "claude",
+  verified: true,
   capabilities: { readOnly: true, resume: true, mcp: true, cost: true },
   plan: claudePlan,
   reader: claudeReader,

@@ -6,6 +6,7 @@ import { codexReader } from "./reader.ts";
 /** OpenAI Codex, the CLI, with its own login. What it was measured to do: docs/adapters/codex.md. */
 export const codex: Adapter = {
   name: "codex",
+  verified: true,
   capabilities: { readOnly: true, resume: true, mcp: true, cost: false },
   plan: codexPlan,
   reader: codexReader,

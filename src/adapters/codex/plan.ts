@@ -2,6 +2,7 @@ import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import { hookEnvironment } from "../../domain/hook-environment.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
 import { stopHookCommand } from "../hook-line.ts";
+import { readAgentsFiles } from "../project-instructions.ts";
 import { codexEnvironment, homeProblem } from "./environment.ts";
 import { argumentsFile, hookHash, hookKey } from "./hook-trust.ts";
 
@@ -30,10 +31,8 @@ const always: readonly string[] = [
 const distrust = (cwd: string): string => `projects={${text(cwd)}={trust_level="untrusted"}}`;
 
 const network = "sandbox_workspace_write.network_access=true";
+/** A critic takes no instructions from the work that it judges. */
 const noInstructions = "project_doc_max_bytes=0";
-
-/** A turn that works is told of what the CLI does not read by itself any more. A critic takes no instructions from the work that it judges. */
-const instructions = "\n\nThe project's own instructions for agents are in files called AGENTS.md. Before you begin, read the one in this directory, if it is there, and those in directories where you change something.";
 
 const stopHook = { command: stopHookCommand, timeout: 30 };
 const stopArguments: readonly string[] = [
@@ -63,7 +62,7 @@ export const codexPlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan 
       ...configured.flatMap((value) => ["--config", value]), ...(sessionId === null ? [] : ["resume", sessionId]), "-",
     ],
     env: { ...codexEnvironment(host), ...asks },
-    stdin: readOnly || sessionId !== null ? turn.prompt : turn.prompt + instructions,
+    stdin: readOnly || sessionId !== null ? turn.prompt : turn.prompt + readAgentsFiles,
     stdinMode: "close",
   };
 };

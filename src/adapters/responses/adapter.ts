@@ -6,6 +6,7 @@ import { responsesReader } from "./reader.ts";
 /** Our own agent (src/agent/) over `/v1/responses`. What it does: docs/adapters/responses.md. */
 export const responses: Adapter = {
   name: "responses",
+  verified: true,
   capabilities: { readOnly: true, resume: true, mcp: false, cost: false },
   plan: responsesPlan,
   reader: responsesReader,

@@ -35,6 +35,7 @@ const screen: ScreenMode = {
 /** Plays a playbook (docs/adapters/scripted.md): needs no account, and does on purpose whatever a real agent may do by accident. */
 export const scriptedAdapter: Adapter = {
   name: "scripted",
+  verified: true,
   capabilities: { readOnly: true, resume: true, mcp: false, cost: true },
   plan: (turn, host) => {
     const request = requestFor(turn, host);

@@ -20,7 +20,7 @@ export const list: Command<object> = async (context) => {
     const { out } = context.terminal, now = context.tools.now();
     for (const state of states) {
       const load = loadOf(state.name);
-      out.write(`${paint(out, state.ok ? "green" : "red", state.ok ? "ok    " : "not ok")} ${paint(out, "bold", state.name)}${state.usual ? " (usual)" : ""}: ${oneLine(state.detail)}\n`);
+      out.write(`${paint(out, state.ok ? "green" : "red", state.ok ? "ok    " : "not ok")} ${paint(out, "bold", state.name)}${state.usual ? " (usual)" : ""}: ${oneLine(state.detail)}${state.verified ? "" : "; untested against the real program"}\n`);
       if (state.mend !== undefined) out.write(`         to mend it: ${oneLine(state.mend)}\n`);
       out.write(`         can: ${abilities(state)}${limits(state) === "" ? "" : `; limits: ${limits(state)}`}${state.model === null ? "" : `; model: ${oneLine(state.model)}`}${load === undefined ? "" : `; now: ${loadText(load, now)}`}\n`);
     }

@@ -14,7 +14,7 @@ export interface ModelRequest {
   readonly cwd: string | undefined;
 }
 
-/** One wire protocol: Anthropic Messages, OpenAI Responses. */
+/** One wire protocol: Anthropic Messages, OpenAI Responses, chat completions. */
 export interface ModelProtocol {
   readonly name: string;
   /** True when this protocol answers this request. */
