@@ -113,7 +113,7 @@ describe("a fault that passes is survived", () => {
 });
 
 /** Its five tries, without a header that shortens them, take more than a minute. */
-describe("a fault below HTTP that stays is network, when the CLI has given up", { timeout: 240_000 }, () => {
+describe("a fault below HTTP that stays is an infrastructure failure, when the CLI has given up", { timeout: 240_000, concurrent: true }, () => {
   const patient = { timeoutMs: 200_000, stallMs: 100_000 };
   test.each<{ readonly name: string; readonly fault: ScriptedFault }>([
     { name: "reset", fault: { fault: "reset" } },

@@ -14,6 +14,7 @@ export const listenerFile = "listener.js";
 
 export const listener = `import { realpathSync } from "node:fs";
 let session, model;
+const begun = new Set();
 const tell = (line) => process.stdout.write(JSON.stringify({ ...line, sessionID: session }) + "\\n");
 const quoted = (path) => path.replace(/[^A-Za-z0-9]/g, (sign) => "\\\\u{" + sign.codePointAt(0).toString(16) + "}");
 const guard = (directories) => {
@@ -33,7 +34,8 @@ export const EnactFactory = async ({ directory, worktree }) => {
       if (type === "session.status" && properties.sessionID === session && properties.status.type === "retry") tell({ type: "enact.retry", message: properties.status.message, next: properties.status.next });
       if (type === "message.part.updated" && properties.part.sessionID === session && properties.part.type === "tool" && properties.part.state.status === "running") {
         const { tool, callID, state } = properties.part;
-        tell({ type: "enact.tool", part: { tool, callID, state: { status: "running", input: state.input } } });
+        if (!begun.has(callID)) tell({ type: "enact.tool", part: { tool, callID, state: { status: "running", input: state.input } } });
+        begun.add(callID);
       }
     },
     "shell.env": async (_, { env }) => {

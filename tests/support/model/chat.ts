@@ -85,7 +85,7 @@ const play = (response: ServerResponse, request: ModelRequest, step: ScriptedSte
   response.end("data: [DONE]\n\n");
 };
 
-const errorType = (status: number): string => ({ 400: "invalid_request_error", 401: "invalid_request_error", 403: "invalid_request_error", 404: "invalid_request_error", 429: "rate_limit_error" })[status] ?? "server_error";
+const errorType = (status: number): string => status === 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error";
 
 /** OpenAI chat completions, streaming and not: what every server that calls itself compatible speaks. */
 export const chatCompletions: ModelProtocol = {
