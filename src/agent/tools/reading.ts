@@ -71,7 +71,7 @@ const search = tool({
     const { shown } = worktree.place(path ?? ".");
     const excluded = [".git", ...passedOver].filter((name) => !shown.split("/").includes(name)).map((name) => `--exclude-dir=${name}`);
     // -r follows no link but the one it is given, which was followed to its end; -I passes binary files over, -D devices.
-    const argv: readonly [string, ...string[]] = ["grep", "-rnHI", "-D", "skip", fixed === true ? "-F" : "-E", ...(ignoreCase === true ? ["-i"] : []), ...excluded, ...(glob === null ? [] : [`--include=${glob}`]), "-e", pattern, "--", shown];
+    const argv: readonly [string, ...string[]] = ["grep", "-rnHI", "-D", "skip", "--exclude=.git", fixed === true ? "-F" : "-E", ...(ignoreCase === true ? ["-i"] : []), ...excluded, ...(glob === null ? [] : [`--include=${glob}`]), "-e", pattern, "--", shown];
     const ran = await commands.look(argv, searchMs, signal);
     if (ran.timedOut) return failed("Given up: the search took too long. Name a path, or a simpler pattern.");
     if (ran.exitCode !== 0 && ran.exitCode !== 1) return failed(`Failed: ${ran.output.trim().slice(0, 1_000)}`);
