@@ -70,8 +70,9 @@ const search = tool({
     if (/[\0\n]/.test(pattern)) return failed("Not done: a pattern is one line.");
     const { shown } = worktree.place(path ?? ".");
     const excluded = [".git", ...passedOver].filter((name) => !shown.split("/").includes(name)).map((name) => `--exclude-dir=${name}`);
+    // Whatever fits no pattern is in, unless the first pattern says what is.
     // -r follows no link but the one it is given, which was followed to its end; -I passes binary files over, -D devices.
-    const argv: readonly [string, ...string[]] = ["grep", "-rnHI", "-D", "skip", fixed === true ? "-F" : "-E", ...(ignoreCase === true ? ["-i"] : []), ...excluded, ...(glob === null ? [] : [`--include=${glob}`]), "-e", pattern, "--", shown];
+    const argv: readonly [string, ...string[]] = ["grep", "-rnHI", "-D", "skip", fixed === true ? "-F" : "-E", ...(ignoreCase === true ? ["-i"] : []), ...excluded, ...(glob === null ? [] : [`--include=${glob}`]), "--exclude=.git", "-e", pattern, "--", shown];
     const ran = await commands.look(argv, searchMs, signal);
     if (ran.timedOut) return failed("Given up: the search took too long. Name a path, or a simpler pattern.");
     if (ran.exitCode !== 0 && ran.exitCode !== 1) return failed(`Failed: ${ran.output.trim().slice(0, 1_000)}`);
