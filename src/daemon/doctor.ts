@@ -6,7 +6,7 @@ import type { DoctorCheck } from "../client/contract.ts";
 import { capsOf, Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
 import { capKinds, CapName } from "../domain/ledger.ts";
 import { priceOf } from "../domain/spend.ts";
-import { stages } from "../domain/stage.ts";
+import { stages, writeScope } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
 import { hookChecks as hooks } from "./hook-settings.ts";
 import type { Setting } from "./setting.ts";
@@ -87,10 +87,13 @@ const agents = async ({ config, env, home, stateDirectory: directory }: Setting)
   const enabled = stages.map((stage) => stageSettings(config, stage)).filter((settings) => settings.enabled);
   // Only the coder escalates.
   const used = new Set(enabled.flatMap(({ stage, adapter, escalateAdapter }) => (stage === "coder" && escalateAdapter !== null ? [adapter, escalateAdapter] : [adapter])));
+  const reading = (name: string): readonly string[] => enabled.filter(({ stage, adapter }) => adapter === name && writeScope[stage] === "nothing").map(({ stage }) => stage);
   return Promise.all([...used].map(async (name): Promise<DoctorCheck> => {
     const adapter = adapters.find((each) => each.name === name);
     const without = `stages that use ${name} cannot run`;
     if (!adapter) return { name: `agent ${name}`, state: "failed", detail: "this version has no such adapter yet", without, mend: `set adapter to one of ${adapters.map((each) => each.name).join(", ")}` };
+    const refused = adapter.capabilities.readOnly ? [] : reading(name);
+    if (refused.length > 0) return { name: `agent ${name}`, state: "failed", detail: `it cannot be held to reading, so it refuses to be ${refused.join(" and ")}`, without: `${refused.join(" and ")} cannot run`, mend: `set another adapter for ${refused.join(" and ")}` };
     const { ok, detail, mend } = await Effect.runPromise(adapter.probe({ env, home, runDirectory: join(directory, "runs") }));
     if (ok && !adapter.verified) return { name: `agent ${name}`, state: "warning", detail: `${detail}; this adapter is untested against the real program`, without, mend: `read docs/adapters/${name}.md, and watch its first turns` };
     return { name: `agent ${name}`, state: ok ? "ok" : "failed", detail, without, ...(mend === undefined ? {} : { mend }) };

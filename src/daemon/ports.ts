@@ -2,6 +2,8 @@ import { dirname, join } from "node:path";
 import { Effect, Layer } from "effect";
 import { claude } from "../adapters/claude/adapter.ts";
 import { codex } from "../adapters/codex/adapter.ts";
+import { cursor } from "../adapters/cursor/adapter.ts";
+import { hermes } from "../adapters/hermes/adapter.ts";
 import { opencode } from "../adapters/opencode/adapter.ts";
 import { adaptersLayer } from "../adapters/registry.ts";
 import { responses } from "../adapters/responses/adapter.ts";
@@ -23,7 +25,7 @@ import { defaultScopes } from "../workspaces/scope.ts";
 import { makeWorkspaces } from "../workspaces/service.ts";
 
 /** The implementations behind the ports, one place: a new adapter, source or sandbox is registered here and nowhere else. */
-export const adapters: readonly Adapter[] = [claude, codex, opencode, responses, scriptedAdapter];
+export const adapters: readonly Adapter[] = [claude, codex, responses, opencode, cursor, hermes, scriptedAdapter];
 
 export interface Place {
   readonly config: Config;

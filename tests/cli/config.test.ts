@@ -1,7 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { installRecordedCli } from "../support/fakes/recorded-cli.ts";
 import { fileText, lastLine, makeRoom } from "./room.ts";
+
+const Doctored = z.object({ checks: z.array(z.looseObject({ name: z.string() })) });
 
 describe("init, validate and doctor, for real", { timeout: 240_000 }, () => {
   test("CLI-07 init writes a config.toml that validates, and never overwrites one", async () => {
@@ -90,5 +94,19 @@ describe("init, validate and doctor, for real", { timeout: 240_000 }, () => {
       expect.objectContaining({ name: "agent codex", state: "failed" }), expect.objectContaining({ name: "agent scripted", state: "ok" }),
       expect.objectContaining({ name: "projects.heartbeatMs", state: "warning" }),
     ]) });
+  });
+
+  test.each(["cursor", "hermes"])("doctor says that %s is untested against the real program, and that it cannot be a critic", async (adapter) => {
+    await using room = makeRoom();
+    const program = adapter === "cursor" ? "cursor-agent" : adapter;
+    const bin = await installRecordedCli(room.directory, program, [{ argv: ["--version"], lines: ["2026.11.1"] }]);
+    const agent = async (toml: string): Promise<unknown> => {
+      writeFileSync(join(room.directory, "other.toml"), `adapter = "scripted"\n[[projects]]\nname = "app"\nprojectPath = "repo"\n${toml}`);
+      const { stdout } = await room.cli(["--config", join(room.directory, "other.toml"), "doctor", "--json"], { env: { PATH: `${bin}:${process.env["PATH"] ?? ""}`, CURSOR_API_KEY: "test-key" } });
+      return Doctored.parse(lastLine(stdout)).checks.find(({ name }) => name === `agent ${adapter}`);
+    };
+    expect(await agent(`[autonomous.defaultStages.coder]\nadapter = "${adapter}"\n`)).toMatchObject({ state: "warning", detail: expect.stringContaining("2026.11.1") });
+    expect(await agent(`[autonomous.defaultStages.coder]\nadapter = "${adapter}"\n`)).toMatchObject({ detail: expect.stringContaining("untested against the real program") });
+    expect(await agent(`[autonomous.defaultStages.critic]\nadapter = "${adapter}"\n`)).toMatchObject({ state: "failed", detail: "it cannot be held to reading, so it refuses to be critic" });
   });
 });

@@ -12,7 +12,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
-import { failureIn } from "./failure.ts";
+import { failureIn } from "../failure-words.ts";
 import { type CursorLine, parseLine } from "./line.ts";
 import { toolEnd, toolStart } from "./tool.ts";
 

@@ -1,9 +1,9 @@
-/** What the CLI's last words mean. On failure it exits with another code than 0 and writes a sentence to its error output; its wording is not documented. */
-import type { AgentFailure } from "../../domain/agent.ts";
+/** What the last words of a CLI mean that ends with another code than 0 and a sentence, whose wording is documented nowhere. */
+import type { AgentFailure } from "../domain/agent.ts";
 
 /** undefined: nothing that is known by its words. */
 export const failureIn = (message: string): AgentFailure | undefined => {
-  if (/\b(?:chat|session|conversation)\b.*\b(?:not found|does not exist|unknown)\b/i.test(message)) return { kind: "badSession", message };
+  if (/\b(?:chat|session|conversation)\b.*\b(?:not found|does not exist)\b/i.test(message)) return { kind: "badSession", message };
   if (/rate.?limit|too many requests|\b429\b|usage limit|resource_exhausted/i.test(message)) return { kind: "rateLimited", until: null, message };
   if (/not logged in|authentication required|unauthori[sz]ed|unauthenticated|api key|\b401\b|\b403\b/i.test(message)) return { kind: "auth", message };
   if (/overloaded|at capacity|\b503\b|\b529\b/i.test(message)) return { kind: "overloaded", message };
