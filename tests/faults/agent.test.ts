@@ -15,8 +15,8 @@ interface Row { readonly what: string; readonly playbook: string; readonly confi
 /** Every row runs at the default caps unless it names a limit. */
 const misbehaviours: readonly Row[] = [
   { what: "crashes twice, then works", playbook: coder("{ crash = 3 }", "try = 1") + coder('{ crash = "SIGSEGV" }', "try = 2") + coder(mend, "try = 3"), ends: { exitCode: 0, status: "done", iterations: 1 } },
-  { what: "hangs every time", playbook: coder('{ say = "x" }, { hang = true }'), config: config({ limits: "stallMs = 1500" }), ends: { exitCode: 1, status: "exhausted", reason: "no output and no CPU use" } },
-  { what: "hangs and ignores polite signals", playbook: coder('{ ignore = ["SIGINT", "SIGTERM", "SIGHUP"] }, { hang = true }'), config: config({ rest: "[autonomous.defaultStages.coder]\ntimeoutMs = 1500" }), ends: { exitCode: 1, status: "exhausted", reason: "the turn took longer than" } },
+  { what: "hangs every time", playbook: coder('{ say = "x" }, { hang = true }'), config: config({ limits: "stallMs = 1500" }), ends: { exitCode: 1, status: "blocked", reason: "no output and no CPU use" } },
+  { what: "hangs and ignores polite signals", playbook: coder('{ ignore = ["SIGINT", "SIGTERM", "SIGHUP"] }, { hang = true }'), config: config({ rest: "[autonomous.defaultStages.coder]\ntimeoutMs = 1500" }), ends: { exitCode: 1, status: "blocked", reason: "the turn took longer than" } },
   { what: "leaves a process of another session behind", playbook: coder(`{ orphan = true }, ${mend}`), ends: { exitCode: 0, status: "done" } },
   { what: "prints garbage", playbook: coder(`{ garbage = "Segmentation fault" }, { flood = 300000, as = "garbage" }, ${mend}`), ends: { exitCode: 0, status: "done" } },
   { what: "repeats one tool call", playbook: coder(`{ repeat = 60, steps = [${program("node", "-e", "0")}] }, { hang = true }`), ends: { exitCode: 1, status: "blocked", reason: "repeatedTool", iterations: 1 } },
@@ -30,7 +30,7 @@ const misbehaviours: readonly Row[] = [
   { what: "gives a verdict when asked once more", playbook: coder(mend) + critic('{ malformed-verdict = { decision = "looks good" } }', "try = 1") + critic('{ verdict = "approve" }', "try = 2"), ends: { exitCode: 0, status: "done", iterations: 1 } },
   { what: "is not signed in", playbook: coder('{ fail = "auth", message = "not signed in" }'), ends: { exitCode: 1, status: "blocked", reason: "not signed in" } },
   { what: "works long and silently, burning CPU", playbook: coder(`{ burn = 3000 }, ${program("node", "-e", "while (process.cpuUsage().user + process.cpuUsage().system < 3e6);")}, ${mend}`), config: config({ limits: "stallMs = 2000" }), ends: { exitCode: 0, status: "done", iterations: 1 } },
-  { what: "deletes the tests", playbook: coder(`${program("rm", "-rf", "test")}, { result = "All tests pass." }`), ends: { exitCode: 1, status: "exhausted", reason: "failures that were not there before" } },
+  { what: "deletes the tests", playbook: coder(`${program("rm", "-rf", "test")}, { result = "All tests pass." }`), ends: { exitCode: 1, status: "blocked", reason: "failures that were not there before" } },
   { what: "leaves a link out of its worktree", playbook: coder(`${program("ln", "-s", "/", "esc")}, ${mend}`), ends: { exitCode: 1, status: "blocked", reason: "esc, a symbolic link to /" } },
   { what: "replaces its worktree by a link", playbook: coder(shell('W=$PWD; mkdir "$HOME/out"; cp -r "$W/." "$HOME/out"; cd ..; rm -rf "$W"; ln -s "$HOME/out" "$W"')), ends: { exitCode: 1, status: "blocked", reason: "was replaced by a symbolic link" } },
 ];
