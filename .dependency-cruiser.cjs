@@ -18,19 +18,26 @@ module.exports = {
     room("tmux-stands-alone", "^tmux/", [], "the terminal fabric knows nothing of ours"),
     room("ports-know-the-domain", ports, [domain], "narrow interfaces"),
     room("actors-run-charts", "^actors/", [domain, "^machines/", "^tmux/", ports], "what runs charts"),
-    ...["store", "adapters", "sources", "config"].map((folder) => port(folder)),
+    ...["store", "sources", "config"].map((folder) => port(folder)),
+    // Our own agent and its adapter speak in one set of words; where a path ends has one owner.
+    port("adapters", "^src/agent/protocol\\.ts$", "^src/sandbox/real-target\\.ts$"),
     // Which processes belong together has one owner, and it is the room that a terminal's processes need it in.
     port("process", "^tmux/"),
     // Three ports work on repositories that may be hostile; how git is run there has one owner.
     room("git-stands-alone", "^src/git/", [], "the safe way to run git"),
-    ...["workspaces", "verify", "publish"].map((folder) => port(folder, "^src/git/")),
+    // Checks and our own agent confine commands in the same way.
+    room("sandbox-confines-commands", "^src/sandbox/", [domain, ports], "the probed ways to confine a command"),
+    ...["workspaces", "publish"].map((folder) => port(folder, "^src/git/")),
+    port("verify", "^src/git/", "^src/sandbox/"),
+    // Which checks a project brings has one owner.
+    room("agent-is-a-program-of-its-own", "^src/agent/", [domain, "^machines/", "^src/(git|sandbox)/", "^src/verify/discover\\.ts$"], "our own agent, started like any CLI"),
     room("client-knows-the-contract", client, [domain, ports], "the contract and its transports"),
     room("cli-knows-the-client", "^src/cli/", [domain, client, "^src/(hud|mcp)/"], "commands are clients; the HUD and MCP are two of them"),
     room("gateway-serves-the-contract", "^src/gateway/", [domain, client], "REST, live stream and auth over the contract"),
     room("hud-knows-the-client", "^src/hud/", [domain, client], "the terminal dashboard is a client"),
     room("mcp-knows-the-client", "^src/mcp/", [domain, client], "tools over MCP are a client"),
     room("prompts-are-texts", "^src/prompts/", [domain, client], "packaged skills and a project's own"),
-    room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|verify|sources|config|publish|client|gateway|mcp|prompts)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
+    room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|sandbox|verify|sources|config|publish|client|gateway|mcp|prompts)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
     { name: "nobody-imports-the-bin", severity: "error", from: {}, to: { path: "^src/main\\.ts$" } },
     { name: "no-dev-dependency-in-the-product", severity: "error", from: { path: "^(src|machines|actors|tmux)/" }, to: { dependencyTypes: ["npm-dev"] } },
   ],

@@ -6,6 +6,7 @@ import { build } from "rolldown";
 const companions = {
   "sqlite-writer": "src/store/sqlite-writer.ts",
   "scripted-agent": "src/adapters/scripted/agent.ts",
+  "responses-agent": "src/agent/main.ts",
 };
 
 /** Texts that code finds in a folder beside itself. */

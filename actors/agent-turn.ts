@@ -3,22 +3,23 @@ import { Deferred, Effect, Fiber, type Scope, Stream } from "effect";
 import type { AnyActor } from "xstate";
 import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, type InterruptReason } from "../machines/agent-process.ts";
 import type { Observation } from "../machines/progress-rules.ts";
-import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
+import { AdapterName, type AgentEvent, type AgentFailure, type TurnOutcome, type TurnRequest } from "../src/domain/agent.ts";
 import type { TurnEffect } from "../src/domain/effects.ts";
 import { fingerprintIn, touchedBetween } from "../src/domain/fingerprint.ts";
 import { progressAddress, RunId } from "../src/domain/ids.ts";
 import { promptFor } from "../src/domain/prompt.ts";
 import { writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
+import type { AdapterGate, Route } from "./adapter-gate.ts";
 import type { HookProgram } from "../src/domain/hook-environment.ts";
-import { Adapters, type HostEnvironment, type StreamReader } from "../src/ports/adapter.ts";
+import { Adapters, type HostEnvironment, type ProjectCommands, type StreamReader } from "../src/ports/adapter.ts";
 import { AgentProcess, type RunExit } from "../src/ports/agent-process.ts";
 import { Clock } from "../src/ports/clock.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
 import type { Terminals } from "../tmux/index.ts";
 import type { HostEvent } from "./chart.ts";
 import { workspaceTrouble } from "./effect-handlers.ts";
-import { type EffectHandler, EffectTrouble } from "./effect-runner.ts";
+import { type EffectContext, type EffectHandler, EffectTrouble, type EndReason } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
 import { placeOf } from "./seat-file.ts";
@@ -40,7 +41,7 @@ import { mouthOnScreen, screenFor, watchScreen } from "./turn-on-screen.ts";
  * I3 No output reaches a chart: only phases and counts do. I4 Nothing of the run lives on after its outcome was given, except when the
  * factory left it to the next owner on purpose. I5 What the agent has heard is told by its outcome, whoever read it before: the messages of its brief
  * once it has opened its session, and each that it confirmed. I6 A turn begins only while no cap of the spending is reached; one that has begun is
- * not asked about again.
+ * not asked about again. I7 Which adapter runs a turn is settled before its process, and noted beside it: who adopts it reads it as that one's.
  */
 export interface TurnOptions {
   /** Supervises the live charts of runs. */
@@ -53,6 +54,8 @@ export interface TurnOptions {
   readonly runsDirectory: string;
   /** Names of variables this repository's agents may see besides the basic ones. */
   readonly passEnvironment: (repository: string) => readonly string[];
+  /** What this repository's commands run in, and its own checks: for agents that start them themselves. */
+  readonly project?: (repository: string) => ProjectCommands;
   readonly ladder: LadderSteps;
   /** Fails when another owner has taken over: its agents are not ours to interrupt. */
   readonly stillOwner: Effect.Effect<void, unknown>;
@@ -60,6 +63,8 @@ export interface TurnOptions {
   readonly mouths: Mouths;
   /** Knows whether something is left to spend. */
   readonly spend: SpendGate;
+  /** Knows which adapter can run a turn now. */
+  readonly routing: AdapterGate;
   /** The terminals in which agents run whose turns are on their own screen. */
   readonly terminals?: () => Promise<Terminals>;
   /** How hooks of the agents' CLIs reach this factory. */
@@ -94,12 +99,15 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const workspaces = yield* Workspaces;
   const clock = yield* Clock;
 
-  const adapter = adapters.get(request.adapter);
-  if (!adapter) return yield* new EffectTrouble({ class: "environment", message: `there is no adapter ${request.adapter} in this factory`, mend: `use one of ${adapters.all.map(({ name }) => name).join(", ")}` });
-
   // A run of an earlier owner goes on as it is: its prompt was given, and the repository is its own to change just now.
   const runId = runIdFor(options.factory, context.key);
   const adopted = yield* processes.adopt(runId).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(undefined)), Effect.mapError(asIo));
+  // I7.
+  const labelled = adopted ? AdapterName.safeParse((yield* adopted.labels)["adapter"]).data : undefined;
+  const keep = request.brief.answer === null ? undefined : request.sessionAdapter;
+  const route: Route & { readonly refused?: AgentFailure } = adopted ? { adapter: labelled ?? request.adapter, model: labelled === undefined || labelled === request.adapter ? request.model : null } : options.routing.route({ stage: request.stage, adapter: request.adapter, model: request.model, keep });
+  const adapter = adapters.get(route.adapter);
+  if (!adapter) return yield* new EffectTrouble({ class: "environment", message: `there is no adapter ${route.adapter} in this factory`, mend: `use one of ${adapters.all.map(({ name }) => name).join(", ")}` });
   const asked = { runId, item: request.item.id, repository: request.repository };
   // I6: who runs already was asked about before.
   const refused = adopted ? undefined : yield* Effect.promise(() => options.spend.ask(asked));
@@ -107,25 +115,36 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   // Nobody goes on with this work before a person does: it is kept as it stands. A team's members keep theirs when they leave.
   if (refused !== undefined && request.duty === undefined) yield* workspaces.checkpoint(request.item.id, request.workspace, `the cap spend.${refused.cap}`).pipe(Effect.mapError(workspaceTrouble));
   const diff = adopted || refused !== undefined || request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
-  const turn = turnRequest(runId, request, diff);
+  const turn = turnRequest(runId, request, diff, route);
   let tally = begin(turn);
+  const shownAs: TurnEffect = { ...request, adapter: turn.adapter, model: turn.model, sessionId: turn.sessionId };
 
-  const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }) };
+  const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }), ...(options.project === undefined ? {} : { project: options.project(request.repository) }) };
   const onScreen = request.screen === true && refused === undefined ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
   const plan = onScreen?.plan ?? adapter.plan(turn, host);
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
   const withoutProcess = (shown: SeatRun, failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
     options.spend.release(runId);
-    const show = narrator(shown, request);
+    options.routing.leave(runId);
+    const show = narrator(shown, shownAs);
     show.event({ type: "failure", failure });
     await show.end();
     return ended(withoutRun(turn, failure));
   });
-  if (refused !== undefined) return yield* withoutProcess(yield* Effect.promise(openSeat), refused);
+  const kept = refused ?? route.refused;
+  if (kept !== undefined) return yield* withoutProcess(yield* Effect.promise(openSeat), kept);
   if ("kind" in plan) {
     // What cannot be started any more is not left running either (I4).
     if (adopted) yield* adopted.sweep;
     return yield* withoutProcess(yield* Effect.promise(openSeat), plan);
+  }
+  if (adopted) options.routing.adopt(route.adapter, runId);
+  else {
+    const stoppedWaiting = yield* placeFor(options, context, request.aliveEveryMs, route.adapter, runId);
+    if (stoppedWaiting !== undefined) {
+      options.spend.release(runId);
+      return ended(stoppedWaiting === "cancelled" ? finish(begin(turn), { exit: { code: null, signal: null, lost: true, at: 0 }, swept: 0, stopped: "cancelled" }) : withoutRun(turn, { kind: "interrupted" }));
+    }
   }
   // I2: refuses a worktree that was swapped for a link out of its place.
   const labels: Readonly<Record<string, string>> = adopted ? {} : {
@@ -143,7 +162,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   ));
   if ("kind" in started) return yield* withoutProcess(seat, started);
   const handle = started;
-  const show = narrator(seat, request);
+  const show = narrator(seat, shownAs);
 
   const interrupted = yield* Deferred.make<InterruptReason>();
   const chart = yield* superviseRun(options, turn, (reason) => { Deferred.doneUnsafe(interrupted, Effect.succeed(reason)); });
@@ -237,10 +256,13 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   tell({ type: "drained" });
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
-  const outcome = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
+  const asTold = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
+  options.routing.leave(runId);
+  const failed = asTold.ended.how === "failed" ? asTold.ended.failure : undefined, judged = reason === null ? options.routing.ended(turn.stage, request.adapter, turn.adapter, failed) : failed;
+  const outcome: TurnOutcome = { ...asTold, ...(judged === undefined || judged === failed ? {} : { ended: { how: "failed", failure: judged } }), ...(turn.adapter === request.adapter ? {} : { adapter: turn.adapter }) };
   const spend = options.spend.ended(turn, request.repository, outcome, { usd: tally.costUsd, usage: tally.usage, model: tally.model }, left.at - handle.startedAt);
   const result: TurnOutcome = { ...outcome, costUsd: spend.amount.cost.usd, spend, ...(heard.size === 0 ? {} : { heard: [...heard] }) };
-  if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, request, handle, makeReader, { exit, errorTail }, ofItsOwn);
+  if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, shownAs, handle, makeReader, { exit, errorTail }, ofItsOwn);
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
   const before = fingerprintIn((yield* handle.labels)["before"]);
@@ -250,7 +272,24 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   else if (!turn.readOnly && result.costUsd > 0) observed({ kind: "cost", usd: result.costUsd });
   const touched = before && after ? touchedBetween(before, after) : [];
   return ended(touched.length === 0 ? result : { ...result, touched });
-})).pipe(Effect.onError(() => Effect.sync(() => options.spend.release(runIdFor(options.factory, context.key)))));
+})).pipe(Effect.onError(() => Effect.sync(() => {
+  const runId = runIdFor(options.factory, context.key);
+  options.spend.release(runId);
+  options.routing.leave(runId);
+})));
+
+/** Waits until the turn may begin; or until its actor, or the factory, wants it no more. A wait is a sign of life. */
+const placeFor = (options: TurnOptions, context: EffectContext, aliveEveryMs: number | undefined, adapter: AdapterName, runId: RunId): Effect.Effect<EndReason | undefined, never, Clock> => Effect.gen(function* () {
+  const clock = yield* Clock, unwanted = yield* Deferred.make<EndReason>();
+  context.onEnd((reason) => { Deferred.doneUnsafe(unwanted, Effect.succeed(reason)); });
+  let cancel = (): void => {};
+  const show = (): void => { if (aliveEveryMs !== undefined) cancel = clock.at(clock.now() + aliveEveryMs, () => { context.tell(context.actor, { type: "turn.alive" }); show(); }); };
+  show();
+  return yield* Effect.raceFirst(Effect.as(Effect.promise(() => options.routing.enter(adapter, runId)), undefined), Deferred.await(unwanted)).pipe(
+    Effect.tap((reason) => Effect.sync(() => { if (reason !== undefined) options.routing.leave(runId); })),
+    Effect.ensuring(Effect.sync(() => cancel())),
+  );
+});
 
 type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 
@@ -280,11 +319,12 @@ const remarks: Readonly<Record<InterruptReason, string>> = {
 
 const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });
 
-const turnRequest = (runId: RunId, request: TurnEffect, diff: string): TurnRequest => ({
+const turnRequest = (runId: RunId, request: TurnEffect, diff: string, { adapter, model }: Route): TurnRequest => ({
   runId,
   item: request.item.id, attempt: request.attempt, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
-  adapter: request.adapter, model: request.model, cwd: request.workspace.path, prompt: promptFor(request, diff),
-  sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, ...(request.sessionUsage === undefined ? {} : { sessionUsage: request.sessionUsage }), readOnly: writeScope[request.stage] === "nothing",
+  adapter, model, cwd: request.workspace.path, prompt: promptFor(request, diff),
+  // A session belongs to the CLI that opened it.
+  ...(adapter === (request.sessionAdapter ?? request.adapter) ? { sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, ...(request.sessionUsage === undefined ? {} : { sessionUsage: request.sessionUsage }) } : { sessionId: null, sessionCostUsd: 0 }), readOnly: writeScope[request.stage] === "nothing",
   timeoutMs: request.timeoutMs, stallMs: request.stallMs, playbook: request.playbook,
   ...(request.since === undefined ? {} : { since: request.since }),
   ...(request.team === undefined ? {} : { team: request.team }), ...(request.seat === undefined ? {} : { seat: request.seat }), ...(request.duty === undefined ? {} : { duty: request.duty }), ...(request.task === undefined ? {} : { task: request.task }),

@@ -24,7 +24,7 @@ export interface EffectContext {
   readonly key: string;
   readonly actor: Address;
   readonly attempts: number;
-  /** Registers how to end this effect early; called at most once. */
+  /** Registers how to end this effect early; the last one counts. */
   readonly onEnd: (end: (reason: EndReason) => void) => void;
   /** Sends an event that is no result (observations of a running turn). */
   readonly tell: (to: Address, event: HostEvent) => void;

@@ -8,7 +8,9 @@ import { exploration as exploreIntake } from "./exploration/intake.ts";
 import { exploration as exploreMember } from "./exploration/member.ts";
 import { exploration as explorePipeline } from "./exploration/pipeline.ts";
 import { exploration as exploreProgress } from "./exploration/progress.ts";
+import { exploration as exploreProvider } from "./exploration/provider.ts";
 import { exploration as exploreRalph } from "./exploration/ralph.ts";
+import { exploration as exploreResponsesTurn } from "./exploration/responses-turn.ts";
 import { exploration as exploreSession } from "./exploration/session.ts";
 import { exploration as exploreSpend } from "./exploration/spend.ts";
 import { exploration as exploreStage } from "./exploration/stage.ts";
@@ -21,7 +23,9 @@ import { noOlderVersion, olderPipeline, olderStage } from "./older-versions.ts";
 import { memberMachine } from "./member.ts";
 import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
+import { providerMachine } from "./provider.ts";
 import { ralphMachine } from "./ralph.ts";
+import { responsesTurnMachine } from "./responses-turn.ts";
 import { sessionMachine } from "./session.ts";
 import { spendMachine } from "./spend.ts";
 import { stageMachine } from "./stage.ts";
@@ -47,5 +51,7 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "intake", version: 1, machine: intakeMachine, durable: true, migrate: noOlderVersion("intake"), view: unseen, exploration: exploreIntake },
   { id: "incidents", version: 1, machine: incidentsMachine, durable: true, migrate: noOlderVersion("incidents"), view: (snapshot) => snapshot.context, exploration: exploreIncidents },
   { id: "spend", version: 1, machine: spendMachine, durable: true, migrate: noOlderVersion("spend"), view: viewSpend, exploration: exploreSpend },
+  { id: "provider", version: 1, machine: providerMachine, durable: true, migrate: noOlderVersion("provider"), view: (snapshot) => snapshot.context, exploration: exploreProvider },
   { id: "agent-process", version: 1, machine: agentProcessMachine, durable: false, migrate: noOlderVersion("agent-process"), view: unseen, exploration: exploreAgentProcess },
+  { id: "responses-turn", version: 1, machine: responsesTurnMachine, durable: false, migrate: noOlderVersion("responses-turn"), view: unseen, exploration: exploreResponsesTurn },
 ];

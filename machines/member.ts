@@ -72,7 +72,7 @@ const startTurn = {
     const { duty, task } = held(c);
     return {
       kind: "turn" as const, item: c.item, attempt: c.attempt, stage: duty === "work" ? "coder" as const : "critic" as const, iteration: c.iteration, tryNumber: c.tryNumber, adapter: c.adapter, model: c.model,
-      workspace: required(c.workspace), repository: c.repository, sessionId: c.session.id, sessionCostUsd: c.session.costUsd, ...(c.session.usage === undefined ? {} : { sessionUsage: c.session.usage }), timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs, playbook: c.playbook,
+      workspace: required(c.workspace), repository: c.repository, sessionId: c.session.id, sessionCostUsd: c.session.costUsd, ...(c.session.usage === undefined ? {} : { sessionUsage: c.session.usage }), ...(c.session.adapter === undefined ? {} : { sessionAdapter: c.session.adapter }), timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs, playbook: c.playbook,
       brief: brief(c), team: c.teamName, seat: c.name, ...(c.screen && duty === "work" ? { screen: true } : {}), duty, task, aliveEveryMs: Math.max(1, Math.floor(c.leaseMs / 4)),
     };
   },

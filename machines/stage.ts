@@ -141,7 +141,7 @@ const reasonOf = (failure: AgentFailure): string => {
 const afterFullContext = (stage: Stage): string => `Your session so far ended because its context was full.${writeScope[stage] === "nothing" ? "" : " What it did is in the worktree: look at that first (git status, git diff), and go on from there."} Read no more than you need.`;
 
 const stageFailure: Readonly<Record<AgentFailure["kind"], StageFailure>> = {
-  rateLimited: "infra", overloaded: "infra", network: "infra", spawn: "infra", interrupted: "infra",
+  rateLimited: "infra", overloaded: "infra", movedOn: "infra", network: "infra", spawn: "infra", interrupted: "infra",
   crashed: "crash", noResult: "crash", badSession: "crash", contextFull: "context", overlong: "overlong",
   auth: "auth", model: "model", timeout: "timeout", stalled: "stalled", capReached: "cap",
 };
@@ -334,7 +334,7 @@ export const stageMachine = setup({
         params: ({ context: c }) => ({
           kind: "turn", item: c.item, attempt: c.attempt, stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber,
           adapter: c.adapter, model: c.model, workspace: c.workspace, repository: c.repository,
-          sessionId: c.session.id, sessionCostUsd: c.session.costUsd, ...(c.session.usage === undefined ? {} : { sessionUsage: c.session.usage }), timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
+          sessionId: c.session.id, sessionCostUsd: c.session.costUsd, ...(c.session.usage === undefined ? {} : { sessionUsage: c.session.usage }), ...(c.session.adapter === undefined ? {} : { sessionAdapter: c.session.adapter }), timeoutMs: c.timeoutMs, stallMs: c.policy.stallMs,
           playbook: c.playbook, brief: c.brief, since: c.since, ...(c.duty === undefined ? {} : { duty: c.duty }), ...(c.leg === undefined ? {} : { leg: c.leg }),
         }),
       },

@@ -16,6 +16,7 @@ import { spendCommand } from "./groups/spend.ts";
 import { terminalCommands } from "./groups/terminals.ts";
 import { hooksCommands } from "./groups/hooks.ts";
 import { sessionCommands } from "./groups/session.ts";
+import { adapterCommands } from "./groups/adapters.ts";
 import { agentCommands } from "./groups/agents.ts";
 import { teamCommands } from "./groups/team.ts";
 import type { Registrar, Run } from "./registrar.ts";
@@ -171,6 +172,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   add(push, "drain", "tell them now, one try each; exits 1 when something could not be told", "push drain", "push drain --json")
     .action((_: object, command: Command) => run(async () => (await import("./commands/push.ts")).drain)(command, {}));
   spendCommand({ program, add, run });
+  adapterCommands({ program, add, run });
   inspectGroup({ program, add, run });
   const surroundings = () => import("./commands/surroundings.ts");
   add(program, "tree", "the supervisor tree of the running factory", "tree")

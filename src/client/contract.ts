@@ -5,7 +5,8 @@ import type { OperatorLane } from "../domain/lane.ts";
 import type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
 import type { StopVerdict } from "../domain/stop-policy.ts";
 import type { CapState } from "../domain/ledger.ts";
-import type { Amount, Cost, Day } from "../domain/spend.ts";
+import type { AdapterLoad } from "../domain/routing.ts";
+import type { Amount, Cost, Day, Usage } from "../domain/spend.ts";
 import type { TeamSpec, TeamView } from "../domain/team.ts";
 import type { LaneRunView, PipelineView, ProgressView, StageView, WorkItemView } from "../domain/view.ts";
 import type { WorkItemKind } from "../domain/work-item.ts";
@@ -36,6 +37,9 @@ export interface StoredFactory {
   readonly watch: (onChange: (change: LiveChange) => void) => () => void;
   /** What was used, as the ledger and its journal have it: today against the caps, and rows by what is asked for. */
   readonly spend: (query: SpendQuery) => Promise<SpendReport>;
+  readonly provider: () => Promise<ProviderState>;
+  /** New turns of the usual adapter are this one's from now on; null: the usual one again. Turns under way finish as they are. */
+  readonly chooseProvider: (adapter: AdapterName | null) => Promise<CommandReceipt>;
   /** The supervisor tree of the owner; empty with no owner in reach. */
   readonly tree: () => Promise<readonly ProcessNode[]>;
   /** Checkpoints of an item's work, oldest first. */
@@ -99,6 +103,17 @@ export interface FactoryStatus {
   readonly idle: string;
   readonly terminals: { readonly backend: "tmux" | "pty" | "none"; /** Name of the private tmux server, or why there is none. */ readonly detail: string; readonly panes: number };
   readonly description: FactoryDescription;
+  /** What the owner knows of its adapters just now; those it knows nothing of are absent. */
+  readonly adapters: readonly AdapterLoad[];
+}
+
+/** Which adapter is the usual one, and which stands in for it. */
+export interface ProviderState {
+  readonly usual: AdapterName;
+  /** null: nothing was chosen. */
+  readonly chosen: AdapterName | null;
+  /** When it was chosen, milliseconds since the epoch; 0: never. */
+  readonly since: number;
 }
 
 /** `errors`: what could not be told, by item; it is tried again by itself. */
@@ -329,6 +344,9 @@ export interface LocalTools {
   readonly validate: (file: string) => Promise<readonly ConfigProblem[]>;
   readonly template: (options: { readonly postgres: boolean }) => string;
   readonly doctor: (options: { readonly configFile?: string; readonly directory: string }) => Promise<readonly DoctorCheck[]>;
+  readonly adapters: (place: FactoryPlace) => Promise<readonly AdapterState[]>;
+  /** Asks the model once, in an empty repository of its own. */
+  readonly tryAdapter: (place: FactoryPlace, name: AdapterName, model: string | null) => Promise<AdapterTrial>;
   readonly backup: (options: { readonly configFile?: string; readonly directory: string; readonly to: string }) => Promise<string>;
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
   readonly daemon: DaemonTools;
@@ -421,5 +439,25 @@ export interface LaunchOptions extends FactoryPlace {
 }
 
 export interface ConfigProblem { readonly file: string; readonly line: number; readonly column: number; readonly key: string; readonly message: string; /** An error when absent; a warning keeps nothing from starting. */ readonly severity?: "error" | "warning"; /** TOML to write instead, when there is one. */ readonly write?: string }
+
+/** An adapter of this version, as it is here. */
+export interface AdapterState {
+  readonly name: AdapterName;
+  /** The configured one. */
+  readonly usual: boolean;
+  /** It is installed, new enough and signed in. */
+  readonly ok: boolean;
+  /** Our contract was played with the real program, not with a stand-in of its documented interface. */
+  readonly verified: boolean;
+  readonly detail: string;
+  readonly mend?: string;
+  readonly capabilities: { readonly readOnly: boolean; readonly resume: boolean; readonly mcp: boolean; readonly cost: boolean };
+  readonly model: string | null;
+  readonly concurrency: number | null;
+  readonly turnsPerHour: number | null;
+}
+
+/** How one small turn went. */
+export interface AdapterTrial { readonly name: AdapterName; readonly ok: boolean; readonly detail: string; /** It named its session. */ readonly session: boolean; readonly usage: Usage | null; readonly model: string | null; readonly tookMs: number }
 
 export interface DoctorCheck { readonly name: string; readonly state: "ok" | "warning" | "failed"; readonly detail: string; /** What does not work without it. */ readonly without: string; /** The command that mends it. */ readonly mend?: string }

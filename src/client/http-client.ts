@@ -88,6 +88,8 @@ export const httpClient = ({ address, locate, onState }: HttpClientOptions): Con
     },
     evidence: (id) => must(routes.evidence, { params: { id } }),
     spend: (query) => must(routes.spend, { query: { ...query } }),
+    provider: () => must(routes.provider),
+    chooseProvider: (adapter) => must(routes.chooseProvider, { body: { adapter } }),
     tree: () => must(routes.tree),
     checkpoints: (id) => must(routes.checkpoints, { params: { id } }),
     restore: async (id, ref, to) => (await must(routes.restore, { params: { id }, body: { ref, to } })).directory,

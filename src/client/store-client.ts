@@ -2,7 +2,9 @@ import { Effect } from "effect";
 import type { EventJson, StoreReaderShape } from "../ports/store.ts";
 import { pendingGates } from "../domain/gate.ts";
 import { type Address, itemAddress, laneAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
+import type { AdapterName } from "../domain/agent.ts";
 import type { Policy } from "../domain/policy.ts";
+import { ProviderView } from "../domain/routing.ts";
 import type { Day } from "../domain/spend.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
@@ -28,6 +30,8 @@ export interface StoreClientOptions {
   readonly tree: () => Promise<readonly ProcessNode[]>;
   readonly policy: (repository: string, request: Pick<Submission, "stages" | "adapter" | "model">) => Policy;
   readonly projectOf: (repository: string) => string;
+  /** The configured adapter, and those that this version has. */
+  readonly adapters: { readonly usual: AdapterName; readonly known: readonly AdapterName[] };
   readonly now: () => number;
   /** The calendar day it is where the user lives. */
   readonly today: () => Day;
@@ -40,7 +44,7 @@ export interface StoreClientOptions {
   readonly live: LiveFactory;
 }
 
-const intake: Address = "intake/factory";
+const intake: Address = "intake/factory", providerAddress: Address = "provider/factory";
 
 /** Of the ledger's journal, read at once. */
 const chargesPage = 5_000;
@@ -89,6 +93,14 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
     items,
     item,
     watch: options.watch,
+    provider: async () => {
+      const [row] = await Effect.runPromise(reader.views("provider")), chosen = row && ProviderView.safeParse(JSON.parse(row.view)).data;
+      return { usual: options.adapters.usual, chosen: chosen?.adapter ?? null, since: chosen?.since ?? 0 };
+    },
+    chooseProvider: async (adapter) => {
+      if (adapter !== null && !options.adapters.known.includes(adapter)) throw new ClientProblem(`this version has no adapter ${adapter}`, `choose one of ${options.adapters.known.join(", ")}`);
+      return options.deliver(providerAddress, { type: "choose", adapter });
+    },
     tree: options.tree,
     checkpoints: options.checkpoints,
     restore: options.restore,

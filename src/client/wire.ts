@@ -5,6 +5,7 @@ import { WorkItemId } from "../domain/ids.ts";
 import { SessionView } from "../domain/session.ts";
 import { StopVerdict } from "../domain/stop-policy.ts";
 import { OperatorLane } from "../domain/lane.ts";
+import { AdapterLoad } from "../domain/routing.ts";
 import { CapState } from "../domain/ledger.ts";
 import { Amount, Cost, Day } from "../domain/spend.ts";
 import { TeamSpec, TeamView } from "../domain/team.ts";
@@ -29,8 +30,10 @@ export const FactoryDescription: z.ZodType<contract.FactoryDescription> = z.obje
 export const FactoryStatus: z.ZodType<contract.FactoryStatus> = z.object({
   pid: z.number(), version: z.string(), startedAt: at, gateway: z.object({ host: z.string(), port: z.number() }).nullable(), automation: z.boolean(),
   slots: z.object({ used: z.number(), of: z.number() }), idle: z.string(),
-  terminals: z.object({ backend: z.enum(["tmux", "pty", "none"]), detail: z.string(), panes: z.number() }), description: FactoryDescription,
+  terminals: z.object({ backend: z.enum(["tmux", "pty", "none"]), detail: z.string(), panes: z.number() }), description: FactoryDescription, adapters: z.array(AdapterLoad),
 });
+
+export const ProviderState: z.ZodType<contract.ProviderState> = z.object({ usual: AdapterName, chosen: AdapterName.nullable(), since: z.number() });
 
 export const Submission: z.ZodType<contract.Submission> = z.strictObject({
   title: text(4_000).min(1), body: text(1_000_000), kind: WorkItemKind, priority: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),

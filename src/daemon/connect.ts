@@ -26,7 +26,7 @@ import { makeLive } from "./live.ts";
 import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { reviver } from "./reviver.ts";
-import { composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
+import { adapters, composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
 import { openScoped } from "./scoped.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
 import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
@@ -164,6 +164,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     status: async () => ({
       pid: process.pid, version: manifest.version, startedAt, gateway, automation, description,
       slots: { used: owner.scheduler.slotsUsed, of: slots },
+      adapters: owner.routing.loads(),
       idle: idleReason(owner.scheduler.items, { automation, slots, slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned, held: (project) => owner.spend.held(project) }),
     }),
   });
@@ -234,7 +235,7 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
 
 const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange" | "live">): FactoryClient => {
   const client: FactoryClient = storeClient({
-    ...live, reader, now: systemClock.now, today: calendarOf(setting.config).today, stop: setting.config.stop,
+    ...live, reader, now: systemClock.now, today: calendarOf(setting.config).today, stop: setting.config.stop, adapters: { usual: setting.config.adapter, known: adapters.map(({ name }) => name) },
     policy: (repository, request) => policyFor(setting.config, repository, request),
     projectOf: (repository) => settingsOfRepository(setting.config, resolve(repository)).name,
     checkpoints: async (id) => {

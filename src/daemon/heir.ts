@@ -179,6 +179,8 @@ export const heir = async (options: HeirOptions): Promise<Connection> => {
         watch.stop();
       };
     },
+    provider: () => read((by) => by.provider()),
+    chooseProvider: (adapter) => read((by) => by.chooseProvider(adapter)),
     tree: () => read((by) => by.tree()),
     checkpoints: (id) => read((by) => by.checkpoints(id)),
     restore: (id, ref, to) => act((by) => by.restore(id, ref, to)),

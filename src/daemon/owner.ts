@@ -12,12 +12,14 @@ import { poller } from "../../actors/poller.ts";
 import { PushQueue } from "../../actors/push-queue.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
 import { Seats } from "../../actors/seats.ts";
+import type { AdapterGate } from "../../actors/adapter-gate.ts";
 import type { SpendGate } from "../../actors/spend-gate.ts";
 import { Supervisor } from "../../actors/supervisor.ts";
 import { messageHandler, Mouths } from "../../actors/turn-mouths.ts";
 import { catalog } from "../../machines/index.ts";
 import { incidentsAddress } from "../../machines/incidents.ts";
 import { intakeAddress } from "../../machines/intake.ts";
+import { providerAddress } from "../../machines/provider.ts";
 import { ledgerKeeps, spendAddress } from "../../machines/spend.ts";
 import type { LiveChange } from "../client/contract.ts";
 import type { AgentEvent } from "../domain/agent.ts";
@@ -34,6 +36,7 @@ import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import type { OwnPorts } from "./ports.ts";
 import { redactedText } from "./secrets.ts";
+import { adapterGate, hearProvider, learnProvider } from "./routing.ts";
 import { hearLedger, learnLedger, spendGate } from "./spend.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -73,6 +76,7 @@ export interface Owner {
   readonly host: DurableHost;
   readonly scheduler: Scheduler;
   readonly spend: SpendGate;
+  readonly routing: AdapterGate;
   readonly inspection: Inspection;
   readonly pushes: PushQueue;
   readonly tree: Supervisor["tree"];
@@ -108,6 +112,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const mouths = new Mouths();
   const pushes = new PushQueue();
   const spend = spendGate(config, (id) => scheduler.items.find((item) => item.id === id)?.operatorLane ?? "none");
+  const routing = adapterGate(config);
   const keeper = options.panes?.(seats, (text) => notice("warning", text));
   const handlers = {
     ...workHandlers,
@@ -115,8 +120,12 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     turn: turnHandler({
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory, ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
+      project: (repository) => {
+        const { sandbox, checks, checkTimeoutMs, env } = settingsOfRepository(config, repository);
+        return { sandbox, checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, env };
+      },
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
-      stillOwner: store.stillOwner, seats, mouths, spend, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
+      stillOwner: store.stillOwner, seats, mouths, spend, routing, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
       onEvent: (turn, event) => {
         const line = readable(event);
         if (line !== undefined) emit({ type: "agent", item: turn.item, stage: turn.stage, line: redactedText(options.redact, line) });
@@ -139,6 +148,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         inspection.committed(change);
         endSeats(seats, change);
         if (change.actor === spendAddress) hearLedger(spend, change, (text) => notice("warning", text));
+        if (change.actor === providerAddress && change.event.type === "choose") hearProvider(routing, change, (text) => notice("info", text));
         emit({ type: "journal", actor: change.actor, event: change.event.type, at: change.at });
       },
       deadLettered: (actor, event, error) => notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`),
@@ -165,10 +175,11 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   };
 
   // Before any mail is taken: another process may have handed in work to a store that was only just made.
-  for (const [address, chart, input] of [[intakeAddress, "intake", {}], [incidentsAddress, "incidents", {}], [spendAddress, "spend", { keep: ledgerKeeps }]] as const) {
+  for (const [address, chart, input] of [[intakeAddress, "intake", {}], [incidentsAddress, "incidents", {}], [spendAddress, "spend", { keep: ledgerKeeps }], [providerAddress, "provider", {}]] as const) {
     if (!(await host.state(address))) await host.send(address, { type: "actor.start", chart, version: 1, input });
   }
   await learnLedger(spend, host, config);
+  await learnProvider(routing, host);
   await host.recover();
   // What was left in the store for the items counts before anybody looks at them.
   await host.idle();
@@ -197,7 +208,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   if (options.automation) scheduler.start();
 
   return {
-    host, scheduler, seats, spend, inspection, pushes,
+    host, scheduler, seats, spend, routing, inspection, pushes,
     tree: () => root.tree(),
     stop: async (how) => {
       inspection.stop();

@@ -6,6 +6,7 @@ import { cursor } from "../adapters/cursor/adapter.ts";
 import { hermes } from "../adapters/hermes/adapter.ts";
 import { opencode } from "../adapters/opencode/adapter.ts";
 import { adaptersLayer } from "../adapters/registry.ts";
+import { responses } from "../adapters/responses/adapter.ts";
 import { scriptedAdapter } from "../adapters/scripted/adapter.ts";
 import { type Config, projectSettings, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
 import type { Adapter, Adapters } from "../ports/adapter.ts";
@@ -18,13 +19,13 @@ import { agentProcessLayer } from "../process/agent-process.ts";
 import { localPublisherLayer } from "../publish/local.ts";
 import { localDirectory } from "../sources/local-directory.ts";
 import { localStatus } from "../sources/local-status.ts";
-import { probeSandbox } from "../verify/sandbox/probe.ts";
+import { probeSandbox } from "../sandbox/probe.ts";
 import { verifierLayer } from "../verify/service.ts";
 import { defaultScopes } from "../workspaces/scope.ts";
 import { makeWorkspaces } from "../workspaces/service.ts";
 
 /** The implementations behind the ports, one place: a new adapter, source or sandbox is registered here and nowhere else. */
-export const adapters: readonly Adapter[] = [claude, codex, opencode, cursor, hermes, scriptedAdapter];
+export const adapters: readonly Adapter[] = [claude, codex, responses, opencode, cursor, hermes, scriptedAdapter];
 
 export interface Place {
   readonly config: Config;

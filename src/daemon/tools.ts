@@ -60,6 +60,9 @@ export const createLocalTools = (bin?: string): LocalTools => ({
 
   template: ({ postgres }) => renderTemplate({ kind: "init", ...(postgres ? { storeUrl: conventionalPostgresUrl } : {}) }),
 
+  adapters: async (place) => (await import("./adapter-tools.ts")).adapterStates(await settingFor(place)),
+  tryAdapter: async (place, name, model) => (await import("./adapter-tools.ts")).tryAdapter(await settingFor(place), name, model),
+
   doctor: async (options) => doctor(await settingFor(options)),
 
   backup: async ({ to, ...options }) => {

@@ -13,6 +13,8 @@ export type AdapterName = z.infer<typeof AdapterName>;
 export const AgentFailure = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("rateLimited"), until: z.number().nullable(), message: z.string() }),
   z.object({ kind: z.literal("overloaded"), message: z.string() }),
+  /** Its provider refuses, or nobody is signed in there: the next try is another adapter's, as the chain of fallbacks says. */
+  z.object({ kind: z.literal("movedOn"), from: AdapterName, to: AdapterName, message: z.string() }),
   z.object({ kind: z.literal("network"), message: z.string() }),
   z.object({ kind: z.literal("spawn"), message: z.string() }),
   z.object({ kind: z.literal("auth"), message: z.string() }),
@@ -33,9 +35,9 @@ export const AgentFailure = z.discriminatedUnion("kind", [
 ]);
 export type AgentFailure = z.infer<typeof AgentFailure>;
 
-export const infraKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded", "network", "spawn"]);
+export const infraKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded", "movedOn", "network", "spawn"]);
 /** Of these, the provider's "not now": it passes by itself, and may take hours. */
-export const refusedKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded"]);
+export const refusedKinds: ReadonlySet<AgentFailure["kind"]> = new Set(["rateLimited", "overloaded", "movedOn"]);
 /** The session is of no use any more. */
 export const sessionEnds: ReadonlySet<AgentFailure["kind"]> = new Set(["badSession", "contextFull", "overlong"]);
 
@@ -113,7 +115,7 @@ export const TurnRequest = z.object({
 export type TurnRequest = z.infer<typeof TurnRequest>;
 
 /** The session that the next turn goes on with, and what it has used so far: a CLI may count over all of it. */
-export interface CliSession { readonly id: string | null; readonly costUsd: number; readonly usage?: Usage }
+export interface CliSession { readonly id: string | null; readonly costUsd: number; readonly usage?: Usage; /** Whose it is; absent: of the adapter that was asked for. */ readonly adapter?: AdapterName }
 
 /** How a turn ended, as the stage chart hears it. */
 export const TurnOutcome = z.object({
@@ -124,6 +126,8 @@ export const TurnOutcome = z.object({
     z.object({ how: z.literal("failed"), failure: AgentFailure }),
     z.object({ how: z.literal("cancelled") }),
   ]),
+  /** Which ran it, when that is not the one that was asked for. */
+  adapter: AdapterName.optional(),
   sessionId: z.string().nullable(),
   /** Cumulative cost of the session when the CLI reports it so, else of this run; US dollars. */
   sessionCostUsd: z.number(),

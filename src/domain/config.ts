@@ -73,7 +73,14 @@ const stageKeys = (timeoutMs: number) => ({
   escalateAdapter: AdapterName.optional().meta({ description: "The adapter after escalation; it starts a session of its own. The same adapter when absent.", examples: ["claude", "codex"] }),
   escalateAfterIteration: positive.default(3).describe("Iterations before escalation; the next one takes escalateModel and escalateAdapter."),
   timeoutMs: milliseconds.default(timeoutMs).describe("Milliseconds one turn may take."),
+  fallback: z.array(AdapterName).optional().meta({ description: "Instead of routing.fallback.", examples: [["codex"]] }),
 });
+/** The keys of one adapter. */
+const adapterKeys = (model: string) => z.strictObject({
+  model: text.meta({ description: "The model where a stage names none, also when another adapter's work moves on to this one; the CLI's own default when absent.", examples: [model] }),
+  concurrency: positive.optional().meta({ description: "Turns of this adapter at the same time, over all items; no limit of its own when absent.", examples: [4] }),
+  turnsPerHour: positive.optional().meta({ description: "Turns of this adapter that begin within any hour; no limit when absent.", examples: [60] }),
+}).prefault({}).describe("Limits of one adapter.");
 const switched = (on: boolean, what: string) => z.boolean().default(on).describe(what);
 const coderEnabled = z.literal(true, { error: "the coder cannot be switched off; write enabled = true or leave it out" }).default(true).describe("Always true.");
 
@@ -124,6 +131,14 @@ export const Config = z.strictObject({
   publish: z.strictObject({
     remote: text.meta({ description: "Git remote that finished branches are pushed to; they stay local when absent.", examples: ["origin"] }),
   }).prefault({}).describe("Where results go."),
+
+  routing: z.strictObject({
+    fallback: z.array(AdapterName).default([]).meta({ description: "Adapters that take over, the first that can, while a stage's own is rate-limited, out of quota or not signed in; without any, work waits.", examples: [["codex"]] }),
+  }).prefault({}).describe("Which adapter runs a turn when the one asked for cannot."),
+
+  adapters: z.strictObject({
+    claude: adapterKeys("claude-sonnet-4-5"), codex: adapterKeys("gpt-5.5"), responses: adapterKeys("gpt-5"), cursor: adapterKeys("auto"), hermes: adapterKeys("default"), opencode: adapterKeys("anthropic/claude-sonnet-4-5"), scripted: adapterKeys("any"),
+  } satisfies Record<AdapterName, z.ZodType>).prefault({}).describe("Limits of each adapter."),
 
   scheduler: z.strictObject({
     slots: positive.default(2).describe("Items worked on at the same time."),

@@ -57,7 +57,7 @@ export const EffectRequest = z.discriminatedUnion("kind", [
     attempt: z.number(), stage: Stage, iteration: z.number(), tryNumber: z.number(),
     adapter: AdapterName, model: z.string().nullable(),
     workspace: WorkspaceRef, repository: z.string(),
-    sessionId: z.string().nullable(), sessionCostUsd: z.number(), sessionUsage: Usage.optional(),
+    sessionId: z.string().nullable(), sessionCostUsd: z.number(), sessionUsage: Usage.optional(), sessionAdapter: AdapterName.optional(),
     timeoutMs: z.number(), stallMs: z.number(), playbook: z.string().nullable(),
     brief: TurnBrief,
     /** Head before the stage began. */

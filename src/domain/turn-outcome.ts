@@ -109,8 +109,10 @@ export const finish = (tally: Tally, end: TurnEnd): TurnOutcome => {
 };
 
 /** What the next turn goes on with. A run that was killed has not said what it used; the session's next total holds it. */
-export const sessionOnwards = (session: CliSession, { ended, sessionId, sessionCostUsd, sessionUsage }: TurnOutcome): CliSession => {
+export const sessionOnwards = (session: CliSession, { ended, sessionId, sessionCostUsd, sessionUsage, adapter }: TurnOutcome): CliSession => {
   if (ended.how === "failed" && sessionEnds.has(ended.failure.kind)) return { id: null, costUsd: 0 };
+  // Another CLI's session begins from nothing; without one, the session that there was can still be gone on with.
+  if (adapter !== session.adapter) return sessionId === null ? session : { id: sessionId, ...(adapter === undefined ? {} : { adapter }), costUsd: sessionCostUsd, ...(sessionUsage === undefined ? {} : { usage: sessionUsage }) };
   const id = sessionId ?? session.id, usage = sessionUsage ?? (id === session.id ? session.usage : undefined);
-  return { id, costUsd: Math.max(session.costUsd, sessionCostUsd), ...(usage === undefined ? {} : { usage }) };
+  return { id, ...(adapter === undefined ? {} : { adapter }), costUsd: Math.max(session.costUsd, sessionCostUsd), ...(usage === undefined ? {} : { usage }) };
 };

@@ -17,6 +17,8 @@ export const answers: { readonly [Name in RouteName]: (client: FactoryClient, in
     return {};
   },
   drain: (client) => client.drain(),
+  provider: (client) => client.provider(),
+  chooseProvider: (client, { body }) => client.chooseProvider(body.adapter),
   tree: (client) => client.tree(),
   items: (client) => client.items(),
   item: (client, { params }) => client.item(params.id),

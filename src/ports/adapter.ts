@@ -1,5 +1,7 @@
 import { Context, type Effect } from "effect";
 import type { AdapterName, AgentEvent, AgentFailure, TurnRequest } from "../domain/agent.ts";
+import type { Check } from "../domain/check.ts";
+import type { SandboxSetting } from "../domain/config.ts";
 import type { HookProgram } from "../domain/hook-environment.ts";
 import type { RunExit } from "./agent-process.ts";
 
@@ -82,6 +84,18 @@ export interface HostEnvironment {
   readonly runDirectory: string;
   /** How the CLI's hooks reach the factory; absent where there is no program that they could call. */
   readonly hooks?: HookProgram;
+  /** What the owner has set up for commands of this repository; absent where nobody has. An agent of our own keeps to it; other CLIs have rules of their own. */
+  readonly project?: ProjectCommands;
+}
+
+export interface ProjectCommands {
+  readonly sandbox: SandboxSetting;
+  /** Empty: found by the files of the project. */
+  readonly checks: readonly Check[];
+  /** Milliseconds for a check that was found. */
+  readonly checkTimeoutMs: number;
+  /** Names of environment variables that commands get. */
+  readonly env: readonly string[];
 }
 
 export interface AdaptersShape { readonly get: (name: AdapterName) => Adapter | undefined; readonly all: readonly Adapter[] }

@@ -20,9 +20,9 @@ import { type CommitFiles, type Scripts, discover, filesOf, scriptsOf } from "./
 import { type Dependency, dependenciesFor, exportCommit, stampOf } from "./export.ts";
 import { readTests } from "./failures.ts";
 import { redact } from "./redact.ts";
-import { type Ran, runConfined } from "./run-check.ts";
-import { probeSandbox } from "./sandbox/probe.ts";
-import type { Sandbox } from "./sandbox/sandbox.ts";
+import { type Ran, runConfined } from "../sandbox/run-confined.ts";
+import { probeSandbox } from "../sandbox/probe.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 
 export interface VerifierProject {
   /** Empty: found in the commit. */

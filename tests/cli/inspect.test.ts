@@ -69,7 +69,7 @@ describe("beside a factory that works, and after it", { timeout: 2 * guardMs }, 
     expect(after.stdout).toContain("● done");
     expect(after.stdout).not.toContain("Can happen here");
     expect(after.stdout).toMatch(/ 8 workspace\.removed: tidying → done/);
-    expect(Actors.parse(lastLine((await room.cli(["inspect", "--json"])).stdout)).actors.map(({ address }) => address)).toEqual(["incidents/factory", "intake/factory", "spend/factory"].filter((address) => (listed.stdout.includes(address))));
+    expect(Actors.parse(lastLine((await room.cli(["inspect", "--json"])).stdout)).actors.map(({ address }) => address)).toEqual(["incidents/factory", "intake/factory", "provider/factory", "spend/factory"].filter((address) => (listed.stdout.includes(address))));
     expect((await room.cli(["inspect", "RUN-1", "--follow"])).stdout).toContain("workspace.removed: tidying → done");
   });
 

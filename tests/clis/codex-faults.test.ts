@@ -17,7 +17,7 @@ describe("a fault that stays", () => {
   const event = (code: string, message: string): ScriptedFault => ({ fault: "errorEvent", error: { code, message } });
   const faults: readonly { readonly name: string; readonly fault: ScriptedFault; readonly failure: Partial<AgentFailure> }[] = [
     { name: "400", fault: { fault: "status", status: 400 }, failure: { kind: "model", message: expect.stringContaining("scripted 400") } },
-    { name: "400-context", fault: { fault: "status", status: 400, error: { code: "context_length_exceeded", message: "too long" } }, failure: { kind: "contextFull", message: expect.stringContaining("context window") } },
+    { name: "400-context", fault: { fault: "status", status: 400, error: { code: "context_length_exceeded", message: "too long" } }, failure: { kind: "model", message: expect.stringContaining("context window") } },
     { name: "401", fault: { fault: "status", status: 401 }, failure: { kind: "auth", message: expect.stringContaining("401") } },
     { name: "402", fault: { fault: "status", status: 402 }, failure: { kind: "auth" } },
     { name: "403", fault: { fault: "status", status: 403 }, failure: { kind: "auth" } },
@@ -37,7 +37,7 @@ describe("a fault that stays", () => {
     { name: "error-event-rate", fault: event("rate_limit_exceeded", "Rate limit reached for gpt-5.5. Please try again in 1.5s."), failure: { kind: "rateLimited", until: expect.any(Number) } },
     { name: "error-event-quota", fault: event("insufficient_quota", "You exceeded your current quota."), failure: { kind: "auth", message: expect.stringContaining("Quota exceeded") } },
     { name: "error-event-prompt", fault: event("invalid_prompt", "Invalid prompt: flagged."), failure: { kind: "model", message: "Invalid prompt: flagged." } },
-    { name: "error-event-context", fault: event("context_length_exceeded", "too long"), failure: { kind: "contextFull", message: expect.stringContaining("context window") } },
+    { name: "error-event-context", fault: event("context_length_exceeded", "too long"), failure: { kind: "model", message: expect.stringContaining("context window") } },
   ];
   test.each(faults)("$name is $failure.kind, and no result is made of what came before it", async ({ name, fault, failure }) => {
     await using room = await open({ fault: failing(fault) });

@@ -280,6 +280,8 @@ test("PRE-03 the probe names version, sandbox and login without a network, and s
   const probe = (more: Readonly<Record<string, string | undefined>>) => Effect.runPromise(codex.probe({ ...room.host, env: { ...env, ...more } }));
   expect(await probe({})).toEqual({ ok: true, detail: "codex 0.169.0; model provider loop" });
   expect(await probe({ OPENAI_API_KEY: undefined })).toMatchObject({ ok: false, detail: expect.stringContaining("wants OPENAI_API_KEY, which is not set") });
+  await appendFile(join(home, ".codex", "config.toml"), '[mcp_servers.mail]\ncommand = "true"\n[mcp_servers.off]\ncommand = "true"\nenabled = false\n');
+  expect(await probe({})).toEqual({ ok: true, detail: "codex 0.169.0; model provider loop; its MCP servers (mail) are outside its sandbox, in a critic's turn too" });
   const other = join(home, "other");
   await mkdir(other);
   const bare = { CODEX_HOME: other, OPENAI_API_KEY: undefined };

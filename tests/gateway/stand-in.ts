@@ -142,13 +142,15 @@ export const standIn = (count = 3): StandIn => {
       watchers.add(onChange);
       return () => { watchers.delete(onChange); };
     },
+    provider: async () => ({ usual: "scripted", chosen: null, since: 0 }),
+    chooseProvider: async () => ({ delivered: "now" }),
     tree: async () => [{ id: "factory", kind: "supervisor", state: "running", restarts: 0, since: 1, children: [{ id: "mail", kind: "actor", state: "running", restarts: 2, since: 1, lastCrash: "x" }] }],
     checkpoints: async () => [{ ref: "refs/enact/checkpoints/LOC-1/1", commit: "abc" }],
     restore: async (_id, _ref, to) => to,
     teams: async () => [],
     team: async () => ({ delivered: "now" }),
     ...sessionsInMemory(),
-    status: async () => ({ pid: 1, version: "0", startedAt: 1, gateway: null, automation: true, slots: { used: 0, of: 2 }, idle: "", terminals: { backend: "none", detail: "", panes: 0 }, description: { role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" } }),
+    status: async () => ({ pid: 1, version: "0", startedAt: 1, gateway: null, automation: true, slots: { used: 0, of: 2 }, idle: "", terminals: { backend: "none", detail: "", panes: 0 }, description: { role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" }, adapters: [] }),
     stop: async (options) => { stops.push(options); },
     terminals: async () => [],
     watchTerminal: (address, { from, ready = () => true }, onFrame) => {

@@ -13,6 +13,7 @@ import { scriptedAdapter } from "../../src/adapters/scripted/adapter.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { composePorts } from "../../src/daemon/ports.ts";
 import { policyFor } from "../../src/daemon/policy.ts";
+import { adapterGate } from "../../src/daemon/routing.ts";
 import { startOwner } from "../../src/daemon/owner.ts";
 import { openScoped } from "../../src/daemon/scoped.ts";
 import type { AdapterName } from "../../src/domain/agent.ts";
@@ -162,7 +163,7 @@ describe("how long a turn may take", { timeout: guardMs }, () => {
       const spend = new SpendGate({ prices: [], calendar: { today: () => "2026-11-30", endText: () => "" }, projectOf: () => "repo", laneOf: () => "none" });
       spend.open();
       const handler = turnHandler({
-        spend, agents, factory: "rows", env: process.env, home: place.directory, runsDirectory: join(place.stateDirectory, "runs"), passEnvironment: () => [],
+        spend, routing: adapterGate(config), agents, factory: "rows", env: process.env, home: place.directory, runsDirectory: join(place.stateDirectory, "runs"), passEnvironment: () => [],
         ladder: { sigintMs: 5_000, sigtermMs: 5_000 }, stillOwner: Effect.void,
         seats: new Seats({ root: join(place.stateDirectory, "terminals"), clock, onTrouble: (text) => { throw new Error(text); } }), mouths: new Mouths(),
       });

@@ -95,7 +95,7 @@ export interface Factory extends Place {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-export const makeFactory = async (place: Place, options: { readonly automation?: boolean } = {}): Promise<Factory> => {
+export const makeFactory = async (place: Place, options: { readonly automation?: boolean; /** Another factory is made there afterwards. */ readonly keep?: boolean } = {}): Promise<Factory> => {
   const connection: Connection = await createLocalTools().connect({ configFile: place.configFile, directory: place.directory, as: "own", automation: options.automation ?? false });
   const { client } = connection;
   const notices: string[] = [];
@@ -117,7 +117,7 @@ export const makeFactory = async (place: Place, options: { readonly automation?:
     [Symbol.asyncDispose]: async () => {
       stop();
       await connection.close("suspend");
-      place.remove();
+      if (options.keep !== true) place.remove();
     },
   };
 };

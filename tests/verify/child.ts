@@ -1,8 +1,8 @@
 import { Effect } from "effect";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { runConfined } from "../../src/verify/run-check.ts";
-import { probeSandbox } from "../../src/verify/sandbox/probe.ts";
+import { runConfined } from "../../src/sandbox/run-confined.ts";
+import { probeSandbox } from "../../src/sandbox/probe.ts";
 
 const top = process.argv[2] ?? "";
 for (const name of ["e", "t"]) mkdirSync(join(top, name));

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { createServer } from "node:net";
 import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
-import { runConfined } from "../../src/verify/run-check.ts";
-import { probeSandbox } from "../../src/verify/sandbox/probe.ts";
+import { runConfined } from "../../src/sandbox/run-confined.ts";
+import { probeSandbox } from "../../src/sandbox/probe.ts";
 import { bench, failure, skipSandbox } from "./fixture.ts";
 
 const room = () => {
@@ -59,6 +59,23 @@ process.exit(0);`);
     expect(flood.output.endsWith("end\n")).toBe(true);
     const limit = await runConfined(sandbox, { argv: ["sh", "-c", "sed -n 's/^Max processes *\\([0-9]*\\).*/\\1/p; s/^Max core file size *\\([0-9]*\\).*/\\1/p' /proc/self/limits"], directory: r.directory, temporary: r.temporary, env: {}, dependencies: [] }, 10_000);
     expect(limit.output).toBe("0\n4096\n");
+  });
+
+  test("holds a directory that is only to be read, and what is guarded in one that may be written", async () => {
+    using r = room();
+    const sandbox = await Effect.runPromise(probeSandbox("auto", join(r.top, "scratch")));
+    const ran = (command: string, more: { readonly readOnly?: boolean; readonly guarded?: readonly string[] }) => runConfined(sandbox, { argv: ["sh", "-c", command], directory: r.directory, temporary: r.temporary, env: {}, dependencies: [], ...more }, 30_000);
+    writeFileSync(join(r.directory, ".git"), "gitdir: /elsewhere\n");
+    const { output } = await ran("cat .git; echo x > made; echo x > /tmp/fine && echo fine", { readOnly: true });
+    for (const said of ["gitdir: /elsewhere", "Read-only", "fine"]) expect(output).toContain(said);
+    expect(existsSync(join(r.directory, "made"))).toBe(false);
+    await ran("echo x > .git; rm -f .git; mv .git away; echo x > made", { guarded: [".git", "missing"] });
+    expect(existsSync(join(r.directory, "made"))).toBe(true);
+    expect(readFileSync(join(r.directory, ".git"), "utf8")).toBe("gitdir: /elsewhere\n");
+    mkdirSync(join(r.directory, "secret"));
+    writeFileSync(join(r.directory, "secret", "config"), "token");
+    expect((await ran("ls -A secret; echo x > secret/hook; rm -rf secret; true", { guarded: ["secret"] })).output).not.toContain("config");
+    expect([existsSync(join(r.directory, "secret", "hook")), readFileSync(join(r.directory, "secret", "config"), "utf8")]).toEqual([false, "token"]);
   });
 
   const script = join(import.meta.dirname, "child.ts");

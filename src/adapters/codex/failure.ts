@@ -42,11 +42,11 @@ export const aboutLogin = (text: string): boolean => /Missing environment variab
 /** The user's own configuration cannot be used; nothing was begun. */
 export const aboutConfiguration = (text: string): boolean => /Error loading config|error: invalid value|error: unexpected argument|failed to load configuration|Model provider .* not found/i.test(text);
 
-/** What a turn that failed for good says; `at`: when, for times of day. */
-export const turnFailure = (message: string, at: number): AgentFailure => {
+/** What a turn that failed for good says. `at`: when, for times of day; `hasPast`: its session holds more than a first prompt. */
+export const turnFailure = (message: string, { at, hasPast }: { readonly at: number; readonly hasPast: boolean }): AgentFailure => {
   const status = statusIn(message);
   if (aboutLimit(message)) return { kind: "rateLimited", until: untilIn(message, at), message };
-  if (/ran out of room in the model's context window/.test(message)) return { kind: "contextFull", message };
+  if (/ran out of room in the model's context window/.test(message)) return { kind: hasPast ? "contextFull" : "model", message };
   if (status === 529 || status === 503 || /currently experiencing high demand|at capacity|capacity is unavailable|overloaded/i.test(message)) return { kind: "overloaded", message };
   if (status === 401 || status === 402 || status === 403 || /Quota exceeded|To use Codex with your ChatGPT plan/.test(message) || aboutLogin(message)) return { kind: "auth", message };
   if (status === 408 || (status !== null && status >= 500)) return { kind: "network", message };

@@ -23,22 +23,31 @@ const run = (host: HostEnvironment, args: readonly string[]) =>
     cwd: host.home, stdin: "ignore", timeout: 10_000, reject: false, cancelSignal: signal, maxBuffer: 64 * 1_024, all: true,
   }));
 
-const Configured = z.looseObject({ model_provider: z.string().optional().catch(undefined), model_providers: z.record(z.string(), z.looseObject({ env_key: z.string().optional().catch(undefined) })).catch({}) });
+const Provider = z.object({ env_key: z.string().optional().catch(undefined) });
+const Server = z.object({ enabled: z.boolean().catch(true) }).catch({ enabled: true });
+const Configured = z.object({ model_provider: z.string().optional().catch(undefined), model_providers: z.record(z.string(), Provider).catch({}), mcp_servers: z.record(z.string(), Server).catch({}) });
 
-/** The model provider that the user's own configuration names, when it is not OpenAI. */
-const ownProvider = async (host: HostEnvironment): Promise<{ readonly name: string; readonly key: string | undefined } | undefined> => {
+interface OwnConfiguration {
+  /** The model provider that it names, when that is not OpenAI. */
+  readonly provider?: { readonly name: string; readonly key: string | undefined };
+  readonly servers: readonly string[];
+}
+/** What matters here of the user's own configuration. */
+const ownConfiguration = async (host: HostEnvironment): Promise<OwnConfiguration> => {
   try {
-    const { model_provider: name, model_providers: providers } = Configured.parse(parseToml(await readFile(join(codexHome(host), "config.toml"), "utf8")));
-    return name === undefined || name === "openai" ? undefined : { name, key: providers[name]?.env_key };
+    const { model_provider: name, model_providers: providers, mcp_servers: servers } = Configured.parse(parseToml(await readFile(join(codexHome(host), "config.toml"), "utf8")));
+    return {
+      ...(name === undefined || name === "openai" ? {} : { provider: { name, key: providers[name]?.env_key } }),
+      servers: Object.entries(servers).filter(([, { enabled }]) => enabled).map(([server]) => server),
+    };
   } catch {
-    return undefined;
+    return { servers: [] };
   }
 };
 
 /** Who pays: a key in the environment, a provider of the user's, else the login. `codex login status` reads files only. */
-const access = (host: HostEnvironment, named: string): Effect.Effect<AdapterProbe> => Effect.gen(function* () {
+const access = (host: HostEnvironment, named: string, { provider }: OwnConfiguration): Effect.Effect<AdapterProbe> => Effect.gen(function* () {
   const given = codexEnvironment(host);
-  const provider = yield* Effect.promise(() => ownProvider(host));
   if (provider !== undefined) {
     const { name, key } = provider;
     if (key === undefined || given[key] !== undefined) return { ok: true, detail: `${named}; model provider ${name}` };
@@ -67,5 +76,7 @@ export const codexProbe = (host: HostEnvironment): Effect.Effect<AdapterProbe> =
   // What it calls its sandbox is not there on every machine; without it no command of an agent runs.
   const sandbox = yield* run(host, ["sandbox", "--", "true"]);
   if (sandbox.failed) return { ok: false, detail: `${named}; its sandbox does not work here: ${sandbox.all.trim().split("\n").at(-1) ?? ""}`, mend: "codex doctor" };
-  return yield* access(host, named);
+  const own = yield* Effect.promise(() => ownConfiguration(host));
+  const { detail, ...answer } = yield* access(host, named, own);
+  return { ...answer, detail: own.servers.length === 0 ? detail : `${detail}; its MCP servers (${own.servers.join(", ")}) are outside its sandbox, in a critic's turn too` };
 });

@@ -45,6 +45,8 @@ export const codexReader = (turn: TurnRequest): StreamReader => {
   /** What an `error` event said last, if no turn ended after it. */
   let trouble: string | undefined;
   const begun = new Set<string>();
+  /** Anything but notices has come of this turn. */
+  let acted = false;
 
   const started = (item: CodexItem): readonly AgentEvent[] => {
     if (item.type === "agent_message" || item.type === "reasoning" || item.type === "error" || begun.has(item.id)) return [];
@@ -87,8 +89,10 @@ export const codexReader = (turn: TurnRequest): StreamReader => {
       case "thread.started":
         sessionId = parsed.thread_id;
         return [{ type: "session", sessionId, ...(turn.model === null ? {} : { model: turn.model }) }];
-      case "item.started": return started(parsed.item);
-      case "item.completed": return done(parsed.item);
+      case "item.started":
+      case "item.completed":
+        acted ||= parsed.item.type !== "error";
+        return parsed.type === "item.started" ? started(parsed.item) : done(parsed.item);
       case "turn.completed": return turnCompleted(parsed);
       case "turn.failed":
         failure ??= parsed.error.message;
@@ -102,7 +106,7 @@ export const codexReader = (turn: TurnRequest): StreamReader => {
 
   /** How a run without a completed turn ended. */
   const unfinished = ({ exit, errorTail }: StreamEnd): AgentFailure | undefined => {
-    if (failure !== undefined) return turnFailure(failure, exit.at);
+    if (failure !== undefined) return turnFailure(failure, { at: exit.at, hasPast: turn.sessionId !== null || acted });
     if (completed) return undefined;
     if (exit.lost) return { kind: "crashed", exitCode: null, signal: null, message: "the run is gone without an exit" };
     const words = lastWords(errorTail);

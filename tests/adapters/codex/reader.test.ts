@@ -175,7 +175,7 @@ describe("a stream that ends without a completed turn is a failure", () => {
   test("a session that has no room any more is given up; a first prompt that is too long is the model's refusal", () => {
     const lines = streamLines("fault-400-context"), kind = (sessionId: string | null) => closing(read(lines, ended({ code: 1 }), turnRequest({ sessionId })));
     expect(kind(null)).toMatchObject([{ failure: { kind: "model" } }]);
-    expect(kind("34e69eb2-7f36-4878-8a1a-00cbbfb7ec77")).toMatchObject([{ failure: { kind: "badSession" } }]);
+    expect(kind("34e69eb2-7f36-4878-8a1a-00cbbfb7ec77")).toMatchObject([{ failure: { kind: "contextFull" } }]);
   });
   test("and an end after a result adds nothing, whatever the exit was", () => {
     expect(closing(read(streamLines("edit"), ended({ code: 143, signal: "SIGTERM" }, "boom")))).toEqual([{ type: "result", text: "add() adds now; its test passes." }]);

@@ -2,9 +2,9 @@
 import { Effect } from "effect";
 import * as fs from "node:fs/promises";
 import { join } from "node:path";
-import type { SandboxSetting } from "../../domain/config.ts";
-import { SandboxMissing } from "../../ports/verifier.ts";
-import { runConfined } from "../run-check.ts";
+import type { SandboxSetting } from "../domain/config.ts";
+import { SandboxMissing } from "../ports/verifier.ts";
+import { runConfined } from "./run-confined.ts";
 import { bubblewrap } from "./bubblewrap.ts";
 import { container } from "./container.ts";
 import { off } from "./off.ts";

@@ -1,7 +1,7 @@
-/** One command to be run on an export of a commit. */
+/** One command to be run on an export of a commit, or in a worktree. */
 export interface Confined {
   readonly argv: readonly [string, ...string[]];
-  /** The export: the only directory the command may write, besides private temporary ones. */
+  /** The export or worktree: the only directory the command may write, besides private temporary ones. */
   readonly directory: string;
   /** Made for this one run and removed after it; sandboxes keep what they need here. */
   readonly temporary: string;
@@ -9,6 +9,10 @@ export interface Confined {
   readonly env: Readonly<Record<string, string>>;
   /** Installed dependencies of the repository's checkout, readable at `at` inside the export. */
   readonly dependencies: readonly { readonly from: string; readonly at: string }[];
+  /** It may read the directory and write nothing of it. Only of a sandbox that confines. */
+  readonly readOnly?: boolean;
+  /** Names at the top of the directory that the command cannot change; of a directory it sees nothing. Only of a sandbox that confines. */
+  readonly guarded?: readonly string[];
 }
 
 /** What to start instead, so that the command is confined. */
@@ -17,6 +21,10 @@ export interface Launch { readonly argv: readonly [string, ...string[]]; readonl
 /** A way to confine a command. Pure but for files in `temporary` and links in the export. */
 export interface Sandbox {
   readonly name: string;
+  /** False: a command may do whatever its user may. */
+  readonly confines: boolean;
+  /** Where commands see the directory, if not at its own place. */
+  readonly inside?: string;
   readonly launch: (command: Confined) => Promise<Launch>;
 }
 

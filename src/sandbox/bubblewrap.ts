@@ -15,7 +15,9 @@ const etc = ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "ssl/c
  */
 export const bubblewrap = (tools: Tools, sealed: boolean): Sandbox => ({
   name: "bubblewrap",
-  launch: async ({ argv, directory, temporary, env, dependencies }) => {
+  confines: true,
+  inside,
+  launch: async ({ argv, directory, temporary, env, dependencies, readOnly, guarded }) => {
     const args: string[] = [
       "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", ...(sealed ? ["--disable-userns"] : []),
       "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "check", "--clearenv",
@@ -32,7 +34,12 @@ export const bubblewrap = (tools: Tools, sealed: boolean): Sandbox => ({
     await Promise.all([fs.writeFile(passwd, "check:x:1000:1000::/home/check:/bin/sh\n"), fs.writeFile(group, "check:x:1000:\n"), fs.writeFile(hosts, "127.0.0.1 localhost check\n::1 localhost\n")]);
     args.push("--ro-bind", passwd, "/etc/passwd", "--ro-bind", group, "/etc/group", "--ro-bind", hosts, "/etc/hosts");
     for (const path of tools.directories) args.push("--ro-bind", path, path);
-    args.push("--bind", directory, inside, "--chdir", inside);
+    args.push(readOnly === true ? "--ro-bind" : "--bind", directory, inside, "--chdir", inside);
+    for (const name of guarded ?? []) {
+      const stat = lstatSync(join(directory, name), { throwIfNoEntry: false });
+      if (stat?.isFile() === true) args.push("--ro-bind", join(directory, name), join(inside, name));
+      if (stat?.isDirectory() === true) args.push("--tmpfs", join(inside, name));
+    }
     // At their own place too: virtual environments name themselves by absolute path.
     for (const { from, at } of dependencies) args.push("--ro-bind", from, at === "" ? inside : join(inside, at), "--ro-bind", from, from);
     for (const [name, value] of Object.entries({ ...fixedEnv("/home/check", "/tmp", tools.path), ...tools.env, ...env })) args.push("--setenv", name, value);

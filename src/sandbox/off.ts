@@ -6,6 +6,7 @@ import { type Sandbox, fixedEnv } from "./sandbox.ts";
 /** No sandbox: the owner said so. The command still gets a home of its own and none of the owner's environment but what is named. */
 export const off = (path: string): Sandbox => ({
   name: "off",
+  confines: false,
   launch: async (command) => {
     await linkDependencies(command);
     const home = join(command.temporary, "home"), temporary = join(command.temporary, "tmp");

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import type { Confined, Sandbox } from "./sandbox/sandbox.ts";
+import type { Confined, Sandbox } from "./sandbox.ts";
 
 export interface Ran { readonly exitCode: number | undefined; readonly timedOut: boolean; /** Standard output and error as they came: the first and last parts when long. */ readonly output: string; readonly durationMs: number }
 
