@@ -33,7 +33,7 @@ const unnamedMs = 60_000, loginMs = 600_000, hourMs = 3_600_000;
 
 interface Refusal { readonly until: number; readonly why: string; /** The provider said when. */ readonly named: boolean }
 interface Waiting { readonly run: RunId; readonly go: () => void }
-interface Load { refusal: Refusal | undefined; readonly running: Set<RunId>; queue: readonly Waiting[]; begun: readonly number[]; wake: (() => void) | undefined }
+interface Load { refusal: Refusal | undefined; readonly running: Set<RunId>; queue: readonly Waiting[]; begun: readonly { readonly run: RunId; readonly at: number }[]; wake: (() => void) | undefined }
 
 export class AdapterGate {
   readonly #options: AdapterGateOptions;
@@ -84,6 +84,15 @@ export class AdapterGate {
     return promise;
   }
 
+  /** It did not begin after all: it holds no place, and counts in no hour. */
+  forgo(run: RunId): void {
+    const adapter = this.#places.get(run);
+    if (adapter === undefined) return;
+    const load = this.#load(adapter);
+    load.begun = load.begun.filter((begun) => begun.run !== run);
+    this.leave(run);
+  }
+
   /** A run of an earlier owner that goes on. */
   adopt(adapter: AdapterName, run: RunId): void {
     this.#places.set(run, adapter);
@@ -110,7 +119,7 @@ export class AdapterGate {
 
   #pump(adapter: AdapterName): void {
     const load = this.#load(adapter), { concurrency = Infinity, turnsPerHour = Infinity } = this.#options.settings(adapter), now = this.#options.clock.now();
-    load.begun = load.begun.filter((at) => at > now - hourMs);
+    load.begun = load.begun.filter(({ at }) => at > now - hourMs);
     load.wake?.();
     load.wake = undefined;
     while (load.queue.length > 0 && load.running.size < concurrency && load.begun.length < turnsPerHour) {
@@ -118,11 +127,11 @@ export class AdapterGate {
       if (!first) return;
       load.queue = rest;
       load.running.add(first.run);
-      load.begun = [...load.begun, now];
+      load.begun = [...load.begun, { run: first.run, at: now }];
       first.go();
     }
     const oldest = load.begun[0];
-    if (load.queue.length > 0 && load.running.size < concurrency && oldest !== undefined) load.wake = this.#options.clock.at(oldest + hourMs, () => this.#pump(adapter));
+    if (load.queue.length > 0 && load.running.size < concurrency && oldest !== undefined) load.wake = this.#options.clock.at(oldest.at + hourMs, () => this.#pump(adapter));
   }
 
   #chain(stage: Stage, from: AdapterName): readonly AdapterName[] {

@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber, type Scope, Stream } from "effect";
 import type { AnyActor } from "xstate";
 import { agentProcessMachine, type AgentProcessContext, type AgentProcessEvent, type InterruptReason } from "../machines/agent-process.ts";
 import type { Observation } from "../machines/progress-rules.ts";
-import { AdapterName, type AgentEvent, type AgentFailure, type TurnOutcome, type TurnRequest } from "../src/domain/agent.ts";
+import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/domain/agent.ts";
 import type { TurnEffect } from "../src/domain/effects.ts";
 import { fingerprintIn, touchedBetween } from "../src/domain/fingerprint.ts";
 import { progressAddress, RunId } from "../src/domain/ids.ts";
@@ -19,7 +19,7 @@ import { Workspaces } from "../src/ports/workspaces.ts";
 import type { Terminals } from "../tmux/index.ts";
 import type { HostEvent } from "./chart.ts";
 import { workspaceTrouble } from "./effect-handlers.ts";
-import { type EffectContext, type EffectHandler, EffectTrouble, type EndReason } from "./effect-runner.ts";
+import { type EffectHandler, EffectTrouble, type EndReason } from "./effect-runner.ts";
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
 import { placeOf } from "./seat-file.ts";
@@ -30,6 +30,7 @@ import { mouthOf, type Mouths } from "./turn-mouths.ts";
 import { narrator, showAgain } from "./turn-narrator.ts";
 import { observer, signOfLife, ticking } from "./turn-observer.ts";
 import { mouthOnScreen, screenFor, watchScreen } from "./turn-on-screen.ts";
+import { turnRoute } from "./turn-route.ts";
 
 /**
  * One turn of an agent: the effect `turn`, carried out by a run that outlives this process.
@@ -102,18 +103,18 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   // A run of an earlier owner goes on as it is: its prompt was given, and the repository is its own to change just now.
   const runId = runIdFor(options.factory, context.key);
   const adopted = yield* processes.adopt(runId).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(undefined)), Effect.mapError(asIo));
-  // I7.
-  const labelled = adopted ? AdapterName.safeParse((yield* adopted.labels)["adapter"]).data : undefined;
-  const keep = request.brief.answer === null ? undefined : request.sessionAdapter;
-  const route: Route & { readonly refused?: AgentFailure } = adopted ? { adapter: labelled ?? request.adapter, model: labelled === undefined || labelled === request.adapter ? request.model : null } : options.routing.route({ stage: request.stage, adapter: request.adapter, model: request.model, keep });
+  // I7, and before I6: what is used up while a turn waits for its place counts for it too.
+  const route = yield* turnRoute(options.routing, request, context, runId, adopted);
+  if (route.unwanted !== undefined) return ended(unbegun(turnRequest(runId, request, "", route), route.unwanted));
   const adapter = adapters.get(route.adapter);
   if (!adapter) return yield* new EffectTrouble({ class: "environment", message: `there is no adapter ${route.adapter} in this factory`, mend: `use one of ${adapters.all.map(({ name }) => name).join(", ")}` });
   const asked = { runId, item: request.item.id, repository: request.repository };
   // I6: who runs already was asked about before.
-  const refused = adopted ? undefined : yield* Effect.promise(() => options.spend.ask(asked));
+  const capped = adopted || route.refused !== undefined ? undefined : yield* Effect.promise(() => options.spend.ask(asked));
   if (adopted) options.spend.adopt(asked);
   // Nobody goes on with this work before a person does: it is kept as it stands. A team's members keep theirs when they leave.
-  if (refused !== undefined && request.duty === undefined) yield* workspaces.checkpoint(request.item.id, request.workspace, `the cap spend.${refused.cap}`).pipe(Effect.mapError(workspaceTrouble));
+  if (capped !== undefined && request.duty === undefined) yield* workspaces.checkpoint(request.item.id, request.workspace, `the cap spend.${capped.cap}`).pipe(Effect.mapError(workspaceTrouble));
+  const refused = capped ?? route.refused;
   const diff = adopted || refused !== undefined || request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
   const turn = turnRequest(runId, request, diff, route);
   let tally = begin(turn);
@@ -125,26 +126,17 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
   const withoutProcess = (shown: SeatRun, failure: AgentFailure): Effect.Effect<HostEvent> => Effect.promise(async () => {
     options.spend.release(runId);
-    options.routing.leave(runId);
+    options.routing.forgo(runId);
     const show = narrator(shown, shownAs);
     show.event({ type: "failure", failure });
     await show.end();
     return ended(withoutRun(turn, failure));
   });
-  const kept = refused ?? route.refused;
-  if (kept !== undefined) return yield* withoutProcess(yield* Effect.promise(openSeat), kept);
+  if (refused !== undefined) return yield* withoutProcess(yield* Effect.promise(openSeat), refused);
   if ("kind" in plan) {
     // What cannot be started any more is not left running either (I4).
     if (adopted) yield* adopted.sweep;
     return yield* withoutProcess(yield* Effect.promise(openSeat), plan);
-  }
-  if (adopted) options.routing.adopt(route.adapter, runId);
-  else {
-    const stoppedWaiting = yield* placeFor(options, context, request.aliveEveryMs, route.adapter, runId);
-    if (stoppedWaiting !== undefined) {
-      options.spend.release(runId);
-      return ended(stoppedWaiting === "cancelled" ? finish(begin(turn), { exit: { code: null, signal: null, lost: true, at: 0 }, swept: 0, stopped: "cancelled" }) : withoutRun(turn, { kind: "interrupted" }));
-    }
   }
   // I2: refuses a worktree that was swapped for a link out of its place.
   const labels: Readonly<Record<string, string>> = adopted ? {} : {
@@ -257,10 +249,11 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   yield* Effect.promise(() => options.agents.remove(`run/${turn.runId}`));
 
   const asTold = finish(tally, { exit, swept, ...stopped(reason, turn, screenFailure?.()) });
-  options.routing.leave(runId);
   const failed = asTold.ended.how === "failed" ? asTold.ended.failure : undefined, judged = reason === null ? options.routing.ended(turn.stage, request.adapter, turn.adapter, failed) : failed;
   const outcome: TurnOutcome = { ...asTold, ...(judged === undefined || judged === failed ? {} : { ended: { how: "failed", failure: judged } }), ...(turn.adapter === request.adapter ? {} : { adapter: turn.adapter }) };
   const spend = options.spend.ended(turn, request.repository, outcome, { usd: tally.costUsd, usage: tally.usage, model: tally.model }, left.at - handle.startedAt);
+  // Whoever waits for the place knows what this turn used, and what its provider said.
+  options.routing.leave(runId);
   const result: TurnOutcome = { ...outcome, costUsd: spend.amount.cost.usd, spend, ...(heard.size === 0 ? {} : { heard: [...heard] }) };
   if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, shownAs, handle, makeReader, { exit, errorTail }, ofItsOwn);
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
@@ -278,26 +271,19 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   options.routing.leave(runId);
 })));
 
-/** Waits until the turn may begin; or until its actor, or the factory, wants it no more. A wait is a sign of life. */
-const placeFor = (options: TurnOptions, context: EffectContext, aliveEveryMs: number | undefined, adapter: AdapterName, runId: RunId): Effect.Effect<EndReason | undefined, never, Clock> => Effect.gen(function* () {
-  const clock = yield* Clock, unwanted = yield* Deferred.make<EndReason>();
-  context.onEnd((reason) => { Deferred.doneUnsafe(unwanted, Effect.succeed(reason)); });
-  let cancel = (): void => {};
-  const show = (): void => { if (aliveEveryMs !== undefined) cancel = clock.at(clock.now() + aliveEveryMs, () => { context.tell(context.actor, { type: "turn.alive" }); show(); }); };
-  show();
-  return yield* Effect.raceFirst(Effect.as(Effect.promise(() => options.routing.enter(adapter, runId)), undefined), Deferred.await(unwanted)).pipe(
-    Effect.tap((reason) => Effect.sync(() => { if (reason !== undefined) options.routing.leave(runId); })),
-    Effect.ensuring(Effect.sync(() => cancel())),
-  );
-});
-
 type Unstamped = AgentProcessEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 
 const ended = (outcome: TurnOutcome): HostEvent => ({ type: "turn.ended", outcome });
 
+/** Nobody wanted it any more before it began. */
+const unbegun = (turn: TurnRequest, reason: EndReason): TurnOutcome =>
+  reason === "cancelled" ? finish(begin(turn), { exit: neverRan, swept: 0, stopped: "cancelled" }) : withoutRun(turn, { kind: "interrupted" });
+
+const neverRan: RunExit = { code: null, signal: null, lost: true, at: 0 };
+
 /** The turn never got a process. */
 const withoutRun = (turn: TurnRequest, failure: AgentFailure): TurnOutcome =>
-  finish(push(begin(turn), { type: "failure", failure }), { exit: { code: null, signal: null, lost: true, at: 0 }, swept: 0 });
+  finish(push(begin(turn), { type: "failure", failure }), { exit: neverRan, swept: 0 });
 
 const stopped = (reason: InterruptReason | null, turn: TurnRequest, ofScreen: AgentFailure | undefined): { readonly stopped?: "cancelled" | AgentFailure } => {
   switch (reason) {

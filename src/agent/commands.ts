@@ -79,6 +79,7 @@ export const openCommands = async (request: AgentRequest, worktree: Worktree, { 
 
   const inRoom = async <A>(use: (temporary: string) => Promise<A>): Promise<A> => {
     const temporary = await mkdtemp(join(scratch, "command-"));
+    // What cannot be taken away lies in the run's own directory, which goes with it.
     try { return await use(temporary); } finally { await rm(temporary, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined); }
   };
   // I3

@@ -37,7 +37,7 @@ export const refusalIn = (items: readonly AnswerItem[]): string | undefined =>
 
 export const textOf = (item: AnswerItem): string => (item.type === "message" ? item.content.map((part) => (part.type === "output_text" ? part.text : "")).join("") : "");
 
-/** The words of an answer: its last message that has any. */
+/** The words of an answer: those of its last message that is not empty. */
 export const wordsIn = (items: readonly AnswerItem[]): string => items.map(textOf).filter((text) => text.trim() !== "").at(-1) ?? "";
 
 /** Without the thought that led to them a provider takes no items under its own ids: the words and calls alone. Undefined: nothing is left of it. */

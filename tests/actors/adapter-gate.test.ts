@@ -81,8 +81,18 @@ describe("when a turn begins", () => {
     for (const n of [1, 2]) it.leave(run(n));
     await settled();
     expect([begun, it.loads()]).toMatchObject([[1, 2], [{ name: "claude", running: 1, waiting: 1 }]]);
+    // One that did not begin after all is not of this hour.
+    it.forgo(run(9));
+    enter(4);
+    it.forgo(run(4));
+    await settled();
+    expect(begun).toEqual([1, 2]);
     clock.advanceTo(clock.now() + 3_600_000);
     await settled();
     expect(begun).toEqual([1, 2, 3]);
+    it.forgo(run(3));
+    for (const n of [5, 6]) enter(n);
+    await settled();
+    expect(begun).toEqual([1, 2, 3, 5, 6]);
   });
 });

@@ -69,6 +69,36 @@ describe("routing", { timeout: guardMs }, () => {
     expect([adaptersOf(place, third), adaptersOf(place, fourth)]).toEqual([["coder scripted"], ["coder claude"]]);
   });
 
+  test("what is refused while a turn waits for its place counts for it too: another adapter takes it", async () => {
+    const { place, repository, playbook } = make('[routing]\nfallback = ["scripted"]\n[adapters.claude]\nconcurrency = 1\n');
+    standIn(place, "fault-429-retry-after.jsonl", 1, `while [ ! -f '${join(place.directory, "go")}' ]; do sleep 0.05; done`);
+    await using factory = await makeFactory(place);
+    const { client } = factory;
+    for (const id of [first, second]) {
+      await factory.submit(`Of ${id}`, { repository, playbook, stages: "coder" });
+      await expect.poll(async () => (await client.item(id))?.item.status, { timeout: guardMs }).toBe("operating");
+    }
+    await expect.poll(async () => (await client.status()).adapters, { timeout: guardMs }).toMatchObject([{ name: "claude", running: 1, waiting: 1 }]);
+    const waiting = place.runs(first).length === 0 ? first : second;
+    place.put("go", "");
+    const ends = await factory.ended(first, second);
+    // The one that waited was never given to the CLI that had just been refused.
+    expect(adaptersOf(place, waiting).filter((each) => each.endsWith("claude"))).toEqual([]);
+    expect(ends.map(({ item }) => item.status)).toEqual(["done", "done"]);
+  });
+
+  test("a cap that is reached while a turn waits for its place keeps it from beginning", async () => {
+    const { place, repository } = make("[adapters.scripted]\nconcurrency = 1\n[spend]\ndayUsd = 1\n", "scripted");
+    const dear = place.put("playbooks/dear.toml", turn("coder", '{ wait-for-file = "go" }, { cost = 5 }, { write = "made.txt", text = "m" }, { result = "Made." }'));
+    await using factory = await makeFactory(place);
+    for (const title of ["One", "Two"]) await factory.submit(title, { repository, playbook: dear, stages: "coder" });
+    await expect.poll(async () => (await factory.client.status()).adapters, { timeout: guardMs }).toMatchObject([{ name: "scripted", running: 1, waiting: 1 }]);
+    const waiting = place.runs(first).length === 0 ? first : second;
+    place.put("playbooks/go", "");
+    const ends = await factory.ended(first, second);
+    expect([ends.map(({ item }) => item.status).toSorted(), place.runs(waiting)]).toEqual([["done", "exhausted"], []]);
+  });
+
   test("an adapter runs so many turns at once as it may: others wait for a place, and a cancel ends the wait", async () => {
     const { place, repository } = make("[adapters.scripted]\nconcurrency = 1\n[scheduler]\nslots = 3\nslotsPerProject = 3\n", "scripted");
     const waits = place.put("playbooks/w.toml", turn("coder", '{ touch = "begun" }, { wait-for-file = "go" }, { write = "made.txt", text = "m" }, { result = "Made." }'));
