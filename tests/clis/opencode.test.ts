@@ -9,6 +9,7 @@ import { opencode } from "../../src/adapters/opencode/adapter.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { marker, type Scenario } from "../support/model-server.ts";
 import { openRoom, type Room } from "./room.ts";
+import { typedAnswers } from "./typed-answers.ts";
 import { opencodeConfig } from "./under-test.ts";
 
 const only = <T extends AgentEvent["type"]>(events: readonly AgentEvent[], type: T): readonly Extract<AgentEvent, { type: T }>[] => events.filter((event): event is Extract<AgentEvent, { type: T }> => event.type === type);
@@ -186,28 +187,7 @@ describe("what a turn may not do", () => {
   });
 });
 
-describe("typed answers", () => {
-  const block = (name: string, body: string): string => `I looked.\n\n\`\`\`enact-${name}\n${body}\n\`\`\``;
-  test("verdict, audit and question come as events; a block that is only quoted does not", async () => {
-    await using room = await open({
-      verdict: [{ say: block("verdict", '{"decision":"revise","feedback":"the test is missing"}') }],
-      audit: [{ say: block("audit", '{"findings":[{"severity":"critical","message":"a key in the diff"}]}') }],
-      question: [{ say: block("question", "Which of the two ports?") }],
-      quoted: [{ say: `${block("verdict", '{"decision":"approve"}')}\nThat is what the README says.` }],
-      malformed: [{ say: block("verdict", '{"decision":"maybe"}') }],
-    });
-    const answers = async (name: string): Promise<readonly AgentEvent[]> => {
-      const turned = await room.run(room.turn(marker(name), { stage: "critic", readOnly: true }));
-      await room.keep(`answer-${name}`, turned);
-      return turned.events.filter((event) => ["verdict", "audit", "question", "garbage", "result", "failure"].includes(event.type));
-    };
-    expect(await answers("verdict")).toEqual([{ type: "verdict", verdict: { decision: "revise", feedback: "the test is missing", findings: [] } }, { type: "result", text: "I looked." }]);
-    expect(await answers("audit")).toEqual([{ type: "audit", audit: { findings: [{ severity: "critical", message: "a key in the diff" }] } }, { type: "result", text: "I looked." }]);
-    expect(await answers("question")).toEqual([{ type: "question", text: "Which of the two ports?" }, { type: "result", text: "I looked." }]);
-    expect((await answers("quoted")).map(({ type }) => type)).toEqual(["result"]);
-    expect((await answers("malformed")).map(({ type }) => type)).toEqual(["garbage", "result"]);
-  });
-});
+describe("typed answers", () => { typedAnswers((scenarios) => open(scenarios)); });
 
 describe("an end from outside", () => {
   /** A command whose process is known by a number that no other has; it waits longer than any test. */

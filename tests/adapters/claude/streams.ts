@@ -1,25 +1,5 @@
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { claudeReader } from "../../../src/adapters/claude/reader.ts";
-import { RunId, WorkItemId } from "../../../src/domain/ids.ts";
-import type { AgentEvent, TurnRequest } from "../../../src/domain/agent.ts";
-import type { StreamEnd } from "../../../src/ports/adapter.ts";
+import { claude } from "../../../src/adapters/claude/adapter.ts";
+import { streamsOf } from "../streams.ts";
 
-/** Streams of the real CLI, kept by `ENACT_TEST_KEEP=1 npm run test:clis` (tests/clis/capture.ts). */
-const folder = join(import.meta.dirname, "..", "..", "..", "fixtures", "claude");
-export const streamNames: readonly string[] = readdirSync(folder).filter((file) => file.endsWith(".jsonl")).map((file) => file.slice(0, -".jsonl".length)).toSorted();
-export const streamBytes = (name: string): Buffer => readFileSync(join(folder, `${name}.jsonl`));
-export const streamLines = (name: string): readonly string[] => streamBytes(name).toString("utf8").trimEnd().split("\n");
-
-export const turnRequest = (more: Partial<TurnRequest> = {}): TurnRequest => ({
-  runId: RunId.parse("stage.loc-1.1.coder.1"), item: WorkItemId.parse("LOC-1"), attempt: 1, stage: "coder", iteration: 1, tryNumber: 1, adapter: "claude",
-  model: null, cwd: "/repo", prompt: "Fix the bug.", sessionId: null, sessionCostUsd: 0, readOnly: false, timeoutMs: 600_000, stallMs: 300_000, playbook: null, ...more,
-});
-
-export const ended = (exit: Partial<StreamEnd["exit"]> = {}, errorTail = ""): StreamEnd => ({ exit: { code: 0, signal: null, lost: false, at: 1_000, ...exit }, errorTail });
-
-/** All events of these lines and their end. */
-export const read = (lines: readonly string[], end: StreamEnd = ended(), turn: TurnRequest = turnRequest()): readonly AgentEvent[] => {
-  const reader = claudeReader(turn);
-  return [...lines.flatMap((line) => reader.line(line)), ...reader.end(end)];
-};
+export { ended } from "../streams.ts";
+export const { read, streamBytes, streamLines, streamNames, turnRequest } = streamsOf(claude);

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../../src/domain/agent.ts";
+import { closing, readerSuite } from "../reader-suite.ts";
 import { ended, read, streamBytes, streamLines, streamNames, turnRequest } from "./streams.ts";
 
-const closing = (events: readonly AgentEvent[]): readonly AgentEvent[] => events.filter(({ type }) => type === "result" || type === "failure");
 const of = <T extends AgentEvent["type"]>(events: readonly AgentEvent[], type: T): readonly Extract<AgentEvent, { type: T }>[] => events.filter((event): event is Extract<AgentEvent, { type: T }> => event.type === type);
 const sessionID = "ses_dd12f3ffeffeVmAQExnvuZcO4v";
 const line = (type: string, more: object = {}): string => JSON.stringify({ type, timestamp: 1_000, sessionID, ...more });
@@ -199,21 +199,4 @@ describe("hostile lines", () => {
   });
 });
 
-test.each(streamNames)("%s, cut at every byte, never throws, never invents a result, and always closes once", (name) => {
-  const bytes = streamBytes(name);
-  const whole = closing(read(streamLines(name)));
-  const complete = bytes.lastIndexOf("}") + 1;
-  for (let cut = 0; cut < bytes.length; cut += 1) {
-    const events = read(bytes.subarray(0, cut).toString("utf8").split("\n"), ended({ code: null, signal: "SIGKILL" }));
-    const close = closing(events);
-    if (close.length !== 1) throw new Error(`${close.length} closing events when cut at byte ${cut}`);
-    if (cut < complete) {
-      if (close[0]?.type !== "failure") throw new Error(`a result when cut at byte ${cut}`);
-      if (events.some(({ type }) => type === "verdict" || type === "audit" || type === "question")) throw new Error(`an answer when cut at byte ${cut}`);
-    } else expect(close[0]?.type).toBe(whole[0]?.type);
-  }
-});
-
-test("the same lines give the same events", () => {
-  for (const name of streamNames) expect(read(streamLines(name))).toEqual(read(streamLines(name)));
-});
+readerSuite({ streamNames, streamBytes, streamLines, ended, read });
