@@ -84,6 +84,12 @@ export class AdapterGate {
     return promise;
   }
 
+  /** It has no place yet. */
+  waits(run: RunId): boolean {
+    const adapter = this.#places.get(run);
+    return adapter !== undefined && !this.#load(adapter).running.has(run);
+  }
+
   /** It did not begin after all: it holds no place, and counts in no hour. */
   forgo(run: RunId): void {
     const adapter = this.#places.get(run);

@@ -19,26 +19,33 @@ export const turnRoute = (routing: AdapterGate, request: TurnEffect, context: Ef
     return { adapter, model: adapter === request.adapter ? request.model : null };
   }
   const keep = request.brief.answer === null ? undefined : request.sessionAdapter;
+  /** Told where it is not as it was asked for. */
+  const tell = (route: Route, waits: boolean): void => context.tell(context.actor, { type: "turn.placed", tryNumber: request.tryNumber, place: { adapter: route.adapter, model: route.model, waits } });
   const now = () => routing.route({ stage: request.stage, adapter: request.adapter, model: request.model, keep });
   for (let route = now(); ;) {
     if (route.refused !== undefined) return route;
-    const unwanted = yield* placeAt(routing, route.adapter, context, request.aliveEveryMs, runId);
+    const entered = routing.enter(route.adapter, runId), waits = routing.waits(runId);
+    if (waits || route.adapter !== request.adapter) tell(route, waits);
+    const unwanted = yield* placeAt(routing, entered, context, request.aliveEveryMs, runId);
     if (unwanted !== undefined) return { ...route, unwanted };
     const then = now();
-    if (then.refused === undefined && then.adapter === route.adapter) return then;
+    if (then.refused === undefined && then.adapter === route.adapter) {
+      if (waits) tell(then, false);
+      return then;
+    }
     routing.forgo(runId);
     route = then;
   }
 });
 
 /** A wait is a sign of life. */
-const placeAt = (routing: AdapterGate, adapter: AdapterName, context: EffectContext, aliveEveryMs: number | undefined, runId: RunId): Effect.Effect<EndReason | undefined, never, Clock> => Effect.gen(function* () {
+const placeAt = (routing: AdapterGate, entered: Promise<void>, context: EffectContext, aliveEveryMs: number | undefined, runId: RunId): Effect.Effect<EndReason | undefined, never, Clock> => Effect.gen(function* () {
   const clock = yield* Clock, unwanted = yield* Deferred.make<EndReason>();
   context.onEnd((reason) => { Deferred.doneUnsafe(unwanted, Effect.succeed(reason)); });
   let cancel = (): void => {};
   const show = (): void => { if (aliveEveryMs !== undefined) cancel = clock.at(clock.now() + aliveEveryMs, () => { context.tell(context.actor, { type: "turn.alive" }); show(); }); };
   show();
-  return yield* Effect.raceFirst(Effect.as(Effect.promise(() => routing.enter(adapter, runId)), undefined), Deferred.await(unwanted)).pipe(
+  return yield* Effect.raceFirst(Effect.as(Effect.promise(() => entered), undefined), Deferred.await(unwanted)).pipe(
     Effect.tap((reason) => Effect.sync(() => { if (reason !== undefined) routing.forgo(runId); })),
     Effect.ensuring(Effect.sync(() => cancel())),
   );

@@ -4,6 +4,7 @@ import type { CheckReport } from "../src/domain/check.ts";
 import type { WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
 import type { Policy } from "../src/domain/policy.ts";
+import type { TurnPlace } from "../src/domain/routing.ts";
 import type { Cost } from "../src/domain/spend.ts";
 import type { TeamBrief } from "../src/domain/team-brief.ts";
 import type { TeamCriteria, TeamDuty, TeamMessage, TeamPlan } from "../src/domain/team-answers.ts";
@@ -72,6 +73,8 @@ export interface MemberContext extends MemberInput {
   readonly summary: string;
   readonly iteration: number;
   readonly tryNumber: number;
+  /** Of the turn under way, where that is not with the adapter that was asked for or not begun yet. */
+  readonly place?: TurnPlace | null;
   readonly infraFailures: number;
   /** Of these, refusals of the provider. */
   readonly refused?: number;
@@ -133,6 +136,7 @@ export type MemberEvent = (
   | { readonly type: "verify.done"; readonly report: CheckReport }
   | { readonly type: "turn.ended"; readonly outcome: TurnOutcome }
   | { readonly type: "turn.cancel.sent" }
+  | { readonly type: "turn.placed"; readonly tryNumber: number; readonly place: TurnPlace }
   /** The turn shows output or CPU use. */
   | { readonly type: "turn.alive" }
   | { readonly type: "alarm.renew" }

@@ -29,6 +29,7 @@ export const memberGuards = {
   /** Nobody will be asked for an agent that is about to leave. */
   asksTooLate: ({ context, event }: Asked) => event.type === "turn.ended" && event.outcome.ended.how === "question" && context.stopping !== "no",
   asks: ({ event }: Asked) => event.type === "turn.ended" && event.outcome.ended.how === "question",
+  ofThisTry: ({ context, event }: Asked) => event.type === "turn.placed" && event.tryNumber === context.tryNumber,
   wasInterrupted: ({ event }: Asked) => failureOf(event)?.kind === "interrupted",
   refusedWithinCap: ({ context, event }: Asked) => isRefused(event) && (context.refused ?? 0) < (context.policy.refusedRetries ?? defaultRefusedRetries) && context.stopping === "no",
   infraWithinCap: ({ context, event }: Asked) => isInfra(event) && !isRefused(event) && context.infraFailures - (context.refused ?? 0) < context.policy.infraRetries && context.stopping === "no",

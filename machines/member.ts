@@ -111,7 +111,7 @@ export const memberMachine = setup({
     }),
     dropGrant: assign({ grant: null, revoked: false, question: null, answer: null, alive: false }),
     takeSync: assign(({ context, event }) => (event.type === "workspace.synced" ? { head: event.head, conflicts: event.conflicts.slice(0, 50), lastTask: context.grant?.task ?? 0 } : {})),
-    carry: assign(({ context }) => ({ carried: context.inbox.map(({ id }) => id), alive: true })),
+    carry: assign(({ context }) => ({ carried: context.inbox.map(({ id }) => id), alive: true, place: null })),
     takeMail: assign(({ context, event }) => (event.type === "member.mail" && !context.inbox.some(({ id }) => id === event.mail.id) ? { inbox: [...context.inbox, event.mail].slice(-50) } : {})),
     takeTurn: assign(({ context, event }) => {
       if (event.type !== "turn.ended") return {};
@@ -141,6 +141,7 @@ export const memberMachine = setup({
     noteFailing: assign(({ context, event }) => (event.type === "verify.done" ? { reason: `after ${context.iteration} tries its checks still fail: ${event.report.newFailures.slice(0, 3).join("; ")}` } : {})),
     noteTrouble: assign(({ event }) => ({ reason: reasonOf(event) })),
     showLife: assign({ alive: true }),
+    takePlace: assign(({ event }) => (event.type === "turn.placed" ? { place: event.place } : {})),
     restLife: assign({ alive: false }),
     revoke: assign({ revoked: true }),
     stop: assign(({ context, event }) => (event.type === "member.stop" ? { stopping: event.force || context.stopping === "force" ? "force" as const : "drain" as const, tidy: event.tidy } : {})),
@@ -215,6 +216,7 @@ export const memberMachine = setup({
       entry: ["carry", startTurn, tellBegan],
       on: {
         "turn.alive": { actions: "showLife" },
+        "turn.placed": { guard: "ofThisTry", actions: "takePlace" },
         "alarm.renew": [{ guard: "leasedAlive", actions: [tellRenew, "restLife", armRenewal] }, { actions: armRenewal }],
         // A turn that shows no life keeps no lease.
         "member.life": [{ guard: "currentAlive", actions: tellRenew }, {}],

@@ -3,6 +3,7 @@ import type { AdapterName, CliSession, TurnOutcome, AgentFailure } from "../src/
 import { infraKinds, refusedKinds } from "../src/domain/agent.ts";
 import { emptyBrief, type TurnBrief, type WorkspaceRef } from "../src/domain/effects.ts";
 import type { Address } from "../src/domain/ids.ts";
+import type { TurnPlace } from "../src/domain/routing.ts";
 import type { WorkItem } from "../src/domain/work-item.ts";
 import { backoffMs, defaultRefusedRetries, type Policy } from "../src/domain/policy.ts";
 import { writeScope, type Stage } from "../src/domain/stage.ts";
@@ -50,6 +51,8 @@ export interface StageInput {
 
 export interface StageContext extends StageInput {
   readonly tryNumber: number;
+  /** Of the turn of this try, where that is not with the adapter that was asked for or not begun yet. */
+  readonly place?: TurnPlace | null;
   readonly infraFailures: number;
   /** Of these, refusals of the provider: for its limit, or for being overloaded. */
   readonly refused?: number;
@@ -114,6 +117,7 @@ export type StageEvent = (
   /** The answer to `turn.cancel`: no turn of this stage runs any more, and what ended was told before. */
   | { readonly type: "turn.cancel.sent"; readonly tryNumber?: number }
   | { readonly type: "message"; readonly id: string; readonly text: string; readonly interrupt: boolean }
+  | { readonly type: "turn.placed"; readonly tryNumber: number; readonly place: TurnPlace }
   /** The running turn has these messages. */
   | { readonly type: "turn.heard"; readonly ids: readonly string[] }
   /** The answer to `turn.message`. */
@@ -259,7 +263,8 @@ export const stageMachine = setup({
     })),
     /** The person who interrupted the turn knows better than to be asked. */
     dropQuestion: assign({ question: null }),
-    nextTry: assign(({ context }) => ({ tryNumber: context.tryNumber + 1 })),
+    nextTry: assign(({ context }) => ({ tryNumber: context.tryNumber + 1, place: null })),
+    takePlace: assign(({ event }) => (event.type === "turn.placed" ? { place: event.place } : {})),
     countInfra: assign(({ context }) => ({ infraFailures: context.infraFailures + 1 })),
     countRefused: assign(({ context }) => ({ refused: (context.refused ?? 0) + 1 })),
     countCrash: assign(({ context }) => ({ crashes: context.crashes + 1 })),
@@ -299,6 +304,7 @@ export const stageMachine = setup({
     thisTryIsOver: ({ context, event }) => event.type === "turn.cancel.sent" && (event.tryNumber ?? context.tryNumber) === context.tryNumber,
     /** It ended, by itself or because it was told to, and could go on. */
     mayGoOn: ({ event }) => event.type === "turn.ended" && (event.outcome.ended.how !== "failed" || event.outcome.ended.failure.kind === "interrupted"),
+    ofThisTry: ({ context, event }) => event.type === "turn.placed" && event.tryNumber === context.tryNumber,
     enforcementGaveUp: ({ event }) => event.type === "effect.failed" && event.kind === "workspace.enforce",
     turnGaveUp: ({ event }) => event.type === "effect.failed" && event.kind === "turn",
     wasInterrupted: ({ event }) => failureOf(event)?.kind === "interrupted",
@@ -348,6 +354,7 @@ export const stageMachine = setup({
           { guard: "wasInterrupted", target: "working", reenter: true, actions: [...takeTurn, "nextTry"] },
           ...afterTrouble,
         ],
+        "turn.placed": { guard: "ofThisTry", actions: "takePlace" },
         "effect.failed": { guard: "turnGaveUp", target: "leaving", actions: ["noteFailure", endAs("failed")] },
         message: [
           { guard: "interrupts", target: "interrupting", actions: "addMessage" },

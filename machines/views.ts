@@ -89,7 +89,7 @@ export const viewUltrawork = (snapshot: Snapshot<UltraworkContext>): LaneRunView
 export const viewStage = (snapshot: Snapshot<StageContext>): StageView => {
   const { context: c } = snapshot;
   return {
-    state: stateName(snapshot), stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber, adapter: c.adapter, model: c.model,
+    state: stateName(snapshot), stage: c.stage, iteration: c.iteration, tryNumber: c.tryNumber, adapter: c.place?.adapter ?? c.adapter, model: c.place ? c.place.model : c.model, waitsForPlace: c.place?.waits ?? false,
     infraFailures: c.infraFailures, infraRetries: c.policy.infraRetries, refused: c.refused ?? 0, refusedRetries: c.policy.refusedRetries ?? defaultRefusedRetries, crashes: c.crashes, crashRetries: c.policy.crashRetries,
     retryAt: c.retryAt, question: c.question, reason: c.reason, costUsd: c.costUsd,
   };
@@ -108,10 +108,10 @@ const memberState: Readonly<Record<string, MemberView["state"]>> = {
 };
 
 export const viewMember = (snapshot: Snapshot<MemberContext>): MemberView => {
-  const c: MemberContext = snapshot.context;
+  const c: MemberContext = snapshot.context, place = snapshot.matches("working") ? c.place : undefined;
   return {
-    name: c.name, role: c.role, state: c.stopping !== "no" && snapshot.status === "active" ? "draining" : (memberState[stateName(snapshot)] ?? "working"), adapter: c.adapter, task: c.grant && c.grant.task > 0 ? c.grant.task : null, iteration: c.iteration,
-    turns: c.turns, restarts: c.died, costUsd: c.costUsd, ...(c.cost === undefined ? {} : { cost: c.cost }), branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, retryAt: c.retryAt, reason: c.reason.slice(0, 300), since: c.since, question: c.question,
+    name: c.name, role: c.role, state: c.stopping !== "no" && snapshot.status === "active" ? "draining" : (memberState[stateName(snapshot)] ?? "working"), adapter: place?.adapter ?? c.adapter, task: c.grant && c.grant.task > 0 ? c.grant.task : null, iteration: c.iteration,
+    turns: c.turns, restarts: c.died, costUsd: c.costUsd, ...(c.cost === undefined ? {} : { cost: c.cost }), branch: c.workspace?.branch ?? null, worktree: c.workspace?.path ?? null, retryAt: c.retryAt, reason: place?.waits === true ? `waits for a place at ${place.adapter}` : c.reason.slice(0, 300), since: c.since, question: c.question,
   };
 };
 

@@ -4,6 +4,7 @@ import { emptyBrief } from "../../src/domain/effects.ts";
 import { RunId, teamAddress } from "../../src/domain/ids.ts";
 import { backoffMs } from "../../src/domain/policy.ts";
 import { addCost, noCost } from "../../src/domain/spend.ts";
+import type { TurnPlace } from "../../src/domain/routing.ts";
 import type { Verdict } from "../../src/domain/verdict.ts";
 import type { Edge, Exploration } from "../catalog.ts";
 import type { Grant, MemberContext, MemberEvent, MemberInput } from "../member-context.ts";
@@ -36,6 +37,9 @@ const turn = (ended: TurnOutcome["ended"], more: Partial<TurnOutcome> = {}) => {
 const failed = (failure: AgentFailure) => turn({ how: "failed", failure });
 const trouble = (kind: "turn" | "verify" | "workspace.commit" | "turn.cancel", klass: "io" | "environment" | "refused") => stamped({ type: "effect.failed" as const, kind, class: klass, message: "it broke", ...(klass === "environment" ? { mend: "mend it" } : {}) });
 
+/** Another took over, where there is no place yet. */
+const place: TurnPlace = { adapter: "claude", model: null, waits: true };
+
 const results = [
   stamped({ type: "workspace.ready", workspace }),
   stamped({ type: "workspace.synced", head: "team1", conflicts: [] }), stamped({ type: "workspace.synced", head: "team1", conflicts: ["a.ts"] }),
@@ -47,7 +51,7 @@ const results = [
   failed({ kind: "capReached", cap: "dayUsd", spent: 10, limit: 10, message }), failed({ kind: "auth", message }), failed({ kind: "model", message }), failed({ kind: "interrupted" }),
   // Long after what happened before: that no longer counts.
   { ...failed({ kind: "noResult", message }), at: now + 10 * withinMs },
-  stamped({ type: "turn.cancel.sent" }), stamped({ type: "turn.alive" }), stamped({ type: "alarm.renew" }), stamped({ type: "alarm.retry" }),
+  stamped({ type: "turn.cancel.sent" }), stamped({ type: "turn.placed", tryNumber: 1, place }), stamped({ type: "turn.alive" }), stamped({ type: "alarm.renew" }), stamped({ type: "alarm.retry" }),
   trouble("turn", "io"), trouble("verify", "environment"), trouble("workspace.commit", "refused"), trouble("turn.cancel", "io"),
   ...granted, ...about("member.revoked"), ...about("member.settled"), ...about("member.life"),
 ] satisfies readonly MemberEvent[];
@@ -148,7 +152,7 @@ const specAnew = (e: Edge): Next | undefined => {
 };
 
 /** What changes nothing but what it says: mail, life, renewals, stops and revocations while busy, grants that are declined. */
-const staysBy = (e: Edge): boolean => { const { event } = read(e); return event !== undefined && ["member.mail", "turn.alive", "alarm.renew", "member.life", "member.stop", "member.revoked", "member.granted"].includes(event.type); };
+const staysBy = (e: Edge): boolean => { const { event } = read(e); return event !== undefined && ["member.mail", "turn.alive", "turn.placed", "alarm.renew", "member.life", "member.stop", "member.revoked", "member.granted"].includes(event.type); };
 const busy = ["preparing", "syncing", "working", "cancelling", "committing", "checking"];
 const moved = (e: Edge): boolean => spec(e) !== undefined;
 const enters = (e: Edge, state: string): boolean => moved(e) && at(e.to, state);
@@ -248,6 +252,10 @@ export const exploration: Exploration = {
         && same(to.inbox, well ? from.inbox.filter((mail) => !from.carried.includes(mail.id)) : from.inbox) && (outcome.ended.how === "completed" ? to.summary === "finished" : to.summary === from.summary);
     } },
     { name: "a letter is kept once, wherever it comes", holds: (e) => { const { event, from, to } = read(e); return event?.type !== "member.mail" || e.from.status !== "active" || (to.inbox.filter(({ id: each }) => each === event.mail.id).length === 1 && to.inbox.length === from.inbox.length + (from.inbox.some(({ id: each }) => each === event.mail.id) ? 0 : 1) && e.actions.length === 0); } },
+    { name: "where the turn under way is counts, until another begins; an earlier try's is nothing", holds: (e) => {
+      const { state, from, to, event } = read(e), taken = state === "working" && event?.type === "turn.placed" && event.tryNumber === from.tryNumber;
+      return same(to.place ?? null, taken ? place : asked(e, "turn").length > 0 ? null : (from.place ?? null)) && implies(event?.type === "turn.placed", () => taken ? e.actions.length === 0 : ignored(e));
+    } },
     { name: "I4 the lease is renewed by what is no turn, and by a turn only when it showed life since the last time", holds: (e) => {
       const { state, event, from, to } = read(e), renews = told(e, "member.renew"), holds = from.grant !== null && from.role === "worker" && e.from.status === "active" && !at(e.from, "saving", "tidying"), current = event?.type === "member.life" && event.task === from.grant?.task && event.token === from.grant.token;
       const resumes = state === "asking" && event?.type === "answer" && holds;

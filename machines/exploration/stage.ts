@@ -4,6 +4,7 @@ import { RunId } from "../../src/domain/ids.ts";
 import { emptyBrief } from "../../src/domain/effects.ts";
 import { backoffMs } from "../../src/domain/policy.ts";
 import { type Stage, writeScope } from "../../src/domain/stage.ts";
+import type { TurnPlace } from "../../src/domain/routing.ts";
 import type { PlannerDuty, TeamCriteria, TeamPlan } from "../../src/domain/team-answers.ts";
 import type { Audit, Verdict } from "../../src/domain/verdict.ts";
 import type { Edge, Exploration } from "../catalog.ts";
@@ -46,6 +47,9 @@ const capped: readonly AgentFailure[] = [{ kind: "capReached", cap: "itemTurns",
 /** Comes plainly or as one that interrupts; the tester has it from the start, so there it comes again. */
 const said = { id: "m0", text: "use tabs" };
 
+/** Another took over, where there is no place yet. */
+const place: TurnPlace = { adapter: "claude", model: null, waits: true };
+
 const results = [
   ...[...infra, ...crash, full, ...fatal, ...capped, { kind: "interrupted" as const }].map(failed),
   turn({ how: "completed", text: "finished" }, { sessionId: "session-1", spend: charge }),
@@ -58,6 +62,7 @@ const results = [
   turn({ how: "completed", text: "finished" }, { heard: ["m0", "other"] }),
   turn({ how: "cancelled" }, { heard: ["m0"] }),
   turn({ how: "failed", failure: { kind: "noResult", message } }, { heard: ["m0"] }),
+  stamped({ type: "turn.placed", tryNumber: 1, place }),
   stamped({ type: "turn.heard", ids: ["m0", "other"] }),
   stamped({ type: "turn.message.sent", id: "m0", delivered: true }),
   stamped({ type: "turn.message.sent", id: "m0", delivered: false }),
@@ -99,7 +104,7 @@ const leaves = ({ to }: Edge, outcome: StageEnded["outcome"]): boolean =>
 
 /** In this state only these events mean anything, besides those of messages. */
 const hears: Readonly<Record<string, readonly StageEvent["type"][]>> = {
-  working: ["turn.ended", "effect.failed", "cancel", "message"], interrupting: ["turn.ended", "turn.cancel.sent", "effect.failed", "cancel"], waiting: ["alarm.retry", "cancel"], asking: ["answer", "cancel"],
+  working: ["turn.ended", "turn.placed", "effect.failed", "cancel", "message"], interrupting: ["turn.ended", "turn.cancel.sent", "effect.failed", "cancel"], waiting: ["alarm.retry", "cancel"], asking: ["answer", "cancel"],
   enforcing: ["workspace.enforced", "effect.failed"], cancelling: ["turn.ended", "turn.cancel.sent", "effect.failed"],
 };
 /** States that take a turn's end. */
@@ -209,6 +214,10 @@ export const exploration: Exploration = {
     { name: "every further turn has a number of its own", holds: (e) => {
       const r = read(e), { from, to, outcome } = r, over = at(e.from, "working", "interrupting") && (outcome !== undefined || (at(e.from, "interrupting") && isAnswerToCancel(r)));
       return to.tryNumber === from.tryNumber + ((over && at(e.to, "waiting", "working")) || (at(e.from, "asking") && at(e.to, "working")) ? 1 : 0);
+    } },
+    { name: "where the turn of this try is counts, until the next try; an earlier try's is nothing", holds: (e) => {
+      const { from, to, event } = read(e), taken = at(e.from, "working") && event?.type === "turn.placed" && event.tryNumber === from.tryNumber;
+      return same(to.place ?? null, taken ? place : to.tryNumber === from.tryNumber ? (from.place ?? null) : null) && implies(event?.type === "turn.placed" && !taken, () => ignored(e)) && implies(taken, () => e.actions.length === 0);
     } },
     { name: "a turn's cost, text, verdict, audit and denials are taken once", holds: (e) => {
       const { from, to, outcome, failure } = read(e);

@@ -107,7 +107,8 @@ const inPipeline = ({ pipeline, stage, lane }: ItemState): Waiting => {
 
 const inStage = (name: string, stage: ItemState["stage"]): Waiting => {
   switch (stage?.state) {
-    case "working": return waiting("agent", `the ${name} (${stage.adapter}${stage.model === null ? "" : ` ${stage.model}`}${stage.tryNumber > 1 ? `, try ${stage.tryNumber}` : ""})`);
+    case "working": if (stage.waitsForPlace) return waiting("slot", `a place at ${stage.adapter} for the ${name}: as many turns run there, or began within the hour, as may`, { commands: [["adapters", "list"]] });
+      return waiting("agent", `the ${name} (${stage.adapter}${stage.model === null ? "" : ` ${stage.model}`}${stage.tryNumber > 1 ? `, try ${stage.tryNumber}` : ""})`);
     case "waiting": return waiting("time", `the ${name}'s next try${stage.reason === "" ? "" : `: ${stage.reason.slice(0, 200)}`}`, { until: stage.retryAt });
     case "asking": return waiting("person", "your answer");
     case "enforcing": return waiting("git", `what the ${name} may not change to be put back`);

@@ -13,6 +13,9 @@ export const AdapterLoad = z.object({
 });
 export type AdapterLoad = z.infer<typeof AdapterLoad>;
 
+/** Who a turn is with, told where that is another than was asked for, or where the turn waits for a place there. */
+export interface TurnPlace { readonly adapter: AdapterName; readonly model: string | null; /** As many turns run there, or began within the hour, as may. */ readonly waits: boolean }
+
 /** Which adapter stands in for the configured one. */
 export const ProviderView = z.object({ adapter: AdapterName.nullable(), since: z.number() });
 export type ProviderView = z.infer<typeof ProviderView>;

@@ -124,8 +124,10 @@ export const StageView = z.object({
   stage: Stage,
   iteration: z.number(),
   tryNumber: z.number(),
+  /** Who its turn is with: the one that was asked for, or who took over. */
   adapter: z.string(),
   model: z.string().nullable(),
+  waitsForPlace: z.boolean().default(false),
   infraFailures: z.number(),
   infraRetries: z.number(),
   /** Of those, the provider's refusals, which have a cap of their own. Absent in what an older version wrote. */

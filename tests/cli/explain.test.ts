@@ -12,7 +12,7 @@ const item: WorkItemView = {
   iterations: 0, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", running: false, needs: [], gates: {}, ledger: [],
 };
 const pipeline: PipelineView = { state: "coding", stage: "coder", stageAddress: "stage/LOC-1/1/coder.1", iteration: 2, maxIterations: 5, branch: null, worktree: null, head: null, changeSummary: "", checks: null, newFailures: [], feedback: "", escalated: false, question: null, costUsd: 0, rule: "", reason: "" };
-const stage: StageView = { state: "working", stage: "coder", iteration: 2, tryNumber: 1, adapter: "claude", model: null, infraFailures: 0, infraRetries: 5, refused: 0, refusedRetries: 288, crashes: 0, crashRetries: 2, retryAt: null, question: null, reason: "", costUsd: 0 };
+const stage: StageView = { state: "working", stage: "coder", iteration: 2, tryNumber: 1, adapter: "claude", model: null, waitsForPlace: false, infraFailures: 0, infraRetries: 5, refused: 0, refusedRetries: 288, crashes: 0, crashRetries: 2, retryAt: null, question: null, reason: "", costUsd: 0 };
 const limits = { sameError: 3, sameFeedback: 2, feedbackSimilarity: 0.8, repeatedTool: 12, monologue: 12, sameDiff: 3, costWithoutChangeUsd: 2 };
 const noFacts = { diffs: [], error: "", errorStreak: 0, feedback: 0, feedbackStreak: 0, toolStreak: 0, monologue: 0, costSinceChange: 0 };
 const state = (over: { readonly item?: Partial<WorkItemView>; readonly pipeline?: Partial<PipelineView>; readonly stage?: Partial<StageView>; readonly facts?: object; readonly rule?: string } = {}): ItemState => ({

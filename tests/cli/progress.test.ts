@@ -11,7 +11,7 @@ const state = (id: string, status: "ready" | "operating" | "done", stage = "code
     iterations: 1, failures: 0, itemFailures: 1, infraFailures: 0, infraRetries: 5, retryAt: null, blocked: null, question: null, reason: "", branch: null, worktree: null, base: null, head: null, checks: null, summary: "", warnings: [], costUsd: 0, published: "", running: false, needs: [], gates: {}, ledger: [],
   },
   pipeline: { state: stage === "coder" ? "coding" : "criticising", stage: stage === "coder" ? "coder" : "critic", stageAddress: "stage/LOC-1/1/coder.1", iteration: 1, maxIterations: 5, branch: null, worktree: null, head: null, changeSummary: "", checks: null, newFailures: [], feedback: "", escalated: false, question: null, costUsd: 0, rule: "", reason: "" },
-  stage: { state: "working", stage: stage === "coder" ? "coder" : "critic", iteration: 1, tryNumber: 1, adapter: "claude", model: null, infraFailures: 0, infraRetries: 5, refused: 0, refusedRetries: 288, crashes: 0, crashRetries: 2, retryAt: null, question: null, reason: "", costUsd: 0 },
+  stage: { state: "working", stage: stage === "coder" ? "coder" : "critic", iteration: 1, tryNumber: 1, adapter: "claude", model: null, waitsForPlace: false, infraFailures: 0, infraRetries: 5, refused: 0, refusedRetries: 288, crashes: 0, crashRetries: 2, retryAt: null, question: null, reason: "", costUsd: 0 },
   progress: null, team: null, lane: null, nested: null, cost: noCost, updatedAt: 0,
 });
 

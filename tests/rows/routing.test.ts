@@ -2,8 +2,9 @@
 import { chmodSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { waitingFor } from "../../src/client/waiting.ts";
 import { WorkItemId } from "../../src/domain/ids.ts";
-import { guardMs, makeFactory, makePlace, type Place, quick, turn } from "./fixture.ts";
+import { type Factory, guardMs, makeFactory, makePlace, type Place, quick, turn } from "./fixture.ts";
 
 const streams = join(import.meta.dirname, "../../fixtures/claude");
 /** `claude`, which does that and plays a stream of the real one. */
@@ -16,6 +17,12 @@ const make = (more: string, adapter: "claude" | "scripted" = "claude"): { readon
   return { place, repository: place.repository("repo"), playbook: place.put("playbooks/p.toml", `${turn("coder", '{ session = "mine" }, { write = "made.txt", text = "m" }, { result = "Made." }')}${turn("critic", '{ verdict = "approve" }')}`) };
 };
 const first = WorkItemId.parse("RUN-1"), second = WorkItemId.parse("RUN-2");
+/** Those whose turn waits for a place, once there are so many. */
+const waitingOnes = async ({ client }: Factory, count: number, ...ids: readonly WorkItemId[]): Promise<readonly WorkItemId[]> => {
+  const found = async (): Promise<readonly WorkItemId[]> => (await Promise.all(ids.map((id) => client.item(id)))).flatMap((state) => (state?.stage?.waitsForPlace === true ? [state.item.id] : []));
+  await expect.poll(found, { timeout: guardMs }).toHaveLength(count);
+  return found();
+};
 /** In the order in which they began. */
 const adaptersOf = (place: Place, id: WorkItemId): readonly string[] => place.runs(id).map(({ adapter, stage }) => `${stage} ${adapter}`);
 
@@ -32,6 +39,9 @@ describe("routing", { timeout: guardMs }, () => {
       expect((await factory.client.status()).adapters).toContainEqual(expect.objectContaining({ name: "claude", refusedUntil: expect.any(Number), why: expect.stringContaining(why) }));
       const moved = (await factory.journal(first)).filter(({ type, actor }) => type === "turn.ended" && actor.startsWith("stage/")).map(({ event }) => JSON.stringify(event));
       expect(moved[0]).toContain('"kind":"movedOn","from":"claude","to":"scripted"');
+      // Who took over is seen.
+      const placed = (await factory.journal(first)).filter(({ type, actor }) => type === "turn.placed" && actor.includes("coder")).map(({ event }) => event);
+      expect(placed).toMatchObject([{ tryNumber: 2, place: { adapter: "scripted", model: null, waits: false } }]);
       // The model asked for is claude's: nobody else is told of it.
       expect(moved[1]).toMatch(/"adapter":"scripted"/);
       await factory.submit("Two", { repository, playbook, model: "sonnet" });
@@ -79,12 +89,12 @@ describe("routing", { timeout: guardMs }, () => {
       await expect.poll(async () => (await client.item(id))?.item.status, { timeout: guardMs }).toBe("operating");
     }
     await expect.poll(async () => (await client.status()).adapters, { timeout: guardMs }).toMatchObject([{ name: "claude", running: 1, waiting: 1 }]);
-    const waiting = place.runs(first).length === 0 ? first : second;
+    const [waiting = first] = await waitingOnes(factory, 1, first, second);
     place.put("go", "");
     const ends = await factory.ended(first, second);
     // The one that waited was never given to the CLI that had just been refused.
     expect(adaptersOf(place, waiting).filter((each) => each.endsWith("claude"))).toEqual([]);
-    expect(ends.map(({ item }) => item.status)).toEqual(["done", "done"]);
+    expect(ends.map(({ item, stage }) => [item.status, stage?.adapter, stage?.waitsForPlace])).toEqual([["done", "scripted", false], ["done", "scripted", false]]);
   });
 
   test("a cap that is reached while a turn waits for its place keeps it from beginning", async () => {
@@ -93,7 +103,7 @@ describe("routing", { timeout: guardMs }, () => {
     await using factory = await makeFactory(place);
     for (const title of ["One", "Two"]) await factory.submit(title, { repository, playbook: dear, stages: "coder" });
     await expect.poll(async () => (await factory.client.status()).adapters, { timeout: guardMs }).toMatchObject([{ name: "scripted", running: 1, waiting: 1 }]);
-    const waiting = place.runs(first).length === 0 ? first : second;
+    const [waiting = first] = await waitingOnes(factory, 1, first, second);
     place.put("playbooks/go", "");
     const ends = await factory.ended(first, second);
     expect([ends.map(({ item }) => item.status).toSorted(), place.runs(waiting)]).toEqual([["done", "exhausted"], []]);
@@ -106,8 +116,9 @@ describe("routing", { timeout: guardMs }, () => {
     const { client } = factory, third = WorkItemId.parse("RUN-3");
     for (const title of ["One", "Two", "Three"]) await factory.submit(title, { repository, playbook: waits, stages: "coder" });
     await expect.poll(async () => (await client.status()).adapters, { timeout: guardMs }).toMatchObject([{ name: "scripted", running: 1, waiting: 2 }]);
-    expect([first, second, third].filter((id) => place.runs(id).length > 0)).toHaveLength(1);
-    const waiting = [third, second, first].find((id) => place.runs(id).length === 0) ?? third;
+    const [waiting = third] = await waitingOnes(factory, 2, first, second, third);
+    const seen = await client.item(waiting);
+    expect(seen && waitingFor(seen)).toMatchObject({ on: "slot", text: expect.stringContaining("a place at scripted for the coder") });
     await client.command(waiting, { type: "cancel" });
     await expect.poll(async () => (await client.item(waiting))?.item.status, { timeout: guardMs }).toBe("cancelled");
     expect(place.runs(waiting)).toEqual([]);
