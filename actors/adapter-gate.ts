@@ -1,4 +1,4 @@
-import type { AdapterName, AgentFailure } from "../src/domain/agent.ts";
+import type { AdapterName, AgentFailure, Effort } from "../src/domain/agent.ts";
 import type { RunId } from "../src/domain/ids.ts";
 import type { AdapterLoad } from "../src/domain/routing.ts";
 import type { Stage } from "../src/domain/stage.ts";
@@ -11,7 +11,7 @@ import type { ClockShape } from "../src/ports/clock.ts";
  * (actors/agent-turn.ts), the durable choice of the provider (`choose`, after each of its commits).
  *
  * I1 A turn runs with the adapter that was asked for, or the chosen one in place of the usual one; with another one of the chain only while that one is
- * refused. I2 A model goes with its adapter: with another one it is that one's own. I3 At most `concurrency` turns of an adapter run, and `turnsPerHour`
+ * refused. I2 A model goes with its adapter: with another one it is that one's own; an effort is told to who knows it, and the one that was asked for is refused where it does not. I3 At most `concurrency` turns of an adapter run, and `turnsPerHour`
  * begin within any hour; the others wait in order. What an earlier owner began counts, and is not asked. I4 Nothing here survives the owner: the
  * next one finds out anew.
  */
@@ -22,10 +22,14 @@ export interface AdapterGateOptions {
   readonly settings: (name: AdapterName) => { readonly model?: string | undefined; readonly concurrency?: number | undefined; readonly turnsPerHour?: number | undefined };
   /** Tried in this order while the one of a stage is refused. */
   readonly fallback: (stage: Stage) => readonly AdapterName[];
+  /** How much its model is to think; undefined: as it does by itself. */
+  readonly effort: (stage: Stage) => Effort | undefined;
+  /** What its CLI can be told of that. */
+  readonly efforts: (name: AdapterName) => readonly Effort[];
   readonly clock: ClockShape;
 }
 
-export interface Route { readonly adapter: AdapterName; readonly model: string | null }
+export interface Route { readonly adapter: AdapterName; readonly model: string | null; readonly effort?: Effort }
 export interface Routed { readonly stage: Stage; readonly adapter: AdapterName; readonly model: string | null; /** That goes on with its session: with this one, if it can. */ readonly keep?: AdapterName | undefined }
 
 /** Of a provider that named no time, or one that has passed, and of a login that somebody may mend meanwhile; milliseconds. */
@@ -51,7 +55,15 @@ export class AdapterGate {
   }
 
   /** I1, I2. `refused`: nobody of the chain can, and its provider has said until when. */
-  route({ stage, adapter, model, keep }: Routed): Route & { readonly refused?: AgentFailure } {
+  route(routed: Routed): Route & { readonly refused?: AgentFailure } {
+    const route = this.#route(routed), effort = this.#options.effort(routed.stage);
+    if (effort === undefined || route.refused !== undefined) return route;
+    if (this.#options.efforts(route.adapter).includes(effort)) return { ...route, effort };
+    // Who takes over has a measure of its own.
+    return route.adapter === routed.adapter ? { ...route, refused: { kind: "model", message: `${route.adapter} cannot be told to think with effort ${effort}: ${this.#options.efforts(route.adapter).join(", ") || "it takes no word of it"}; change effort of stage ${routed.stage}` } } : route;
+  }
+
+  #route({ stage, adapter, model, keep }: Routed): Route & { readonly refused?: AgentFailure } {
     const asked: Route = adapter === this.#options.usual && this.#chosen !== null && this.#chosen !== adapter ? this.#own(this.#chosen) : { adapter, model: model ?? this.#own(adapter).model };
     const kept = keep !== undefined && keep !== asked.adapter && this.#chain(stage, asked.adapter).includes(keep) ? [this.#own(keep)] : [];
     const chain = [...kept, asked, ...this.#chain(stage, asked.adapter).map((name) => this.#own(name))];

@@ -8,7 +8,8 @@ import type { TurnEffect } from "../src/domain/effects.ts";
 import { fingerprintIn, touchedBetween } from "../src/domain/fingerprint.ts";
 import { progressAddress, RunId } from "../src/domain/ids.ts";
 import { promptFor } from "../src/domain/prompt.ts";
-import { writeScope } from "../src/domain/stage.ts";
+import type { McpServer } from "../src/domain/mcp.ts";
+import { type Stage, writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
 import type { AdapterGate, Route } from "./adapter-gate.ts";
 import type { HookProgram } from "../src/domain/hook-environment.ts";
@@ -57,6 +58,8 @@ export interface TurnOptions {
   readonly passEnvironment: (repository: string) => readonly string[];
   /** What this repository's commands run in, and its own checks: for agents that start them themselves. */
   readonly project?: (repository: string) => ProjectCommands;
+  /** Servers of tools that agents of a stage get. */
+  readonly mcp?: (stage: Stage) => readonly McpServer[];
   readonly ladder: LadderSteps;
   /** Fails when another owner has taken over: its agents are not ours to interrupt. */
   readonly stillOwner: Effect.Effect<void, unknown>;
@@ -120,7 +123,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   let tally = begin(turn);
   const shownAs: TurnEffect = { ...request, adapter: turn.adapter, model: turn.model, sessionId: turn.sessionId };
 
-  const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }), ...(options.project === undefined ? {} : { project: options.project(request.repository) }) };
+  const host: HostEnvironment = { env: options.env, home: options.home, runDirectory: join(options.runsDirectory, turn.runId), ...(options.hooks === undefined ? {} : { hooks: options.hooks }), ...(options.project === undefined ? {} : { project: options.project(request.repository) }), ...(options.mcp === undefined ? {} : { mcp: options.mcp(request.stage) }) };
   const onScreen = request.screen === true && refused === undefined ? yield* screenFor({ open: options.terminals, seatsRoot: options.seats.root, adapter, host }, request, turn) : undefined;
   const plan = onScreen?.plan ?? adapter.plan(turn, host);
   const openSeat = (): Promise<SeatRun> => options.seats.begin({ ...placeOf(request), adapter: turn.adapter, runId: turn.runId, screen: onScreen !== undefined });
@@ -305,10 +308,10 @@ const remarks: Readonly<Record<InterruptReason, string>> = {
 
 const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });
 
-const turnRequest = (runId: RunId, request: TurnEffect, diff: string, { adapter, model }: Route): TurnRequest => ({
+const turnRequest = (runId: RunId, request: TurnEffect, diff: string, { adapter, model, effort }: Route): TurnRequest => ({
   runId,
   item: request.item.id, attempt: request.attempt, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
-  adapter, model, cwd: request.workspace.path, prompt: promptFor(request, diff),
+  adapter, model, ...(effort === undefined ? {} : { effort }), cwd: request.workspace.path, prompt: promptFor(request, diff),
   // A session belongs to the CLI that opened it.
   ...(adapter === (request.sessionAdapter ?? request.adapter) ? { sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, ...(request.sessionUsage === undefined ? {} : { sessionUsage: request.sessionUsage }) } : { sessionId: null, sessionCostUsd: 0 }), readOnly: writeScope[request.stage] === "nothing",
   timeoutMs: request.timeoutMs, stallMs: request.stallMs, playbook: request.playbook,

@@ -95,7 +95,7 @@ const work = async (line: string): Promise<LoopEnd> => {
   loop = startLoop({
     settings, model, sessionId, run: request.runId, prompt: request.prompt, notes: readOnly ? "" : notesIn(worktree), works: !readOnly,
     instructions: instructionsFor({ readOnly, runs: commands.available }), tools: toolsFor(readOnly, commands), bench: { worktree, commands, shelf: openShelf(opened.log.outputs, hide) },
-    log: opened.log, provider: openProvider(settings, () => Date.now()), emit, now: () => Date.now(),
+    log: opened.log, provider: openProvider({ ...settings, effort: request.effort ?? settings.effort }, () => Date.now()), emit, now: () => Date.now(),
   });
   for (const { id, text } of early) loop.message(id, text);
   return loop.ended;

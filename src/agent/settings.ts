@@ -1,5 +1,6 @@
 /** How the model is reached and what a turn may use, from the environment that the adapter has made. */
 import { z } from "zod";
+import { Effort } from "../domain/agent.ts";
 
 const count = (otherwise: number): z.ZodType<number> => z.coerce.number().int().positive().default(otherwise);
 
@@ -9,7 +10,7 @@ const Environment = z.object({
   ENACT_RESPONSES_API_KEY: z.string().min(1),
   ENACT_RESPONSES_MODEL: z.string().min(1).default("auto"),
   ENACT_RESPONSES_CONTEXT_TOKENS: z.coerce.number().int().positive().optional(),
-  ENACT_RESPONSES_REASONING_EFFORT: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]).optional(),
+  ENACT_RESPONSES_REASONING_EFFORT: z.enum(["none", ...Effort.options]).optional(),
   ENACT_RESPONSES_MAX_REQUESTS: count(200),
   ENACT_RESPONSES_MAX_RETRIES: count(5),
   ENACT_RESPONSES_MAX_COMPACTIONS: count(20),
@@ -28,7 +29,7 @@ export interface Settings {
   readonly model: string;
   /** Tokens that the model takes in; undefined: what is known of it. */
   readonly window: number | undefined;
-  readonly effort: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | undefined;
+  readonly effort: "none" | Effort | undefined;
   readonly caps: { readonly requests: number; readonly retries: number; readonly compactions: number; readonly verifications: number };
   readonly backoff: { readonly retryBaseMs: number; readonly retryMaxMs: number; readonly patienceMs: number };
   /** Milliseconds without a sign of the provider: before its answer begins, and between two events of it. */

@@ -1,4 +1,4 @@
-import type { AdapterName } from "../domain/agent.ts";
+import type { AdapterName, Effort } from "../domain/agent.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 import type { OperatorLane } from "../domain/lane.ts";
@@ -451,7 +451,7 @@ export interface AdapterState {
   readonly verified: boolean;
   readonly detail: string;
   readonly mend?: string;
-  readonly capabilities: { readonly readOnly: boolean; readonly resume: boolean; readonly mcp: boolean; readonly cost: boolean };
+  readonly capabilities: { readonly readOnly: boolean; readonly resume: boolean; readonly mcp: boolean; readonly cost: boolean; readonly effort: readonly Effort[] };
   readonly model: string | null;
   readonly concurrency: number | null;
   readonly turnsPerHour: number | null;

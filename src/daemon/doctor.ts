@@ -94,6 +94,10 @@ const agents = async ({ config, env, home, stateDirectory: directory }: Setting)
     if (!adapter) return { name: `agent ${name}`, state: "failed", detail: "this version has no such adapter yet", without, mend: `set adapter to one of ${adapters.map((each) => each.name).join(", ")}` };
     const refused = adapter.capabilities.readOnly ? [] : reading(name);
     if (refused.length > 0) return { name: `agent ${name}`, state: "failed", detail: `it cannot be held to reading, so it refuses to be ${refused.join(" and ")}`, without: `${refused.join(" and ")} cannot run`, mend: `set another adapter for ${refused.join(" and ")}` };
+    const toolless = adapter.capabilities.mcp ? [] : enabled.filter((settings) => settings.adapter === name && config.mcp.servers.some((server) => server.stages.includes(settings.stage))).map(({ stage }) => stage);
+    if (toolless.length > 0) return { name: `agent ${name}`, state: "warning", detail: `it cannot be given the servers of mcp.servers`, without: `${toolless.join(" and ")} work without their tools`, mend: `set another adapter for ${toolless.join(" and ")}, or take them out of the servers' stages` };
+    const untold = enabled.flatMap(({ stage, adapter: runs }) => { const { effort } = config.autonomous.defaultStages[stage]; return runs === name && effort !== undefined && !adapter.capabilities.effort.includes(effort) ? [stage] : []; });
+    if (untold.length > 0) return { name: `agent ${name}`, state: "failed", detail: `it cannot be told the effort of ${untold.join(" and ")}`, without: `${untold.join(" and ")} cannot run`, mend: `set effort to ${adapter.capabilities.effort.join(", ") || "nothing"}, or another adapter` };
     const { ok, detail, mend } = await Effect.runPromise(adapter.probe({ env, home, runDirectory: join(directory, "runs") }));
     if (ok && !adapter.verified) return { name: `agent ${name}`, state: "warning", detail: `${detail}; this adapter is untested against the real program`, without, mend: `read docs/adapters/${name}.md, and watch its first turns` };
     return { name: `agent ${name}`, state: ok ? "ok" : "failed", detail, without, ...(mend === undefined ? {} : { mend }) };

@@ -124,6 +124,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         const { sandbox, checks, checkTimeoutMs, env } = settingsOfRepository(config, repository);
         return { sandbox, checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, env };
       },
+      mcp: (stage) => config.mcp.servers.filter(({ stages }) => stages.includes(stage)),
       ladder: { polite: { message: "", graceMs: config.limits.interruptGraceMs }, sigintMs: config.limits.interruptGraceMs, sigtermMs: config.limits.interruptGraceMs },
       stillOwner: store.stillOwner, seats, mouths, spend, routing, ...(keeper ? { terminals: () => keeper.fabric() } : {}),
       onEvent: (turn, event) => {

@@ -11,6 +11,8 @@ export const adapterGate = (config: Config): AdapterGate => new AdapterGate({
   usual: config.adapter, clock: systemClock,
   known: (name) => adapters.some((adapter) => adapter.name === name),
   settings: (name) => config.adapters[name],
+  effort: (stage) => config.autonomous.defaultStages[stage].effort,
+  efforts: (name) => adapters.find((adapter) => adapter.name === name)?.capabilities.effort ?? [],
   fallback: (stage) => config.autonomous.defaultStages[stage].fallback ?? config.routing.fallback,
 });
 

@@ -9,6 +9,10 @@ import { Audit, Verdict } from "./verdict.ts";
 export const AdapterName = z.enum(["claude", "codex", "responses", "cursor", "hermes", "opencode", "scripted"]);
 export type AdapterName = z.infer<typeof AdapterName>;
 
+/** How much a model thinks before it answers, least first. An adapter takes those that its CLI knows. */
+export const Effort = z.enum(["minimal", "low", "medium", "high", "xhigh", "max"]);
+export type Effort = z.infer<typeof Effort>;
+
 /** Why a turn ended without doing its work. The infra kinds never consume the work's budget. */
 export const AgentFailure = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("rateLimited"), until: z.number().nullable(), message: z.string() }),
@@ -88,6 +92,8 @@ export const TurnRequest = z.object({
   tryNumber: z.number().int().positive(),
   adapter: AdapterName,
   model: z.string().nullable(),
+  /** Absent: as much as the CLI thinks by itself. */
+  effort: Effort.optional(),
   /** Working directory: inside the item's worktree. */
   cwd: z.string(),
   prompt: z.string(),

@@ -8,7 +8,8 @@
  * I4 every progress rule can fire within the default caps.
  */
 import { z } from "zod";
-import { AdapterName } from "./agent.ts";
+import { AdapterName, Effort } from "./agent.ts";
+import { McpServer } from "./mcp.ts";
 import { isZone } from "./calendar.ts";
 import { OperatorLane } from "./lane.ts";
 import { mostDenials } from "./session.ts";
@@ -69,6 +70,7 @@ export type ProjectConfig = z.infer<typeof ProjectConfig>;
 const stageKeys = (timeoutMs: number) => ({
   adapter: AdapterName.optional().meta({ description: "Runs this stage; the top-level adapter when absent.", examples: ["claude", "codex"] }),
   model: text.meta({ description: "Passed to the adapter as it is; the CLI's own default when absent.", examples: ["claude-haiku-4-5-20251001", "o4-mini"] }),
+  effort: Effort.optional().meta({ description: `How much its model thinks: ${Effort.options.join(", ")}, of which each adapter takes those that its CLI knows (enact-factory adapters list); the CLI's own measure when absent.`, examples: ["high"] }),
   escalateModel: text.meta({ description: "The model after escalation; the coder never escalates when neither this nor escalateAdapter is there.", examples: ["claude-sonnet-4-20250514"] }),
   escalateAdapter: AdapterName.optional().meta({ description: "The adapter after escalation; it starts a session of its own. The same adapter when absent.", examples: ["claude", "codex"] }),
   escalateAfterIteration: positive.default(3).describe("Iterations before escalation; the next one takes escalateModel and escalateAdapter."),
@@ -217,6 +219,10 @@ export const Config = z.strictObject({
     taskAttempts: positive.default(defaultTeamPolicy.taskAttempts).describe("Claims of one task before it is failed; giving it back unharmed does not count."),
   }).prefault({}).describe("Teams: items of lane team, and team init."),
 
+  mcp: z.strictObject({
+    servers: z.array(McpServer).default([]).describe("Servers of tools that agents get besides those of their CLI."),
+  }).prefault({}).describe("Tools for agents by the Model Context Protocol."),
+
   autonomous: z.strictObject({
     claimUnassigned: z.boolean().default(true).describe("Claim items of lane none for the plain pipeline."),
     requireApproval: z.boolean().default(false).describe("Wait for a person before an item is claimed."),
@@ -260,6 +266,8 @@ export const Config = z.strictObject({
     if (first !== undefined) context.addIssue({ code: "custom", path: ["projects", index, "name"], message: `project ${first + 1} has this name already; give each project its own` });
     else seen.set(project.name, index);
   }
+  const servers = config.mcp.servers.map(({ name }) => name);
+  for (const [index, name] of servers.entries()) if (servers.indexOf(name) < index) context.addIssue({ code: "custom", path: ["mcp", "servers", index, "name"], message: `server ${servers.indexOf(name) + 1} has this name already` });
   const named = config.sources.local.project;
   if (named !== undefined && !seen.has(named)) context.addIssue({ code: "custom", path: ["sources", "local", "project"], message: `no project is called ${JSON.stringify(named)}${seen.size === 0 ? "; add a [[projects]] table" : `; write one of ${[...seen.keys()].join(", ")}`}` });
 });

@@ -1,8 +1,9 @@
 import { Context, type Effect } from "effect";
-import type { AdapterName, AgentEvent, AgentFailure, TurnRequest } from "../domain/agent.ts";
+import type { AdapterName, AgentEvent, AgentFailure, Effort, TurnRequest } from "../domain/agent.ts";
 import type { Check } from "../domain/check.ts";
 import type { SandboxSetting } from "../domain/config.ts";
 import type { HookProgram } from "../domain/hook-environment.ts";
+import type { McpServer } from "../domain/mcp.ts";
 import type { RunExit } from "./agent-process.ts";
 
 /** How to run one turn: what to launch, without starting it. Pure. */
@@ -31,8 +32,11 @@ export interface AdapterCapabilities {
   /** The CLI itself can be told to change nothing. */
   readonly readOnly: boolean;
   readonly resume: boolean;
+  /** It can be given servers of tools for one turn. */
   readonly mcp: boolean;
   readonly cost: boolean;
+  /** What its CLI can be told of effort; a stage that asks for another one is refused. */
+  readonly effort: readonly Effort[];
 }
 
 /**
@@ -86,6 +90,8 @@ export interface HostEnvironment {
   readonly hooks?: HookProgram;
   /** What the owner has set up for commands of this repository; absent where nobody has. An agent of our own keeps to it; other CLIs have rules of their own. */
   readonly project?: ProjectCommands;
+  /** Servers of tools for this turn. */
+  readonly mcp?: readonly McpServer[];
 }
 
 export interface ProjectCommands {

@@ -7,7 +7,7 @@ import { settled, SimulatedClock } from "../support/clock.ts";
 const run = (n: number): RunId => RunId.parse(`run-${n}`);
 const gate = (more: Partial<AdapterGateOptions> = {}) => {
   const clock = new SimulatedClock(1_000_000);
-  return { clock, gate: new AdapterGate({ usual: "claude", known: (name) => name !== "hermes", settings: (name) => (name === "codex" ? { model: "gpt-5.5" } : {}), fallback: () => ["hermes", "codex", "scripted"], clock, ...more }) };
+  return { clock, gate: new AdapterGate({ usual: "claude", known: (name) => name !== "hermes", settings: (name) => (name === "codex" ? { model: "gpt-5.5" } : {}), fallback: () => ["hermes", "codex", "scripted"], effort: () => undefined, efforts: () => [], clock, ...more }) };
 };
 const asked = { stage: "coder", adapter: "claude", model: "sonnet" } as const;
 
@@ -22,6 +22,15 @@ describe("which adapter runs a turn", () => {
     expect(it.route(asked)).toEqual({ adapter: "scripted", model: null });
     clock.advanceTo(clock.now() + 5_000);
     expect(it.route(asked)).toEqual({ adapter: "claude", model: "sonnet" });
+  });
+
+  test("an effort is told to who knows it; where the one that was asked for does not, the turn is refused, and who takes over has a measure of its own", () => {
+    const { clock, gate: it } = gate({ effort: (stage) => (stage === "coder" ? "max" : "low"), efforts: (name) => (name === "claude" ? ["low", "max"] : ["low"]) });
+    expect(it.route(asked)).toEqual({ adapter: "claude", model: "sonnet", effort: "max" });
+    expect(it.route({ ...asked, adapter: "codex" })).toMatchObject({ refused: { kind: "model", message: expect.stringContaining("codex cannot be told to think with effort max: low") } });
+    it.ended("coder", "claude", "claude", { kind: "rateLimited", until: clock.now() + 5_000, message: "429" });
+    expect(it.route(asked)).toEqual({ adapter: "codex", model: "gpt-5.5" });
+    expect(it.route({ ...asked, stage: "critic" })).toEqual({ adapter: "codex", model: "gpt-5.5", effort: "low" });
   });
 
   test("without a chain work waits: a turn that would be refused until a named time does not begin; other failures are as they were", () => {

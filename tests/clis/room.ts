@@ -18,7 +18,7 @@ export interface Room extends AsyncDisposable {
   readonly host: HostEnvironment;
   readonly model: ModelServer;
   readonly turn: (prompt: string, more?: Partial<TurnRequest>) => TurnRequest;
-  readonly run: (turn: TurnRequest, driving?: Driving) => Promise<Turned>;
+  readonly run: (turn: TurnRequest, driving?: Driving, host?: HostEnvironment) => Promise<Turned>;
   /** `git diff` and untracked files against the first commit, as text. */
   readonly changes: () => Promise<string>;
   /** Keeps the stream of a run as a fixture, when captures are asked for. */
@@ -78,7 +78,7 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
         timeoutMs: 90_000, stallMs: 60_000, playbook: null, ...changed,
       };
     },
-    run: (turn, driving) => drive(processes, adapter, turn, host, driving),
+    run: (turn, driving, own = host) => drive(processes, adapter, turn, own, driving),
     changes: async () => {
       await git("add", "-A", "--intent-to-add");
       return (await git("diff")).stdout;

@@ -53,7 +53,7 @@ export const opencodeConfig = (url: string, cost: object | null = { input: 3, ou
   enabled_providers: ["loop"],
   provider: { loop: {
     npm: "@ai-sdk/openai-compatible", name: "loop", options: { baseURL: `${url}/v1`, apiKey: "{env:OPENAI_API_KEY}" },
-    models: { "scripted-1": { name: "scripted", tool_call: true, limit: { context: 200_000, output: 8_000 }, ...(cost === null ? {} : { cost }) } },
+    models: { "thinking-1": { name: "thinking", tool_call: true, reasoning: true, limit: { context: 200_000, output: 8_000 } }, "scripted-1": { name: "scripted", tool_call: true, limit: { context: 200_000, output: 8_000 }, ...(cost === null ? {} : { cost }) } },
   } },
   ...more,
 });

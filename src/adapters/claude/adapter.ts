@@ -8,7 +8,7 @@ import { claudeScreen } from "./screen.ts";
 export const claude: Adapter = {
   name: "claude",
   verified: true,
-  capabilities: { readOnly: true, resume: true, mcp: true, cost: true },
+  capabilities: { readOnly: true, resume: true, mcp: true, cost: true, effort: ["low", "medium", "high", "xhigh", "max"] },
   plan: claudePlan,
   reader: claudeReader,
   screen: claudeScreen,

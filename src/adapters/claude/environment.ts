@@ -1,3 +1,4 @@
+import { mcpVariables } from "../../domain/mcp.ts";
 import type { HostEnvironment } from "../../ports/adapter.ts";
 
 /** Passed on from the owner's environment when set. Nothing else is. */
@@ -30,7 +31,7 @@ const streamIdleMs = (stallMs: number): string => String(Math.max(5_000, Math.mi
 
 /** The whole environment of the CLI: what it needs of the owner's, by name, and the switches of an unattended turn. */
 export const claudeEnvironment = (host: HostEnvironment, turn: { readonly readOnly: boolean; readonly stallMs: number }): Readonly<Record<string, string>> => {
-  const chosen = [...passed, ...Object.entries(clouds).flatMap(([flag, names]) => (host.env[flag] ?? "") === "" ? [] : names)];
+  const chosen = [...passed, ...mcpVariables(host.mcp ?? []), ...Object.entries(clouds).flatMap(([flag, names]) => (host.env[flag] ?? "") === "" ? [] : names)];
   const own: Record<string, string> = {
     HOME: host.home,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",

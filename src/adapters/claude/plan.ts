@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
+import type { McpServer } from "../../domain/mcp.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
 import { hookEnvironment } from "../../domain/hook-environment.ts";
 import { stopHookCommand } from "../hook-line.ts";
@@ -38,21 +39,31 @@ const modelOf = (turn: TurnRequest): string | undefined | AgentFailure => {
 };
 
 /** What turns in the background and turns in the CLI's own screen have in common: model, session, what the turn may do. */
-export const claudeArguments = (turn: TurnRequest): readonly string[] | AgentFailure => {
+export const claudeArguments = (turn: TurnRequest, { mcp = [], runDirectory }: HostEnvironment): readonly string[] | AgentFailure => {
   if (turn.sessionId !== null && !uuid.test(turn.sessionId)) return { kind: "badSession", message: `${JSON.stringify(turn.sessionId)} is no session id of claude (a UUID)` };
   const model = modelOf(turn);
   if (typeof model === "object") return model;
   return [
     ...(model === undefined ? [] : ["--model", model]),
+    ...(turn.effort === undefined ? [] : ["--effort", turn.effort]),
     ...(turn.sessionId === null ? ["--session-id", sessionIdOf(turn.runId)] : ["--resume", turn.sessionId]),
     "--permission-mode", turn.readOnly ? "dontAsk" : "acceptEdits",
     `--tools=${(turn.readOnly ? readingTools : workingTools).join(",")}`,
     // File tools need no entry: acceptEdits grants them inside the cwd, and an entry would grant them everywhere.
-    ...(turn.readOnly ? [] : ["--allowedTools=Bash", `--add-dir=${turn.cwd}`]),
+    ...(turn.readOnly ? [] : [`--allowedTools=${["Bash", ...mcp.map(({ name }) => `mcp__${name}`)].join(",")}`, `--add-dir=${turn.cwd}`]),
     // A repository's own settings could point the CLI, with the user's key, at another server, or run a hook in a reading turn.
-    "--setting-sources=user", "--strict-mcp-config",
+    "--setting-sources=user", "--strict-mcp-config", ...(mcp.length === 0 ? [] : [`--mcp-config=${join(runDirectory, mcpFile)}`]),
   ];
 };
+
+/** Only these, whatever the user and the repository have. Values of variables are put in by the CLI: the file holds their names. */
+const mcpFile = "mcp.json";
+const mcpSettings = (servers: readonly McpServer[]): string => JSON.stringify({ mcpServers: Object.fromEntries(servers.map(({ name, at, env }) => [name, typeof at === "string"
+  ? { type: "http", url: at, headers: Object.fromEntries(env.map((each) => ["Authorization", `Bearer \${${each}:-}`])) }
+  : { type: "stdio", command: at[0], args: at.slice(1), env: Object.fromEntries(env.map((each) => [each, `\${${each}:-}`])) }])) });
+
+/** What the arguments point to. */
+export const claudeFiles = ({ mcp = [] }: HostEnvironment): Readonly<Record<string, string>> => (mcp.length === 0 ? {} : { [mcpFile]: mcpSettings(mcp) });
 
 const settingsFile = "settings.json";
 const stopSettings = JSON.stringify({ hooks: { Stop: [{ hooks: [{ type: "command", command: stopHookCommand, timeout: 30 }] }] } });
@@ -63,13 +74,13 @@ const stopHook = ({ stage, readOnly, duty, since, runId, item }: TurnRequest, { 
 
 /** How one turn is launched. The prompt goes through standard input only: argv is readable by every process of the machine and is short. */
 export const claudePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan | AgentFailure => {
-  const chosen = claudeArguments(turn);
+  const chosen = claudeArguments(turn, host);
   if ("kind" in chosen) return chosen;
-  const asks = stopHook(turn, host);
+  const asks = stopHook(turn, host), files = { ...claudeFiles(host), ...(asks === undefined ? {} : { [settingsFile]: stopSettings }) };
   return {
     argv: ["claude", "-p", "--output-format", "stream-json", "--verbose", "--permission-prompts", "none", "--disable-slash-commands", ...chosen, ...(asks === undefined ? [] : ["--settings", join(host.runDirectory, settingsFile)])],
     env: { ...claudeEnvironment(host, turn), ...asks },
-    ...(asks === undefined ? {} : { files: { [settingsFile]: stopSettings } }),
+    ...(Object.keys(files).length === 0 ? {} : { files }),
     // A first character `/` would be a command of the CLI (`/clear`), --disable-slash-commands or not; after a newline it is text.
     stdin: turn.prompt.startsWith("/") ? `\n${turn.prompt}` : turn.prompt,
     stdinMode: "close",

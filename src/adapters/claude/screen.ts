@@ -15,7 +15,7 @@ import { hookCommand, hookVariable } from "../hook-line.ts";
 import { toolOutput } from "../tool-text.ts";
 import { claudeEnvironment } from "./environment.ts";
 import { aboutContext, aboutLogin, apiFailure } from "./failure.ts";
-import { claudeArguments } from "./plan.ts";
+import { claudeArguments, claudeFiles } from "./plan.ts";
 import { toolKind, toolSummary } from "./tool.ts";
 
 const events = ["SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PermissionRequest", "Stop", "StopFailure"] as const;
@@ -106,12 +106,12 @@ const reader = (turn: TurnRequest): StreamReader => {
 
 export const claudeScreen: ScreenMode = {
   plan: (turn, host) => {
-    const chosen = claudeArguments(turn);
+    const chosen = claudeArguments(turn, host);
     if ("kind" in chosen) return chosen;
     return {
       argv: ["claude", ...chosen, "--settings", join(host.runDirectory, "settings.json")],
       env: { ...claudeEnvironment(host, turn), [hookVariable]: join(host.runDirectory, "out") },
-      files: { "settings.json": settings },
+      files: { ...claudeFiles(host), "settings.json": settings },
     };
   },
   reader,

@@ -7,7 +7,7 @@ import { codexReader } from "./reader.ts";
 export const codex: Adapter = {
   name: "codex",
   verified: true,
-  capabilities: { readOnly: true, resume: true, mcp: true, cost: false },
+  capabilities: { readOnly: true, resume: true, mcp: true, cost: false, effort: ["minimal", "low", "medium", "high", "xhigh"] },
   plan: codexPlan,
   reader: codexReader,
   probe: codexProbe,

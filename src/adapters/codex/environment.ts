@@ -1,4 +1,5 @@
 import { join, resolve, sep } from "node:path";
+import { mcpVariables } from "../../domain/mcp.ts";
 import type { HostEnvironment } from "../../ports/adapter.ts";
 
 /** Passed on from the owner's environment when set. Nothing else is. */
@@ -14,7 +15,7 @@ const passed: readonly string[] = [
 /** The whole environment of the CLI: what it needs of the owner's, by name. What it is to do is in its arguments. */
 export const codexEnvironment = (host: HostEnvironment): Readonly<Record<string, string>> => {
   const own: Record<string, string> = { HOME: host.home };
-  for (const name of passed) {
+  for (const name of [...passed, ...mcpVariables(host.mcp ?? [])]) {
     const value = host.env[name];
     if (value !== undefined && value !== "") own[name] = value;
   }

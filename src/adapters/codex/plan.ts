@@ -1,5 +1,6 @@
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import { hookEnvironment } from "../../domain/hook-environment.ts";
+import type { McpServer } from "../../domain/mcp.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
 import { stopHookCommand } from "../hook-line.ts";
 import { readAgentsFiles } from "../project-instructions.ts";
@@ -46,16 +47,23 @@ const stopArguments: readonly string[] = [
 const asksBeforeStop = ({ stage, readOnly, duty, since, runId, item }: TurnRequest, { hooks }: HostEnvironment): Readonly<Record<string, string>> | undefined =>
   hooks === undefined || since === undefined || readOnly || stage !== "coder" || (duty ?? "work") !== "work" ? undefined : hookEnvironment(hooks, { run: runId, item, stage, since });
 
+/** Only these, besides the user's own, which `doctor` names. Variables are named, not written. */
+const mcpSettings = ({ name, at, env }: McpServer): readonly string[] => [
+  ...(typeof at === "string" ? [`url=${text(at)}`, ...env.map((each) => `bearer_token_env_var=${text(each)}`)] : [`command=${text(at[0] ?? "")}`, `args=[${at.slice(1).map(text).join(",")}]`, `env_vars=[${env.map(text).join(",")}]`]),
+  // Nobody is there to ask; what is configured is meant to be used.
+  'default_tools_approval_mode="approve"',
+].map((setting) => `mcp_servers.${name}.${setting}`);
+
 /** How one turn is launched. The prompt goes through standard input only: argv is readable by every process of the machine and is short. */
 export const codexPlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan | AgentFailure => {
-  const { model, sessionId, readOnly, cwd } = turn;
+  const { model, effort, sessionId, readOnly, cwd } = turn;
   if (sessionId !== null && !uuid.test(sessionId)) return { kind: "badSession", message: `${JSON.stringify(sessionId)} is no session id of codex (a UUID)` };
   // Anything else could be read as an option.
   if (model !== null && !/^[A-Za-z0-9]\S*$/.test(model)) return { kind: "model", message: `${JSON.stringify(model)} is no model id` };
   const problem = homeProblem(host);
   if (problem !== undefined) return { kind: "spawn", message: problem };
   const asks = asksBeforeStop(turn, host);
-  const configured = [...always, distrust(cwd), readOnly ? noInstructions : network, ...(asks === undefined ? [] : stopArguments)];
+  const configured = [...always, distrust(cwd), readOnly ? noInstructions : network, ...(effort === undefined ? [] : [`model_reasoning_effort=${text(effort)}`]), ...(host.mcp ?? []).flatMap(mcpSettings), ...(asks === undefined ? [] : stopArguments)];
   return {
     argv: [
       "codex", "exec", "--json", "--skip-git-repo-check", ...(model === null ? [] : ["--model", model]), "--sandbox", readOnly ? "read-only" : "workspace-write",

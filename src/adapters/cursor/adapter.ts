@@ -7,7 +7,7 @@ import { cursorReader } from "./reader.ts";
 export const cursor: Adapter = {
   name: "cursor",
   verified: false,
-  capabilities: { readOnly: false, resume: true, mcp: true, cost: false },
+  capabilities: { readOnly: false, resume: true, mcp: false, cost: false, effort: [] },
   plan: cursorPlan,
   reader: cursorReader,
   probe: cursorProbe,

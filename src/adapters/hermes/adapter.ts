@@ -7,7 +7,7 @@ import { hermesReader } from "./reader.ts";
 export const hermes: Adapter = {
   name: "hermes",
   verified: false,
-  capabilities: { readOnly: false, resume: true, mcp: false, cost: false },
+  capabilities: { readOnly: false, resume: true, mcp: false, cost: false, effort: [] },
   plan: hermesPlan,
   reader: hermesReader,
   probe: hermesProbe,

@@ -7,7 +7,7 @@ import { opencodeReader } from "./reader.ts";
 export const opencode: Adapter = {
   name: "opencode",
   verified: true,
-  capabilities: { readOnly: true, resume: true, mcp: true, cost: true },
+  capabilities: { readOnly: true, resume: true, mcp: true, cost: true, effort: ["minimal", "low", "medium", "high", "xhigh", "max"] },
   plan: opencodePlan,
   reader: opencodeReader,
   probe: opencodeProbe,

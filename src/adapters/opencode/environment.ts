@@ -1,3 +1,4 @@
+import { mcpVariables } from "../../domain/mcp.ts";
 import type { HostEnvironment } from "../../ports/adapter.ts";
 
 /** Passed on from the owner's environment when set. Nothing else is. */
@@ -24,7 +25,7 @@ const always: Readonly<Record<string, string>> = {
 /** The whole environment of the CLI: what it needs of the owner's, by name, and the switches of an unattended turn. */
 export const opencodeEnvironment = (host: HostEnvironment): Readonly<Record<string, string>> => {
   const own: Record<string, string> = { HOME: host.home, ...always };
-  for (const name of passed) {
+  for (const name of [...passed, ...mcpVariables(host.mcp ?? [])]) {
     const value = host.env[name];
     if (value !== undefined && value !== "") own[name] = value;
   }

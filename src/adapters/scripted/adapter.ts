@@ -36,7 +36,7 @@ const screen: ScreenMode = {
 export const scriptedAdapter: Adapter = {
   name: "scripted",
   verified: true,
-  capabilities: { readOnly: true, resume: true, mcp: false, cost: true },
+  capabilities: { readOnly: true, resume: true, mcp: false, cost: true, effort: ["minimal", "low", "medium", "high", "xhigh", "max"] },
   plan: (turn, host) => {
     const request = requestFor(turn, host);
     if ("kind" in request) return request;

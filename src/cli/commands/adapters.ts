@@ -9,7 +9,7 @@ import { paint } from "../screen.ts";
 import { loadsOf, loadText, nameOf } from "./provider.ts";
 
 const limits = ({ concurrency, turnsPerHour }: AdapterState): string => [...(concurrency === null ? [] : [`${concurrency} at once`]), ...(turnsPerHour === null ? [] : [`${turnsPerHour} an hour`])].join(", ");
-const abilities = ({ capabilities }: AdapterState): string => Object.entries(capabilities).flatMap(([name, can]) => (can ? [name] : [])).join(", ");
+const abilities = ({ capabilities }: AdapterState): string => Object.entries(capabilities).flatMap(([name, can]) => (typeof can !== "boolean" ? can.length === 0 ? [] : [`effort ${can.join("|")}`] : can ? [name] : [])).join(", ");
 
 /** Every adapter; exits 1 when the usual one cannot run. */
 export const list: Command<object> = async (context) => {

@@ -51,7 +51,7 @@ const parse = (body: unknown): ModelRequest | undefined => {
 };
 
 /** A call on the wire: of a function, or of a custom tool, which takes plain text. */
-type Called = { readonly type: "function_call"; readonly name: string; readonly arguments: string } | { readonly type: "custom_tool_call"; readonly name: string; readonly input: string };
+type Called = { readonly type: "function_call"; readonly namespace?: string; readonly name: string; readonly arguments: string } | { readonly type: "custom_tool_call"; readonly name: string; readonly input: string };
 
 const called = (name: string, input: Readonly<Record<string, unknown>>): Called => ({ type: "function_call", name, arguments: JSON.stringify(input) });
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
@@ -79,7 +79,7 @@ const dialectOf = (tools: readonly string[]): Dialect => tools.includes("exec_co
 const callOf = (call: ScriptedCall, dialect: Dialect): Called => {
   if (call.do !== "call") return dialect(call);
   const { text, ...rest } = call.input;
-  return typeof text === "string" && Object.keys(rest).length === 0 ? { type: "custom_tool_call", name: call.tool, input: text } : called(call.tool, call.input);
+  return typeof text === "string" && Object.keys(rest).length === 0 ? { type: "custom_tool_call", name: call.tool, input: text } : { ...called(call.tool, call.input), ...(call.namespace === undefined ? {} : { namespace: call.namespace }) };
 };
 
 const pieces = (text: string): readonly string[] => text.match(/[\s\S]{1,64}/g) ?? [];

@@ -9,7 +9,7 @@ export type ScriptedCall =
   | { readonly do: "write"; readonly path: string; readonly content: string }
   | { readonly do: "edit"; readonly path: string; readonly from: string; readonly to: string }
   | { readonly do: "run"; readonly command: string }
-  | { readonly do: "call"; readonly tool: string; readonly input: Readonly<Record<string, unknown>> };
+  | { readonly do: "call"; /** Of a protocol that groups tools. */ readonly namespace?: string; readonly tool: string; readonly input: Readonly<Record<string, unknown>> };
 
 /** What goes wrong with an answer. `times`: only for that many requests of this step, then the step is played as written. */
 export type ScriptedFault = { readonly times?: number } & (

@@ -46,7 +46,7 @@ const paired = (input: readonly InputItem[]): string | undefined => {
 export const Request = z.strictObject({
   model: z.string().min(1), instructions: z.string().min(1), stream: z.literal(true), store: z.literal(false), parallel_tool_calls: z.literal(true), prompt_cache_key: z.string().min(1).max(64),
   input: z.array(InputItem).min(1), tools: z.array(Tool).min(1), tool_choice: z.union([z.enum(["auto", "none"]), z.strictObject({ type: z.literal("function"), name: z.string() })]),
-  include: z.tuple([z.literal("reasoning.encrypted_content")]).optional(), reasoning: z.strictObject({ effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh"]) }).optional(),
+  include: z.tuple([z.literal("reasoning.encrypted_content")]).optional(), reasoning: z.strictObject({ effort: z.enum(["none", "minimal", "low", "medium", "high", "xhigh", "max"]) }).optional(),
 }).superRefine(({ input, tools, tool_choice: choice }, context) => {
   const wrong = paired(input);
   if (wrong !== undefined) context.addIssue({ code: "custom", message: wrong, path: ["input"] });
