@@ -31,6 +31,7 @@ import { isTerminal } from "../domain/work-item.ts";
 import { Clock } from "../ports/clock.ts";
 import type { SourceShape } from "../ports/source.ts";
 import type { StoreShape } from "../ports/store.ts";
+import { removeOldRuns } from "../process/old-runs.ts";
 import { ownerInspection } from "./inspection.ts";
 import { statusEveryMs } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
@@ -87,6 +88,7 @@ export interface Owner {
 const mailWithinMs = 100;
 /** A hint may be lost; so late is a message then. */
 const mailEveryMs = 2_000;
+const oldRunsEveryMs = 3_600_000;
 const patience = { strategy: "one_for_one", intensity: { max: 20, withinMs: 60_000 }, backoff: { baseMs: 500, maxMs: 30_000 } } as const;
 
 export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
@@ -187,6 +189,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   spend.open();
   for (const row of await Effect.runPromise(store.views("item"))) note(scheduler, row.actor, JSON.parse(row.view));
 
+  let settled = false;
   const root: Supervisor = new Supervisor({
     id: "factory", clock, ...patience,
     children: [
@@ -201,6 +204,11 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       }),
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }, { subscribe: store.onMail, withinMs: mailWithinMs }),
       ...(keeper ? [keeper.child()] : []),
+      poller("old runs", oldRunsEveryMs, clock, async () => {
+        // Not at once: what ran under an earlier owner is taken up first.
+        if (settled) await removeOldRuns(options.runsDirectory, clock.now() - config.limits.keepRunsDays * 86_400_000);
+        settled = true;
+      }),
       ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
     ],
     onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),

@@ -157,6 +157,7 @@ export const Config = z.strictObject({
     retryMaxMs: milliseconds.default(300_000).describe("Milliseconds between two retries at most, unless a provider names a later time."),
     stallMs: milliseconds.default(600_000).describe("Milliseconds without output and without CPU use of the agent or its children: stalled."),
     interruptGraceMs: milliseconds.default(5_000).describe("Milliseconds each step of an interrupt (ask, SIGINT, SIGTERM, SIGKILL) waits for the next."),
+    keepRunsDays: positive.default(14).describe("Days after which what an ended run left behind (its output, the session of an agent of ours) is removed; the journal stays."),
   }).prefault({}).describe("Caps. Each can be reached; none is ever taken for success."),
 
   progress: z.strictObject({
