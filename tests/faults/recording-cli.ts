@@ -3,6 +3,7 @@
  * Beside it, any program of the PATH that is started says with what environment and arguments: `DIRECTORY/PROGRAM.PID.{environ,cmdline}`.
  */
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -67,7 +68,8 @@ const says: Readonly<Record<string, (text: string) => readonly string[]>> = {
 
 const play = async ([name = "", file = "", child = ""]: readonly string[]): Promise<void> => {
   const { leaks, found }: Script = JSON.parse(readFileSync(file, "utf8"));
-  for await (const _ of process.stdin);
+  process.stdin.resume();
+  await once(process.stdin, "end");
   spawnSync(child, { stdio: "ignore" });
   const text = `my keys are ${leaks.map((variable) => process.env[variable] ?? "?").join(" and ")}, and I found ${found}`;
   if (name === "claude") writeFileSync("src/sum.js", "export const sum = (list) => list.reduce((a, b) => a + b, 0);\n");
