@@ -90,6 +90,16 @@ const figuresOf = async (adapter: string, model: string | null, count: number, e
   ];
 };
 
+const tidy = (): void => {
+  for (const child of started) child.kill("SIGKILL");
+  // Whatever is left was started here: its environment names the room, which is a directory of ours alone.
+  for (const pid of processesIn(root)) try { process.kill(pid, "SIGKILL"); } catch { /* Gone by itself. */ }
+  rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  rmSync(dirname(driver), { recursive: true, force: true });
+};
+// Who measures for too long is ended; what was started would go on.
+process.once("SIGTERM", () => { tidy(); process.exit(1); });
+
 await using server = await startModelServer({ work: [{ say: "I write it.", calls: [{ do: "write", path: "made.txt", content: "made\n" }] }, { say: "It is written." }] });
 try {
   const base = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LANG: "C.UTF-8", TMPDIR: join(root, "tmp") };
@@ -106,10 +116,6 @@ try {
   }
   report(figures);
 } finally {
-  for (const child of started) child.kill("SIGKILL");
-  // Whatever is left was started here: its environment names the room, which is a directory of ours alone.
-  for (const pid of processesIn(root)) try { process.kill(pid, "SIGKILL"); } catch { /* Gone by itself. */ }
-  rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-  rmSync(dirname(driver), { recursive: true, force: true });
+  tidy();
 }
 process.exit(0);
