@@ -24,6 +24,7 @@ import { type EffectHandler, EffectTrouble, type EndReason } from "./effect-runn
 import { interruptLadder, type LadderSteps } from "./interrupt-ladder.ts";
 import { liveActor } from "./live-actor.ts";
 import { placeOf } from "./seat-file.ts";
+import { redactedReader } from "./redacted-reader.ts";
 import type { SeatRun, Seats } from "./seats.ts";
 import type { SpendGate } from "./spend-gate.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -73,6 +74,8 @@ export interface TurnOptions {
   readonly terminals?: () => Promise<Terminals>;
   /** How hooks of the agents' CLIs reach this factory. */
   readonly hooks?: HookProgram;
+  /** Secrets out of the JSON text of what the agent says, before anybody sees it. */
+  readonly redact?: (json: string) => string;
   /** Every readable event, for live output; never journaled. */
   readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
 }
@@ -183,7 +186,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const watcher = request.duty === undefined ? progressAddress(turn.item, turn.attempt, request.leg) : undefined;
   const observed = (seen: Observation): void => { if (watcher !== undefined) context.tell(watcher, { type: "observe", seen }); };
   const observe = observer(observed);
-  const makeReader = (): StreamReader => (onScreen?.mode ?? adapter).reader(turn);
+  const makeReader = (): StreamReader => redactedReader((onScreen?.mode ?? adapter).reader(turn), options.redact ?? ((json) => json));
   const reader = makeReader();
   // What an earlier owner saw was observed then; the reader needs it all the same.
   const seenBefore = handle.adopted ? yield* handle.size.pipe(Effect.mapError(asIo)) : 0;

@@ -295,7 +295,7 @@ export class DurableHost {
   /** I4. The item hears of it as an event of its own, so that `why` can say so. */
   async #bury(address: Address, envelope: Envelope, error: unknown, at: number): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
-    await Effect.runPromise(this.#options.store.deadLetter({ actor: address, event: this.#redacted(envelope.event), error: message, stack: error instanceof Error ? (error.stack ?? "") : "", at }, envelope.cause));
+    await Effect.runPromise(this.#options.store.deadLetter({ actor: address, event: this.#redacted(envelope.event), ...this.#redactedTexts({ error: message, stack: error instanceof Error ? (error.stack ?? "") : "" }), at }, envelope.cause));
     if (envelope.cause?.row === "mail") this.#forgetMail(envelope.cause.id);
     envelope.done?.();
     this.#options.observer?.deadLettered?.(address, envelope.event, error);
@@ -313,6 +313,11 @@ export class DurableHost {
       if ("poison" in found || found.actor) return address;
     }
     return undefined;
+  }
+
+  /** An error may quote what it was given. */
+  #redactedTexts(texts: { readonly error: string; readonly stack: string }): { readonly error: string; readonly stack: string } {
+    return this.#options.redact ? JSON.parse(this.#options.redact(JSON.stringify(texts))) : texts;
   }
 
   #redacted(event: HostEvent): string {

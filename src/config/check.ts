@@ -4,6 +4,7 @@ import { AdapterName } from "../domain/agent.ts";
 import { Config } from "../domain/config.ts";
 import type { Environment } from "./environment.ts";
 import { expand } from "./expand.ts";
+import { nameSaysSecret } from "../domain/secret.ts";
 import { isSlip, nearest } from "../domain/nearest.ts";
 import { byPlace, problemAt, type Problem } from "./problem.ts";
 import { modernised, renamedKey, renamedLane, stageNamed } from "./renamed.ts";
@@ -111,7 +112,7 @@ const instead = (table: KeyPath, key: string, written: unknown): string => {
   const path = [...table.filter((step) => typeof step === "string"), key];
   const value = modernised(written, path);
   if (!isTable(value)) return tomlPair(key, nodeAt([...table, key])?.secret === true ? "…" : value);
-  const pairs = Object.entries(value).filter(([, inner]) => !isTable(inner)).map(([name, inner]) => tomlPair(name, inner));
+  const pairs = Object.entries(value).filter(([, inner]) => !isTable(inner)).map(([name, inner]) => tomlPair(name, nodeAt([...path, name])?.secret === true || nameSaysSecret(name) ? "…" : inner));
   const tables = Object.entries(value).filter(([, inner]) => isTable(inner)).map(([name, inner]) => instead(path, name, inner));
   return [...(pairs.length > 0 || tables.length === 0 ? [[tomlHeader(path, false), ...pairs].join("\n")] : []), ...tables].join("\n\n");
 };

@@ -3,6 +3,7 @@
  * Pasted YAML, as a whole file or as a part of one, gets the TOML to write.
  */
 import { parse, stringify, TomlError } from "smol-toml";
+import { nameSaysSecret, withoutShapes } from "../domain/secret.ts";
 import { problemAt, type Problem } from "./problem.ts";
 import { modernised } from "./renamed.ts";
 import { looksLikeYaml, readYaml } from "./yaml.ts";
@@ -39,12 +40,15 @@ export const readSyntax = (text: string, file: string): Syntax => {
 
 const sentence = (error: TomlError): string => `no TOML: ${(error.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "")}`;
 
+/** A secret is not repeated, not even in what to write instead: it would stand in a terminal, a log, a report. A reference to a variable is none. */
+const unsaid = (name: string, value: string): string => (value.startsWith("${") ? value : nameSaysSecret(name) ? "…" : withoutShapes(value));
+
 /** `key = word` with the quotes that it lacks, when that makes it TOML. */
 const quoted = (line: string): string | null => {
   const match = /^\s*([A-Za-z0-9_.-]+)\s*=\s*(.+?)\s*(?:#.*)?$/.exec(line);
   // A number, a list or a long text that went wrong is not mended by quotes.
   if (match === null || /^([-+\d.[{=]|"""|'''|$)/.test(match[2] ?? "")) return null;
-  const write = `${match[1]} = ${JSON.stringify((match[2] ?? "").replace(/^["']|["']$/g, ""))}`;
+  const write = `${match[1]} = ${JSON.stringify(unsaid(match[1] ?? "", (match[2] ?? "").replace(/^["']|["']$/g, "")))}`;
   try {
     parse(write);
     return write;
@@ -82,8 +86,8 @@ const yamlProblem = (file: string, text: string, firstLine: number, message: str
 };
 
 /** TOML has no null: an absent key says the same. */
-const withoutNull = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.filter((item) => item !== null).map(withoutNull);
-  if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null).map(([key, inner]) => [key, withoutNull(inner)]));
-  return value;
+const withoutNull = (value: unknown, name = ""): unknown => {
+  if (Array.isArray(value)) return value.filter((item) => item !== null).map((item) => withoutNull(item, name));
+  if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null).map(([key, inner]) => [key, withoutNull(inner, key)]));
+  return typeof value === "string" ? unsaid(name, value) : value;
 };

@@ -45,7 +45,7 @@ export const tryAdapter = async (setting: Setting, name: AdapterName, model: str
     const cwd = join(root, "work"), file = join(root, "playbook.toml");
     await mkdir(cwd);
     await writeFile(file, playbook);
-    await execa("git", ["init", "--quiet", cwd], { stdin: "ignore", env: { GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" } });
+    await execa("git", ["init", "--quiet", cwd], { stdin: "ignore", extendEnv: false, env: { PATH: setting.env["PATH"] ?? "", GIT_CONFIG_GLOBAL: "/dev/null", GIT_CONFIG_NOSYSTEM: "1" } });
     const turn: TurnRequest = {
       runId: RunId.parse("trial"), item: WorkItemId.parse("TRY-1"), attempt: 1, stage: "critic", iteration: 1, tryNumber: 1, adapter: name, model: model ?? setting.config.adapters[name].model ?? null, cwd, prompt,
       sessionId: null, sessionCostUsd: 0, readOnly: true, timeoutMs: trialMs, stallMs: trialMs, playbook: file,

@@ -35,12 +35,24 @@ export const serve = async (options: ServeOptions, bin?: string): Promise<Served
   const asked = options.port ?? setting.config.gateway.port ?? null;
   await prepare(setting);
   const log = logOf(setting, options.echo);
+  const stopCatching = catchCrashes(log);
   try {
-    return await start(setting, asked, log, bin);
+    return await start(setting, asked, log, bin, stopCatching);
   } catch (error) {
+    stopCatching();
     log.write("error", `could not start: ${error instanceof Error ? error.message : String(error)}`);
     throw error;
   }
+};
+
+/** Node would write it as it is to the standard error, which is the log of a daemon in the background. The next owner takes up what was left, as after a kill. */
+const catchCrashes = (log: DaemonLog): (() => void) => {
+  const crash = (error: unknown): void => {
+    log.write("error", `crashed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    process.exit(1);
+  };
+  process.on("uncaughtException", crash);
+  return () => { process.off("uncaughtException", crash); };
 };
 
 const logOf = ({ stateDirectory, env, config }: Setting, echo: ServeOptions["echo"]): DaemonLog => {
@@ -56,7 +68,7 @@ const logOf = ({ stateDirectory, env, config }: Setting, echo: ServeOptions["ech
   return log;
 };
 
-const start = async (setting: Setting, asked: number | null, log: DaemonLog, bin: string | undefined): Promise<ServedFactory> => {
+const start = async (setting: Setting, asked: number | null, log: DaemonLog, bin: string | undefined, stopCatching: () => void): Promise<ServedFactory> => {
   const { stateDirectory: directory } = setting;
   log.write("info", `starts: enact-factory ${manifest.version}, process ${process.pid}, state ${directory}`);
   const ended = Promise.withResolvers<{ readonly how: "suspend" | "abandon"; readonly lost?: string }>();
@@ -92,6 +104,7 @@ const start = async (setting: Setting, asked: number | null, log: DaemonLog, bin
         forgetGateway(directory, token);
         await owned.close(how);
         log.write("info", how === "abandon" ? "stopped; agents go on" : "stopped");
+        stopCatching();
       },
     };
   } catch (error) {

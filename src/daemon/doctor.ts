@@ -16,13 +16,13 @@ import { adapters, sandboxName } from "./ports.ts";
 export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> => [
   node(),
   configuration(setting),
-  await program("git", ["--version"], "nothing works: work is done in git worktrees", "apt-get install git (macOS: xcode-select --install)", "failed"),
+  await program(setting, "git", ["--version"], "nothing works: work is done in git worktrees", "apt-get install git (macOS: xcode-select --install)", "failed"),
   await stateDirectory(setting),
   await room(setting),
   await store(setting),
   await sandbox(setting),
   ...(await agents(setting)),
-  await program("tmux", ["-V"], "agents have no terminals to attach to; everything else works", "apt-get install tmux (macOS: brew install tmux)", "warning"),
+  await program(setting, "tmux", ["-V"], "agents have no terminals to attach to; everything else works", "apt-get install tmux (macOS: brew install tmux)", "warning"),
   ...hooks({ home: setting.home, env: setting.env, directory: setting.repository }),
   spending(setting.config),
   ...unserved(setting.config),
@@ -36,8 +36,8 @@ const configuration = ({ loaded }: Setting): DoctorCheck => ({
   without: "the defaults are used", ...(loaded.file === null ? { mend: "enact-factory init" } : loaded.warnings.length > 0 ? { mend: "enact-factory validate" } : {}),
 });
 
-const program = async (name: string, args: readonly string[], without: string, mend: string, missing: "failed" | "warning"): Promise<DoctorCheck> => {
-  const found = await execa(name, args, { stdin: "ignore", reject: false, timeout: 10_000 });
+const program = async ({ env, home }: Setting, name: string, args: readonly string[], without: string, mend: string, missing: "failed" | "warning"): Promise<DoctorCheck> => {
+  const found = await execa(name, args, { stdin: "ignore", reject: false, timeout: 10_000, extendEnv: false, env: { PATH: env["PATH"] ?? "", HOME: home } });
   return found.failed ? { name, state: missing, detail: `${name} does not run: ${found.shortMessage ?? "unknown"}`, without, mend } : { name, state: "ok", detail: found.stdout.split("\n")[0] ?? "", without };
 };
 

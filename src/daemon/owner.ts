@@ -120,7 +120,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
     ...workHandlers,
     "turn.message": messageHandler(mouths), "source.push": pushes.handler,
     turn: turnHandler({
-      agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory, ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory, redact: options.redact, ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
       project: (repository) => {
         const { sandbox, checks, checkTimeoutMs, env } = settingsOfRepository(config, repository);

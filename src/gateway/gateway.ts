@@ -14,6 +14,7 @@ import { z, type ZodError, type ZodType } from "zod";
 import { type Failure, health, livePath, mcp, type Route, type RouteName, routes } from "../client/api.ts";
 import { ClientProblem, type FactoryClient } from "../client/contract.ts";
 import { closeCode, protocolName } from "../client/live-protocol.ts";
+import { withoutShapes } from "../domain/secret.ts";
 import { answers } from "./answers.ts";
 import { EventRing, type RingLimits } from "./event-ring.ts";
 import { proofOf, refuse, securityHeaders } from "./guard.ts";
@@ -164,7 +165,7 @@ const serve = <Name extends RouteName>(app: FastifyInstance, name: Name, client:
       if (result === undefined) return fail(reply, 404, { error: { message: "there is none", next: "list them first" } });
       return reply.send(result);
     } catch (error) {
-      if (error instanceof ClientProblem) return fail(reply, 409, { error: { message: error.message, next: error.next } });
+      if (error instanceof ClientProblem) return fail(reply, 409, { error: { message: withoutShapes(error.message), next: error.next } });
       throw error;
     }
   };

@@ -10,6 +10,7 @@
 import type { WebSocket } from "ws";
 import { ClientProblem, type FactoryClient, type InspectionEvent } from "../client/contract.ts";
 import { ClientMessage, closeCode, type ServerMessage } from "../client/live-protocol.ts";
+import { withoutShapes } from "../domain/secret.ts";
 import type { EventRing } from "./event-ring.ts";
 import { TerminalFeed } from "./terminal-feed.ts";
 
@@ -234,7 +235,7 @@ export class Session {
     if (this.#ended) return;
     if (!(error instanceof ClientProblem)) this.#options.onError(error);
     const { message, next } = error instanceof ClientProblem ? error : { message: "this did not work, which should not happen", next: "see: enact-factory logs" };
-    this.#say({ type: "refused", request, ...of, error: { message, next } });
+    this.#say({ type: "refused", request, ...of, error: { message: withoutShapes(message), next } });
   }
 
   #soon(): void {

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { DurableHost, HostStopped } from "../../actors/durable-host.ts";
 import type { CatalogEntry } from "../../machines/catalog.ts";
 import { chartOptions, hostActions } from "../../machines/durable.ts";
+import { redactor } from "../../src/daemon/secrets.ts";
 import { type Address, itemAddress, WorkItemId } from "../../src/domain/ids.ts";
 import { type Commit, type OutboxRow, StoreFull } from "../../src/ports/store.ts";
 import { type MemoryState, memoryState, type MemoryStore, openMemoryOwner } from "../../src/store/memory.ts";
@@ -55,12 +56,12 @@ interface Room extends AsyncDisposable {
 const typeOf = ({ event }: Pick<Commit, "event">): string => { const { type }: EventObject = JSON.parse(event); return type; };
 const journaled = (state: MemoryState): readonly string[] => state.journal.map(typeOf);
 
-const open = async (state: MemoryState): Promise<Room> => {
+const open = async (state: MemoryState, redact?: (json: string) => string): Promise<Room> => {
   const scope = Scope.makeUnsafe(), clock = new SimulatedClock(1_000_000);
   const batches: (readonly string[])[] = [], asked: OutboxRow[] = [], buried: string[] = [];
   const opened = await Effect.runPromise(Scope.provide(openMemoryOwner(state), scope));
   const store: MemoryStore = { ...opened, commit: (commits) => Effect.suspend(() => { batches.push(commits.map(typeOf)); return opened.commit(commits); }) };
-  const host = new DurableHost({ store, clock, catalog: [entry], onEffect: (row) => { asked.push(row); }, observer: { deadLettered: (_, { type }) => { buried.push(type); } } });
+  const host = new DurableHost({ store, clock, catalog: [entry], ...(redact === undefined ? {} : { redact }), onEffect: (row) => { asked.push(row); }, observer: { deadLettered: (_, { type }) => { buried.push(type); } } });
   return {
     host, store, clock, batches, asked, buried,
     context: async () => (await host.state(address))?.state.context,
@@ -194,4 +195,13 @@ test("I6 a new owner takes a row up once, answered or not by the one before", as
   await Promise.all([room.host.send(address, answer, second), room.host.send(address, answer, second)]);
   expect(await room.context()).toEqual({ n: 0, answers: 2, reconciled: 0 });
   expect(state.outbox.size).toBe(0);
+});
+
+test("a dead letter tells no secret: not in its event, its error or its stack", async () => {
+  const state = memoryState();
+  await using room = await open(state, redactor(["top-secret-value"]));
+  await room.host.recover();
+  await room.host.send(address, { ...start, chart: 'top-secret-value "quoted"' });
+  expect(state.deadLetters).toMatchObject([{ event: expect.stringContaining("[secret]"), error: expect.stringContaining("[secret]"), stack: expect.stringMatching(/\[secret\][^]*\n\s+at /) }]);
+  expect(JSON.stringify(state)).not.toContain("top-secret-value");
 });

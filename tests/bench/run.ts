@@ -11,7 +11,7 @@ const Figures = z.array(z.object({
   budget: z.object({ text: z.string(), met: z.boolean() }).optional(),
 }));
 
-const benches = ["help", "hook", "send", "actors", "resident", "store", "resume", "item", "idle", "hud", "panes", "clients", "restart"] as const;
+const benches = ["help", "hook", "send", "actors", "resident", "store", "resume", "item", "idle", "hud", "panes", "clients", "restart", "adapters", "parser", "fleet"] as const;
 const { values } = parseArgs({ options: { only: { type: "string" }, json: { type: "boolean", default: false } } });
 const chosen = benches.filter((name) => values.only === undefined || name === values.only);
 if (chosen.length === 0) {

@@ -105,6 +105,11 @@ test.each([
   ['[[projects]]', 'name = "app"'],
   ['[verify]\nshareDependencies = "false"', "shareDependencies = false"],
   ['[discord]\ntokn = "literal-secret"', 'token = "…"'],
+  ['[discrod]\ntoken = "literal-secret"', '[discord]\ntoken = "…"'],
+  ["[discord]\nwebhookUrl = https://discord.com/api/webhooks/1/literal-secret", 'webhookUrl = "…"'],
+  ["[store]\nurl = postgres://app:literal-secret@db/app", 'url = "postgres://app:[secret]@db/app"'],
+  ["[azdo]\napiKey = ${AZDO_PAT}", 'apiKey = "${AZDO_PAT}"'],
+  ["discord:\n  token: literal-secret\n  channelId: ${CHANNEL}\nazdo:\n  apiKey: ${AZDO_PAT}\n", '[discord]\ntoken = "…"\nchannelId = "${CHANNEL}"\n\n[azdo]\napiKey = "${AZDO_PAT}"\n'],
 ])("%j gets what it meant", (text, write) => {
   expect(problems(text)[0]?.write).toBe(write);
 });

@@ -43,11 +43,11 @@ test("hostile output of one endless line is read in bounded work", () => {
 
 test("secrets are taken out of output", () => {
   const secrets = [`ghp_${"a1".repeat(18)}`, `sk-ant-${"b2".repeat(20)}`, `AKIA${"A1B2".repeat(4)}`, `eyJhbGciOi.${"eyJzdWIi".repeat(2)}.${"c3".repeat(10)}`];
-  for (const secret of secrets) expect(redact(`before ${secret} after`)).toBe("before [redacted] after");
-  expect(redact("https://user:hunter2hunter2@example.test/x")).toBe("https://user:[redacted]@example.test/x");
-  expect(redact("Authorization: Bearer abcdefgh12345")).toBe("Authorization: Bearer [redacted]");
-  expect(redact("DB_PASSWORD=correct-horse")).toBe("DB_PASSWORD=[redacted]");
-  expect(redact("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----")).toBe("[redacted]");
+  for (const secret of secrets) expect(redact(`before ${secret} after`)).toBe("before [secret] after");
+  expect(redact("https://user:hunter2hunter2@example.test/x")).toBe("https://user:[secret]@example.test/x");
+  expect(redact("Authorization: Bearer abcdefgh12345")).toBe("Authorization: Bearer [secret]");
+  expect(redact("DB_PASSWORD=correct-horse")).toBe("DB_PASSWORD=[secret]");
+  expect(redact("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----")).toBe("[secret]");
   expect(redact("expected 3 tokens, got 4 passwords")).toBe("expected 3 tokens, got 4 passwords");
 });
 
