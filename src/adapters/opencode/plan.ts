@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
-import { readAgentsFiles } from "../project-instructions.ts";
 import { opencodeEnvironment } from "./environment.ts";
 import { listener, listenerFile } from "./listener.ts";
 
@@ -49,7 +48,7 @@ export const opencodePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPl
     ],
     env: { ...opencodeEnvironment(host), OPENCODE_CONFIG_CONTENT: configuration(agent, readOnly, host) },
     files: { [listenerFile]: listener },
-    stdin: readOnly || sessionId !== null ? turn.prompt : turn.prompt + readAgentsFiles,
+    stdin: turn.prompt,
     stdinMode: "close",
   };
 };
