@@ -147,7 +147,7 @@ describe("a prompt that is too long", () => {
       expect(page.cuts).toEqual([...missing, ...(letters > 20 ? [{ name: "message", left: letters - 20, of: letters }] : [])]);
       for (const { name, left } of missing) expect(outside.some((line) => line.includes(`<${name}>`) && line.includes(String(left)) && line.includes(name === "change" ? "git diff" : "enact-factory log"))).toBe(true);
       if (bytesOf(whole.text) <= most) expect(missing).toEqual([]);
-    }), { numRuns: 300 });
+    }), { numRuns: 100 });
   });
 
   test("loses the diff first, then the item; what people said last", () => {
