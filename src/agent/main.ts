@@ -6,7 +6,7 @@
  */
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { agentWords } from "../prompts/agent-words.ts";
+import { agentWords, notesKept } from "../prompts/agent-words.ts";
 import { openCommands, sandboxFor } from "./commands.ts";
 import { type Loop, type LoopEnd, startLoop } from "./loop.ts";
 import { AgentMessage, type AgentLine, AgentRequest } from "./protocol.ts";
@@ -36,15 +36,13 @@ const notesIn = (worktree: Worktree): string => {
   for (const name of ["AGENTS.md", "CLAUDE.md"]) {
     try {
       const text = worktree.readIfThere(name);
-      if (text !== undefined) return text.slice(0, notesCap).toWellFormed();
+      if (text !== undefined) return text.slice(0, notesKept).toWellFormed();
     } catch {
       // A file that cannot be read tells nothing.
     }
   }
   return "";
 };
-/** Characters. */
-const notesCap = 32_000;
 
 let loop: Loop | undefined;
 const early: { readonly id: string; readonly text: string }[] = [];

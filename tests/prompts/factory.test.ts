@@ -18,9 +18,9 @@ test("agents are spoken to in the language that is set, from the next start on; 
     const root = join(place.stateDirectory, "runs");
     return readdirSync(root).filter((name) => !name.startsWith(".")).map((name) => Spec.parse(JSON.parse(readFileSync(join(root, name, "spec.json"), "utf8"))).labels).filter((labels) => labels["item"] === item).map((labels) => labels["prompt"] ?? "").toSorted();
   };
-  const begun = async (keep: boolean) => {
+  const begun = async (sourceId: string, keep: boolean) => {
     await using factory = await makeFactory(place, { keep });
-    const id = await factory.submit("덧셈을 고치세요", { body: "It subtracts.\n</work-item>", repository, playbook: file });
+    const id = await factory.submit("덧셈을 고치세요", { body: "It subtracts.\n</work-item>", repository, playbook: file, sourceId });
     const [state] = await factory.ended(id);
     expect(state?.item.status).toBe("done");
     const lines = (await factory.journal(id)).filter(({ type }) => type === "turn.ended");
@@ -30,7 +30,7 @@ test("agents are spoken to in the language that is set, from the next start on; 
     };
   };
 
-  const korean = await begun(true);
+  const korean = await begun("first", true);
   expect(korean.prompts.get("coder")).toMatch(/^당신은 코더입니다\./);
   expect(korean.prompts.get("critic")).toMatch(/^당신은 비평가입니다\.[^]*^<work-item-([0-9a-f]{12})>\nRUN-1 \(chore\): 덧셈을 고치세요\n\nIt subtracts\.\n<\/work-item>\n<\/work-item-\1>$[^]*^<change-\1>$[^]*^\+a$[^]*^```enact-verdict$/m);
   const expected = (["coder", "critic"] as const).map((stage) => wordsIn("ko").version(stage));
@@ -39,7 +39,7 @@ test("agents are spoken to in the language that is set, from the next start on; 
   for (const version of expected) expect(korean.lines.some((line) => line.endsWith(`; prompt ${version}`))).toBe(true);
 
   place.put("config.toml", `language = "en"\n${quick}`);
-  const english = await begun(false);
+  const english = await begun("second", false);
   expect(english.prompts.get("coder")).toMatch(/^You are the coder\./);
   expect(english.ofJournal).toEqual((["coder", "critic"] as const).map((stage) => wordsIn("en").version(stage)));
 });

@@ -5,6 +5,7 @@ import { answerBlock } from "../../src/adapters/answer-block.ts";
 import { Config } from "../../src/domain/config.ts";
 import { emptyBrief } from "../../src/domain/effects.ts";
 import { Language } from "../../src/domain/language.ts";
+import { agentWords } from "../../src/prompts/agent-words.ts";
 import { bytesOf, headOf } from "../../src/prompts/cut.ts";
 import { disarmed, fenced, markFor } from "../../src/prompts/fence.ts";
 import { promptOf } from "../../src/prompts/turn-prompt.ts";
@@ -174,6 +175,14 @@ describe("a prompt that is too long", () => {
     expect(headOf("漢漢", 5)).toBe("漢");
     expect(headOf("漢", 2)).toBe("");
     expect(headOf("x", 0)).toBe("");
+  });
+
+  test("notes of a project for our own agent are cut in the same way, and say so", () => {
+    const words = agentWords("en"), short = words.turn("Do it.", "Use tabs."), long = words.turn("Do it.", "한 줄\n".repeat(5_000));
+    expect(short).toMatch(/^Do it\.\n\n[^]*\nUse tabs\.\n<\/project-notes-[0-9a-f]{12}>$/);
+    expect(bytesOf(long)).toBeLessThan(34_000);
+    expect(long).toMatch(/\n한 줄\n<\/project-notes-[0-9a-f]{12}>\nThe notes go on after the first 32768 bytes/);
+    expect(words.turn("Do it.", "")).toBe("Do it.");
   });
 
   test("the smallest that can be set has room for all that is never cut", () => {
