@@ -168,6 +168,20 @@ describe("a prompt that is too long", () => {
     expect(cuts).toEqual([{ name: "message", left: 5, of: 25 }]);
   });
 
+  test("fits when all of it is as long as it can be", () => {
+    const long = "한국어\n".repeat(40_000), many = Array.from({ length: 60 }, (_, n) => ({ id: String(n), from: "leader", text: long }));
+    const brief = { feedback: long, findings: [{ severity: "major" as const, message: long }], failingChecks: [long], checks: "3/4 → 4/4", answer: { question: long, answer: long }, again: long, messages: many };
+    const team = { member: "leader", others: Array.from({ length: 20 }, (_, n) => `worker-${n + 1}`), task: { id: 1, kind: "work" as const, title: long, description: long, acceptance: [long] }, conflicts: [long], board: [{ id: 1, title: long, state: "done", kind: "work", owner: null, reason: long, summary: long }], messages: many };
+    for (const kind of kinds) for (const language of Language.options) {
+      const told = kind.brief.team === undefined ? brief : { ...brief, team: { ...team, duty: kind.brief.team.duty } };
+      const { text, cuts } = promptOf(language, least, { ...kind, iteration: 99, item: { ...kind.item, title: long, body: long }, brief: told }, { ...material(long), agentsFiles: true });
+      expect(bytesOf(text)).toBeLessThanOrEqual(least);
+      // Nothing is cut to nothing.
+      expect(readPage(text).fences.filter((fence) => fence.text === "")).toEqual([]);
+      expect(cuts.length).toBe(readPage(text).fences.length + 1);
+    }
+  });
+
   test("is cut at the end of a line, or of a character where the line is too long", () => {
     expect(headOf("one\ntwo\nthree", 9)).toBe("one\ntwo");
     expect(headOf("one\ntwo", 7)).toBe("one\ntwo");
