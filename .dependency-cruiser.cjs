@@ -29,14 +29,14 @@ module.exports = {
     room("sandbox-confines-commands", "^src/sandbox/", [domain, ports], "the probed ways to confine a command"),
     ...["workspaces", "publish"].map((folder) => port(folder, "^src/git/")),
     port("verify", "^src/git/", "^src/sandbox/"),
-    // Which checks a project brings has one owner.
-    room("agent-is-a-program-of-its-own", "^src/agent/", [domain, "^machines/", "^src/(git|sandbox)/", "^src/verify/discover\\.ts$"], "our own agent, started like any CLI"),
+    // Which checks a project brings has one owner, and so have the texts that models are told.
+    room("agent-is-a-program-of-its-own", "^src/agent/", [domain, "^machines/", "^src/(git|sandbox)/", "^src/verify/discover\\.ts$", "^src/prompts/agent-words\\.ts$"], "our own agent, started like any CLI"),
     room("client-knows-the-contract", client, [domain, ports], "the contract and its transports"),
     room("cli-knows-the-client", "^src/cli/", [domain, client, "^src/(hud|mcp)/"], "commands are clients; the HUD and MCP are two of them"),
     room("gateway-serves-the-contract", "^src/gateway/", [domain, client], "REST, live stream and auth over the contract"),
     room("hud-knows-the-client", "^src/hud/", [domain, client], "the terminal dashboard is a client"),
     room("mcp-knows-the-client", "^src/mcp/", [domain, client], "tools over MCP are a client"),
-    room("prompts-are-texts", "^src/prompts/", [domain, client], "packaged skills and a project's own"),
+    room("prompts-are-texts", "^src/prompts/", [domain, ports, client], "the texts of prompts, packaged skills and a project's own"),
     room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|sandbox|verify|sources|config|publish|client|gateway|mcp|prompts)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
     { name: "nobody-imports-the-bin", severity: "error", from: {}, to: { path: "^src/main\\.ts$" } },
     { name: "no-dev-dependency-in-the-product", severity: "error", from: { path: "^(src|machines|actors|tmux)/" }, to: { dependencyTypes: ["npm-dev"] } },

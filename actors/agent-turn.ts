@@ -7,7 +7,6 @@ import type { AgentEvent, AgentFailure, TurnOutcome, TurnRequest } from "../src/
 import type { TurnEffect } from "../src/domain/effects.ts";
 import { fingerprintIn, touchedBetween } from "../src/domain/fingerprint.ts";
 import { progressAddress, RunId } from "../src/domain/ids.ts";
-import { promptFor } from "../src/domain/prompt.ts";
 import type { McpServer } from "../src/domain/mcp.ts";
 import { type Stage, writeScope } from "../src/domain/stage.ts";
 import { begin, finish, push } from "../src/domain/turn-outcome.ts";
@@ -16,6 +15,7 @@ import type { HookProgram } from "../src/domain/hook-environment.ts";
 import { Adapters, type HostEnvironment, type ProjectCommands, type StreamReader } from "../src/ports/adapter.ts";
 import { AgentProcess, type RunExit } from "../src/ports/agent-process.ts";
 import { Clock } from "../src/ports/clock.ts";
+import { Prompts, type TurnPrompt } from "../src/ports/prompts.ts";
 import { Workspaces } from "../src/ports/workspaces.ts";
 import type { Terminals } from "../tmux/index.ts";
 import type { HostEvent } from "./chart.ts";
@@ -80,13 +80,10 @@ export interface TurnOptions {
   readonly onEvent?: (turn: TurnRequest, event: AgentEvent) => void;
 }
 
-type TurnPorts = AgentProcess | Adapters | Workspaces | Clock;
+type TurnPorts = AgentProcess | Adapters | Prompts | Workspaces | Clock;
 
 /** What every child may see. */
 const basicEnvironment = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "TMPDIR"] as const;
-
-/** Of the diff that a critic reads; longer ones are cut with a marker. */
-const diffBytes = 200_000;
 
 /** Filenames, tests and people read it: factory, item, attempt, stage, sequence. */
 export const runIdFor = (factory: string, key: string): RunId =>
@@ -104,6 +101,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const adapters = yield* Adapters;
   const processes = yield* AgentProcess;
   const workspaces = yield* Workspaces;
+  const prompts = yield* Prompts;
   const clock = yield* Clock;
 
   // A run of an earlier owner goes on as it is: its prompt was given, and the repository is its own to change just now.
@@ -111,7 +109,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const adopted = yield* processes.adopt(runId).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(undefined)), Effect.mapError(asIo));
   // I7, and before I6: what is used up while a turn waits for its place counts for it too.
   const route = yield* turnRoute(options.routing, request, context, runId, adopted);
-  if (route.unwanted !== undefined) return ended(unbegun(turnRequest(runId, request, "", route), route.unwanted));
+  if (route.unwanted !== undefined) return ended(unbegun(turnRequest(runId, request, undefined, route), route.unwanted));
   const adapter = adapters.get(route.adapter);
   if (!adapter) return yield* new EffectTrouble({ class: "environment", message: `there is no adapter ${route.adapter} in this factory`, mend: `use one of ${adapters.all.map(({ name }) => name).join(", ")}` });
   const asked = { runId, item: request.item.id, repository: request.repository };
@@ -121,8 +119,10 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   // Nobody goes on with this work before a person does: it is kept as it stands. A team's members keep theirs when they leave.
   if (capped !== undefined && request.duty === undefined) yield* workspaces.checkpoint(request.item.id, request.workspace, `the cap spend.${capped.cap}`).pipe(Effect.mapError(workspaceTrouble));
   const refused = capped ?? route.refused;
-  const diff = adopted || refused !== undefined || request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, diffBytes).pipe(Effect.mapError(workspaceTrouble));
-  const turn = turnRequest(runId, request, diff, route);
+  const diff = adopted || refused !== undefined || request.stage === "coder" ? "" : yield* workspaces.diff(request.workspace, prompts.maxBytes).pipe(Effect.mapError(workspaceTrouble));
+  const prompt = yield* prompts.forTurn(request, { runId, diff, agentsFiles: adapter.agentsFiles === "told" && !isReading(request) && sessionFor(request, route).sessionId === null }).pipe(
+    Effect.mapError(({ message }) => new EffectTrouble({ class: "defect", message })));
+  const turn = turnRequest(runId, request, prompt, route);
   let tally = begin(turn);
   const shownAs: TurnEffect = { ...request, adapter: turn.adapter, model: turn.model, sessionId: turn.sessionId };
 
@@ -146,7 +146,7 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   }
   // I2: refuses a worktree that was swapped for a link out of its place.
   const labels: Readonly<Record<string, string>> = adopted ? {} : {
-    item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter,
+    item: turn.item, stage: turn.stage, iteration: String(turn.iteration), adapter: turn.adapter, prompt: prompt.version,
     before: JSON.stringify(yield* workspaces.hook(turn.item, request.workspace, "before_run").pipe(Effect.andThen(workspaces.fingerprint(request.workspace)), Effect.mapError(workspaceTrouble))),
   };
   // Before the process: a terminal of its own is made in the seat.
@@ -258,13 +258,15 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
   const failed = asTold.ended.how === "failed" ? asTold.ended.failure : undefined, judged = reason === null ? options.routing.ended(turn.stage, request.adapter, turn.adapter, failed) : failed;
   const outcome: TurnOutcome = { ...asTold, ...(judged === undefined || judged === failed ? {} : { ended: { how: "failed", failure: judged } }), ...(turn.adapter === request.adapter ? {} : { adapter: turn.adapter }) };
   const spend = options.spend.ended(turn, request.repository, outcome, { usd: tally.costUsd, usage: tally.usage, model: tally.model }, left.at - handle.startedAt);
+  // Of the process, not of this owner: who began it may have had other texts.
+  const { before: noted, prompt: version } = yield* handle.labels;
   // Whoever waits for the place knows what this turn used, and what its provider said.
   options.routing.leave(runId);
-  const result: TurnOutcome = { ...outcome, costUsd: spend.amount.cost.usd, spend, ...(heard.size === 0 ? {} : { heard: [...heard] }) };
+  const result: TurnOutcome = { ...outcome, costUsd: spend.amount.cost.usd, spend, ...(version === undefined ? {} : { promptVersion: version }), ...(heard.size === 0 ? {} : { heard: [...heard] }) };
   if (!(yield* Effect.promise(() => show.end()))) yield* showAgain(openSeat, shownAs, handle, makeReader, { exit, errorTail }, ofItsOwn);
   const trouble = yield* workspaces.hook(turn.item, request.workspace, "after_run").pipe(Effect.catch((error) => Effect.succeed(error.message)));
   if (trouble !== undefined) options.onEvent?.(turn, { type: "text", text: `hook after_run failed: ${trouble}` });
-  const before = fingerprintIn((yield* handle.labels)["before"]);
+  const before = fingerprintIn(noted);
   const after = yield* workspaces.fingerprint(request.workspace).pipe(Effect.catch(() => Effect.succeed(before)));
   // Money is counted against turns that should have changed something and did not; reviewing is work too.
   if (after?.tree !== before?.tree) observed({ kind: "changed" });
@@ -311,12 +313,18 @@ const remarks: Readonly<Record<InterruptReason, string>> = {
 
 const asIo = (error: { readonly message: string }): EffectTrouble => new EffectTrouble({ class: "io", message: error.message });
 
-const turnRequest = (runId: RunId, request: TurnEffect, diff: string, { adapter, model, effort }: Route): TurnRequest => ({
+const isReading = ({ stage }: TurnEffect): boolean => writeScope[stage] === "nothing";
+
+/** A session belongs to the CLI that opened it. */
+const sessionFor = (request: TurnEffect, { adapter }: Route): Pick<TurnRequest, "sessionId" | "sessionCostUsd" | "sessionUsage"> =>
+  adapter === (request.sessionAdapter ?? request.adapter) ? { sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, ...(request.sessionUsage === undefined ? {} : { sessionUsage: request.sessionUsage }) } : { sessionId: null, sessionCostUsd: 0 };
+
+/** `prompt`: absent for a turn that is not begun. */
+const turnRequest = (runId: RunId, request: TurnEffect, prompt: TurnPrompt | undefined, route: Route): TurnRequest => ({
   runId,
   item: request.item.id, attempt: request.attempt, stage: request.stage, iteration: request.iteration, tryNumber: request.tryNumber,
-  adapter, model, ...(effort === undefined ? {} : { effort }), cwd: request.workspace.path, prompt: promptFor(request, diff),
-  // A session belongs to the CLI that opened it.
-  ...(adapter === (request.sessionAdapter ?? request.adapter) ? { sessionId: request.sessionId, sessionCostUsd: request.sessionCostUsd, ...(request.sessionUsage === undefined ? {} : { sessionUsage: request.sessionUsage }) } : { sessionId: null, sessionCostUsd: 0 }), readOnly: writeScope[request.stage] === "nothing",
+  adapter: route.adapter, model: route.model, ...(route.effort === undefined ? {} : { effort: route.effort }), cwd: request.workspace.path, prompt: prompt?.text ?? "", ...(prompt === undefined ? {} : { promptVersion: prompt.version, language: prompt.language }),
+  ...sessionFor(request, route), readOnly: isReading(request),
   timeoutMs: request.timeoutMs, stallMs: request.stallMs, playbook: request.playbook,
   ...(request.since === undefined ? {} : { since: request.since }),
   ...(request.team === undefined ? {} : { team: request.team }), ...(request.seat === undefined ? {} : { seat: request.seat }), ...(request.duty === undefined ? {} : { duty: request.duty }), ...(request.task === undefined ? {} : { task: request.task }),

@@ -1,6 +1,6 @@
 /** What the model is sent, folded from the log of the session. Pure: the same entries give the same conversation. */
+import type { AgentWords } from "../prompts/agent-words.ts";
 import { type Call, callsIn, type Item, told, withoutThoughts } from "./item.ts";
-import { summaryText, turnText } from "./instructions.ts";
 import { tokensIn } from "./model.ts";
 import type { Entry } from "./session-log.ts";
 
@@ -15,10 +15,10 @@ const empty: Conversation = { items: [], open: [] };
 /** Where what nobody has answered yet begins. */
 const unansweredFrom = (items: readonly Item[]): number => items.findLastIndex((item) => item.type !== "message" || item.role === "assistant") + 1;
 
-const added = (conversation: Conversation, entry: Entry, prompt: string): Conversation => {
+const added = (conversation: Conversation, entry: Entry, prompt: string, words: AgentWords): Conversation => {
   const { items, open } = conversation;
   switch (entry.type) {
-    case "turn": return { ...conversation, items: [...items, told("user", turnText(entry.prompt, entry.notes))] };
+    case "turn": return { ...conversation, items: [...items, told("user", words.turn(entry.prompt, entry.notes))] };
     case "said": return { ...conversation, items: [...items, entry.item] };
     case "answer": {
       // Without its encrypted content a thought cannot be passed back: nothing is stored at the provider.
@@ -28,16 +28,16 @@ const added = (conversation: Conversation, entry: Entry, prompt: string): Conver
     case "call": return { ...conversation, open: open.map((each) => (each.call.call_id === entry.id ? { ...each, begun: true } : each)) };
     case "output": return { items: [...items, { type: "function_call_output", call_id: entry.id, output: entry.output }], open: open.filter(({ call }) => call.call_id !== entry.id) };
     // What was asked stays word for word, and so does what was said since the last answer.
-    case "summary": return { items: [told("user", prompt), told("user", summaryText(entry.text)), ...items.slice(unansweredFrom(items)).filter((item) => !(item.type === "message" && item.role === "user" && item.content === prompt))], open };
+    case "summary": return { items: [told("user", prompt), told("user", words.summary(entry.text)), ...items.slice(unansweredFrom(items)).filter((item) => !(item.type === "message" && item.role === "user" && item.content === prompt))], open };
     case "request": case "trouble": case "end": return conversation;
   }
 };
 
-export const conversationOf = (entries: readonly Entry[]): Conversation => {
+export const conversationOf = (entries: readonly Entry[], words: AgentWords): Conversation => {
   let conversation = empty, prompt = "";
   for (const entry of entries) {
-    if (entry.type === "turn") prompt = turnText(entry.prompt, entry.notes);
-    conversation = added(conversation, entry, prompt);
+    if (entry.type === "turn") prompt = words.turn(entry.prompt, entry.notes);
+    conversation = added(conversation, entry, prompt, words);
   }
   return conversation;
 };

@@ -13,8 +13,8 @@ import { z } from "zod";
 import { type RequestPhase, type ResponsesTurnEvent, responsesTurnMachine } from "../../machines/responses-turn.ts";
 import { AgentFailure } from "../domain/agent.ts";
 import { noUsage, type Usage } from "../domain/spend.ts";
+import type { AgentWords } from "../prompts/agent-words.ts";
 import { conversationOf, elided } from "./conversation.ts";
-import { compactionText, cutText, interruptedText, verificationText } from "./instructions.ts";
 import { type AnswerItem, asksIn, type Call, callsIn, textOf, told, withoutThoughts, wordsIn } from "./item.ts";
 import { modelFacts, tokensIn } from "./model.ts";
 import type { AgentLine } from "./protocol.ts";
@@ -31,6 +31,7 @@ export interface LoopParts {
   readonly prompt: string;
   /** What the project tells agents. */
   readonly notes: string;
+  readonly words: AgentWords;
   readonly instructions: string;
   readonly works: boolean;
   readonly tools: readonly Tool[];
@@ -77,7 +78,7 @@ const sum = (a: Usage, b: Usage): Usage => ({ inputTokens: a.inputTokens + b.inp
 const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Begins a turn in an opened session. What the last run of it left unanswered is answered first. */
-export const startLoop = ({ settings, model, sessionId, run, prompt, notes, instructions, works, tools, bench, log, provider, emit, now }: LoopParts): Loop => {
+export const startLoop = ({ settings, model, sessionId, run, prompt, notes, words, instructions, works, tools, bench, log, provider, emit, now }: LoopParts): Loop => {
   const facts = modelFacts(model, settings.window), byName = new Map(tools.map((tool) => [tool.name, tool]));
   // Names of sessions may be longer than a provider takes.
   const cacheKey = createHash("sha256").update(sessionId).digest("hex").slice(0, 32);
@@ -88,8 +89,8 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
   const outputs = new Map<string, Done>();
   let usage = noUsage, requests = 0, lastWords = "", shownModel = model, thoughts = facts.reasons, over = false;
 
-  const begun = conversationOf(log.entries);
-  for (const { call, begun: ran } of begun.open) log.append({ type: "output", id: call.call_id, ok: false, output: interruptedText(ran) });
+  const begun = conversationOf(log.entries, words);
+  for (const { call, begun: ran } of begun.open) log.append({ type: "output", id: call.call_id, ok: false, output: words.interrupted(ran) });
   log.append({ type: "turn", run, model, prompt, notes });
 
   /** Sends the conversation. The reply is noted, and what it used counted, whatever it is. */
@@ -118,7 +119,7 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
     if (!aborting.signal.aborted) log.append({ type: "trouble", kind: failure.kind, message: "message" in failure ? failure.message : "", usage: reply.usage });
     if (trouble.thoughtless === true && thoughts) thoughts = false;
     else if (trouble.thoughtless === true) return { type: "troubled", trouble: "final", afterMs: null, failure };
-    if (reply.cut === true) log.append({ type: "said", item: told("developer", cutText) });
+    if (reply.cut === true) log.append({ type: "said", item: told("developer", words.cut) });
     return { type: "troubled", trouble: trouble.trouble, afterMs: trouble.afterMs, failure };
   };
 
@@ -137,31 +138,31 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
   };
 
   const ask = async (phase: RequestPhase): Promise<ResponsesTurnEvent> => {
-    const { items } = conversationOf(log.entries);
+    const { items } = conversationOf(log.entries, words);
     const reply = await request(phase, { items, tools: tools.map(({ offer }) => offer), choice: phase === "plan" ? { tool: planToolName } : "auto" });
     if (reply.how === "troubled") return troubled(reply);
     log.append({ type: "answer", items: [...reply.items], usage: reply.usage });
     show(reply.items);
     lastWords = wordsIn(reply.items);
-    const size = reply.usage === null ? tokensIn(JSON.stringify(conversationOf(log.entries).items)) : reply.usage.inputTokens + reply.usage.outputTokens;
+    const size = reply.usage === null ? tokensIn(JSON.stringify(conversationOf(log.entries, words).items)) : reply.usage.inputTokens + reply.usage.outputTokens;
     return { type: "answered", calls: callsIn(reply.items).map(({ call_id: id }) => id), asks: asksIn(lastWords), tokens: size };
   };
 
   const compact = async (): Promise<ResponsesTurnEvent> => {
-    const { items } = conversationOf(log.entries), before = tokensIn(JSON.stringify(items));
-    const reply = await request("compact", { items: [...elided(items, facts.budget), told("developer", compactionText)], tools: tools.map(({ offer }) => offer), choice: "none" });
+    const { items } = conversationOf(log.entries, words), before = tokensIn(JSON.stringify(items));
+    const reply = await request("compact", { items: [...elided(items, facts.budget), told("developer", words.compaction)], tools: tools.map(({ offer }) => offer), choice: "none" });
     if (reply.how === "troubled") return troubled(reply);
     const text = wordsIn(reply.items);
     if (text === "") return { type: "troubled", trouble: "again", afterMs: null, failure: { kind: "noResult", message: "the model did not sum up its conversation" } };
     log.append({ type: "summary", text, usage: reply.usage });
-    const after = tokensIn(JSON.stringify(conversationOf(log.entries).items));
+    const after = tokensIn(JSON.stringify(conversationOf(log.entries, words).items));
     emit({ type: "compacted", from: before, to: after });
     return { type: "compacted", tokens: after };
   };
 
   const urge = async (): Promise<void> => {
     const changes = bench.shelf.shown(await bench.commands.changes());
-    if (!over) log.append({ type: "said", item: told("user", verificationText(changes)) });
+    if (!over) log.append({ type: "said", item: told("user", words.verification(changes)) });
   };
 
   const perform = async (call: Call): Promise<void> => {
@@ -179,7 +180,7 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, inst
 
   /** In the order of the calls; those that only look run together. */
   const act = async (ids: readonly string[]): Promise<void> => {
-    const calls = conversationOf(log.entries).open.map(({ call }) => call).filter((call) => ids.includes(call.call_id));
+    const calls = conversationOf(log.entries, words).open.map(({ call }) => call).filter((call) => ids.includes(call.call_id));
     let together: Promise<void>[] = [];
     for (const call of calls) {
       if (over) return;

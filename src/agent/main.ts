@@ -6,8 +6,8 @@
  */
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { agentWords, notesKept } from "../prompts/agent-words.ts";
 import { openCommands, sandboxFor } from "./commands.ts";
-import { instructionsFor } from "./instructions.ts";
 import { type Loop, type LoopEnd, startLoop } from "./loop.ts";
 import { AgentMessage, type AgentLine, AgentRequest } from "./protocol.ts";
 import { openProvider } from "./provider.ts";
@@ -36,15 +36,13 @@ const notesIn = (worktree: Worktree): string => {
   for (const name of ["AGENTS.md", "CLAUDE.md"]) {
     try {
       const text = worktree.readIfThere(name);
-      if (text !== undefined) return text.slice(0, notesCap).toWellFormed();
+      if (text !== undefined) return text.slice(0, notesKept).toWellFormed();
     } catch {
       // A file that cannot be read tells nothing.
     }
   }
   return "";
 };
-/** Characters. */
-const notesCap = 32_000;
 
 let loop: Loop | undefined;
 const early: { readonly id: string; readonly text: string }[] = [];
@@ -91,10 +89,10 @@ const work = async (line: string): Promise<LoopEnd> => {
   const found = await sandboxFor(request), worktree = openWorktree(request.cwd, found.sandbox?.inside);
   const commands = await openCommands(request, worktree, found, settings.commandMs, process.env);
   if (commands.note !== undefined) emit({ type: "note", text: commands.note });
-  const { readOnly } = request;
+  const { readOnly } = request, words = agentWords(request.language ?? "en");
   loop = startLoop({
     settings, model, sessionId, run: request.runId, prompt: request.prompt, notes: readOnly ? "" : notesIn(worktree), works: !readOnly,
-    instructions: instructionsFor({ readOnly, runs: commands.available }), tools: toolsFor(readOnly, commands), bench: { worktree, commands, shelf: openShelf(opened.log.outputs, hide) },
+    words, instructions: words.instructions({ readOnly, runs: commands.available }), tools: toolsFor(readOnly, commands), bench: { worktree, commands, shelf: openShelf(opened.log.outputs, hide) },
     log: opened.log, provider: openProvider({ ...settings, effort: request.effort ?? settings.effort }, () => Date.now()), emit, now: () => Date.now(),
   });
   for (const { id, text } of early) loop.message(id, text);

@@ -16,7 +16,7 @@ const Project = z.object({
 });
 
 /** First line of standard input. */
-export const AgentRequest = TurnRequest.pick({ runId: true, stage: true, cwd: true, prompt: true, sessionId: true, readOnly: true, model: true, effort: true, stallMs: true }).extend({
+export const AgentRequest = TurnRequest.pick({ runId: true, stage: true, cwd: true, prompt: true, sessionId: true, readOnly: true, model: true, effort: true, stallMs: true, language: true }).extend({
   /** Directory in which the agent keeps its sessions: outside of the worktree. */
   sessions: z.string(),
   /** For what commands need while they run; emptied after each. */

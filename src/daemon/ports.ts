@@ -11,11 +11,13 @@ import { scriptedAdapter } from "../adapters/scripted/adapter.ts";
 import { type Config, projectSettings, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
 import type { Adapter, Adapters } from "../ports/adapter.ts";
 import type { AgentProcess } from "../ports/agent-process.ts";
+import type { Prompts } from "../ports/prompts.ts";
 import type { Publisher } from "../ports/publisher.ts";
 import { PushRefused, SourcePushes, type SourcePushesShape, type SourceShape } from "../ports/source.ts";
 import type { Verifier } from "../ports/verifier.ts";
 import { Workspaces, type WorkspacesShape } from "../ports/workspaces.ts";
 import { agentProcessLayer } from "../process/agent-process.ts";
+import { promptsLayer } from "../prompts/prompts.ts";
 import { localPublisherLayer } from "../publish/local.ts";
 import { localDirectory } from "../sources/local-directory.ts";
 import { localStatus } from "../sources/local-status.ts";
@@ -49,7 +51,7 @@ export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | 
     },
   });
 
-export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher | SourcePushes;
+export type OwnPorts = AgentProcess | Adapters | Prompts | Workspaces | Verifier | Publisher | SourcePushes;
 
 /** Who tells which source. */
 const pushesTo = (reports: string): SourcePushesShape => {
@@ -64,6 +66,7 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
   const layer = Layer.mergeAll(
     agentProcessLayer({ root: join(stateDirectory, "runs") }),
     adaptersLayer(adapters),
+    promptsLayer({ language: config.language, maxBytes: config.prompts.maxBytes }),
     Layer.succeed(Workspaces, makeOwnWorkspaces(place)),
     verifierLayer({
       scratch: exports, cache: join(stateDirectory, "cache", "verify"),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { RunId, WorkItemId } from "./ids.ts";
+import { Language } from "./language.ts";
 import { CapName } from "./ledger.ts";
 import { Charge, Usage } from "./spend.ts";
 import { Stage } from "./stage.ts";
@@ -97,6 +98,9 @@ export const TurnRequest = z.object({
   /** Working directory: inside the item's worktree. */
   cwd: z.string(),
   prompt: z.string(),
+  /** Which texts the prompt was made of, e.g. `coder/en/` and their hash; and in which language. */
+  promptVersion: z.string().optional(),
+  language: Language.optional(),
   /** Continue this session of the CLI. */
   sessionId: z.string().nullable(),
   /** What the resumed session had cost before, US dollars; adapters with cumulative cost subtract it. */
@@ -142,6 +146,8 @@ export const TurnOutcome = z.object({
   /** What is known of it; `spend` has the rest. */
   costUsd: z.number(),
   usage: Usage,
+  /** Which texts its prompt was made of; absent where no process ran. */
+  promptVersion: z.string().optional(),
   /** For the ledger; absent where no process ran. */
   spend: Charge.optional(),
   verdict: Verdict.nullable(),

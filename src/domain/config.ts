@@ -11,6 +11,7 @@ import { z } from "zod";
 import { AdapterName, Effort } from "./agent.ts";
 import { McpServer } from "./mcp.ts";
 import { isZone } from "./calendar.ts";
+import { Language } from "./language.ts";
 import { OperatorLane } from "./lane.ts";
 import { mostDenials } from "./session.ts";
 import { CapName, type Caps } from "./ledger.ts";
@@ -19,6 +20,8 @@ import { defaultLanePolicy, defaultRefusedRetries, executors } from "./policy.ts
 import { defaultStopLimits } from "./stop-policy.ts";
 import { defaultTeamPolicy, menders, mostWorkers } from "./team.ts";
 
+/** Room for everything of a prompt that is never left out. */
+const leastPromptBytes = 32_768;
 const count = z.int().nonnegative();
 const positive = z.int().positive();
 const milliseconds = z.int().positive();
@@ -98,7 +101,7 @@ const defaultStages = z.strictObject({
 
 export const Config = z.strictObject({
   adapter: AdapterName.default("claude").describe(`What runs the agents: ${AdapterName.options.join(", ")}.`),
-  language: z.enum(["en", "ko"]).default("en").describe("Language of messages and prompts: en or ko."),
+  language: Language.default("en").describe("Language that agents are spoken to in: en or ko. Messages to people are in English as yet."),
   review: z.enum(["none", "human"]).default("none").describe("human: verified work waits in the inbox for a person before it is published."),
 
   store: z.strictObject({
@@ -133,6 +136,10 @@ export const Config = z.strictObject({
   publish: z.strictObject({
     remote: text.meta({ description: "Git remote that finished branches are pushed to; they stay local when absent.", examples: ["origin"] }),
   }).prefault({}).describe("Where results go."),
+
+  prompts: z.strictObject({
+    maxBytes: z.int().min(leastPromptBytes).max(1_048_576).default(262_144).describe("Bytes one prompt may have; of longer ones parts are left out, and the prompt says which. Smaller for models with a short context."),
+  }).prefault({}).describe("What agents are told."),
 
   routing: z.strictObject({
     fallback: z.array(AdapterName).default([]).meta({ description: "Adapters that take over, the first that can, while a stage's own is rate-limited, out of quota or not signed in; without any, work waits.", examples: [["codex"]] }),
@@ -275,7 +282,7 @@ export const Config = z.strictObject({
 export type Config = z.infer<typeof Config>;
 
 /** What validates but does nothing yet; doctor says so. Dotted keys. */
-export const unservedSections: readonly string[] = ["discord", "azdo", "github", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
+export const unservedSections: readonly string[] = ["discord", "azdo", "github", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
 
 /** A stage's settings with the fallbacks applied. */
 export interface StageSettings {

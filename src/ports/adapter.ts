@@ -64,6 +64,8 @@ export interface Adapter {
   /** The contract was played with the real program. False: with a stand-in of its documented interface only, and doctor says so. */
   readonly verified: boolean;
   readonly capabilities: AdapterCapabilities;
+  /** The CLI is kept from the repository's own settings, AGENTS.md with them: the prompt of a turn that works and begins a session names those files. */
+  readonly agentsFiles?: "told";
   readonly plan: (turn: TurnRequest, host: HostEnvironment) => LaunchPlan | AgentFailure;
   readonly reader: (turn: TurnRequest) => StreamReader;
   /** The text to write to an open standard input for a polite interrupt; `undefined`: start with SIGINT. */

@@ -44,7 +44,7 @@ describe("messages to agents", { timeout: guardMs }, () => {
     expect(state?.pipeline?.messages).toMatchObject([{ id: receipt.id, state: "delivered", to: "critic" }]);
     const prompts = new Map(factory.runs(id).map(({ stage, stdin }) => [stage, String(JSON.parse(stdin).prompt)]));
     expect(prompts.get("coder")).not.toContain("Look at");
-    expect(prompts.get("critic")).toContain(`A person says:\n<message>\n${text.replace("</message>", "< /message>")}\n</message>`);
+    expect(/^A person says:\n<message-([0-9a-f]{12})>\n([^]*)\n<\/message-\1>$/m.exec(prompts.get("critic") ?? "")?.[2]).toBe(text);
     expect(state?.item.status).toBe("done");
   });
 
@@ -62,7 +62,7 @@ describe("messages to agents", { timeout: guardMs }, () => {
     expect(state?.pipeline?.messages).toMatchObject([{ state: "delivered" }]);
     const tries = factory.runs(id).map(({ stdin }) => JSON.parse(stdin)).toSorted((a, b) => a.tryNumber - b.tryNumber);
     expect(tries.map(({ tryNumber, sessionId }) => [tryNumber, sessionId])).toEqual([[1, null], [2, "s1"]]);
-    expect(tries[1].prompt).toContain("A person says:\n<message>\nNot so fast: use a.txt\n</message>");
+    expect(tries[1].prompt).toMatch(/^A person says:\n<message-([0-9a-f]{12})>\nNot so fast: use a\.txt\n<\/message-\1>$/m);
     const seen = plain(logOf(place, "run-1.coder"));
     expect(seen).toContain("on it\n·· the turn was ended: somebody cancelled the work, or interrupted it to say something\n");
     expect(seen).toContain("── RUN-1/coder · try 2 · scripted · session resumed ──\nWork\nyou ▸ Not so fast: use a.txt\n");
@@ -130,7 +130,7 @@ const expectedLog = (place: Parameters<typeof logOf>[0] & { readonly runs: (item
   return runs.map(({ request, out }, n) => {
     const reader = scriptedReader(TurnRequest.parse({ ...request, adapter: "scripted", sessionCostUsd: 0, timeoutMs: 1, stallMs: 1 })), text = turnText();
     const lines = out.split("\n").slice(0, -1);
-    const messages = /A person says:\n<message>\n(.*)\n<\/message>/.exec(request.prompt)?.[1];
+    const messages = /A person says:\n<message-([0-9a-f]{12})>\n(.*)\n<\/message-\1>/.exec(request.prompt)?.[2];
     const header = headerText({ seat: "RUN-1/coder", item: "RUN-1", title: "Work", stage, iteration: 1, tryNumber: request.tryNumber, adapter: "scripted", model: null, resumed: request.sessionId !== null, messages: messages === undefined ? [] : [{ id: "", text: messages }] });
     const last = n === runs.length - 1;
     const remark = last ? notes.map((note) => noteText(note.text)).join("") : noteText("the factory was stopped; the session goes on when it runs again");

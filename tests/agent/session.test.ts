@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { conversationOf, elided } from "../../src/agent/conversation.ts";
-import { interruptedText } from "../../src/agent/instructions.ts";
+import { agentWords } from "../../src/prompts/agent-words.ts";
 import { told } from "../../src/agent/item.ts";
 import { type Entry, openSession, type SessionLog } from "../../src/agent/session-log.ts";
 import { Request } from "../support/responses/request.ts";
@@ -13,6 +13,7 @@ let directory: string;
 beforeEach(() => { directory = mkdtempSync(join(tmpdir(), "enact-session-")); });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
+const words = agentWords("en");
 const plain = (text: string): string => text;
 const open = (id = "s", create = true): SessionLog => {
   const opened = openSession(directory, id, create, plain);
@@ -36,7 +37,7 @@ const life: readonly Entry[] = [
 ];
 
 const mayBeSent = (log: SessionLog): boolean => {
-  const { items } = conversationOf(log.entries);
+  const { items } = conversationOf(log.entries, words);
   return Request.safeParse({ model: "m", instructions: "i", stream: true, store: false, parallel_tool_calls: true, prompt_cache_key: "s", input: items, tools: [{ type: "function", name: "t", description: "d", parameters: { type: "object", properties: {}, required: [], additionalProperties: false }, strict: true }], tool_choice: "auto" }).success;
 };
 
@@ -49,7 +50,7 @@ test("cut at any byte it opens with the whole entries before it; open calls answ
     writeFileSync(file(), whole.subarray(0, cut));
     const again = open();
     expect(again.entries).toEqual(life.slice(0, whole.subarray(0, cut).toString("latin1").split("\n").length - 1));
-    for (const { call: { call_id: id }, begun } of conversationOf(again.entries).open) again.append({ type: "output", id, ok: false, output: interruptedText(begun) });
+    for (const { call: { call_id: id }, begun } of conversationOf(again.entries, words).open) again.append({ type: "output", id, ok: false, output: words.interrupted(begun) });
     again.append({ type: "turn", run: "r2", model: "m", prompt: "Go on.", notes: "" });
     expect(mayBeSent(again)).toBe(true);
     again.close();
@@ -79,7 +80,7 @@ test("secrets are taken out of every line", () => {
 });
 
 test("a summary takes the place of all but the task and what nobody has answered yet", () => {
-  const { items } = conversationOf(life.slice(0, 9));
+  const { items } = conversationOf(life.slice(0, 9), words);
   expect(items.map((item) => (item.type === "message" && typeof item.content === "string" ? item.content : item.type))).toEqual(["Do it.", expect.stringContaining("All of it."), "use tabs"]);
 });
 

@@ -162,8 +162,8 @@ describe("what a turn may not do", () => {
 
   const ran = (room: Room, name: string): string => `touch ${join(room.host.home, name)}`;
   test.each([
-    { what: "a working turn is told to read the project's AGENTS.md", readOnly: false },
-    { what: "a critic is not", readOnly: true },
+    { what: "a turn that works", readOnly: false },
+    { what: "a critic", readOnly: true },
   ])("a repository's own settings neither redirect the CLI nor run anything, although the user trusts the repository; $what", async ({ readOnly }) => {
     await using room = await open({ hello }, { files: { "AGENTS.md": "PROJECT-MEMORY", ".agents/skills/evil/SKILL.md": "---\nname: evil\ndescription: PROJECT-SKILL\n---\nbody\n", ".codex/skills/evil/SKILL.md": "---\nname: evil\ndescription: PROJECT-SKILL\n---\nbody\n" } });
     await mkdir(join(room.repository, ".codex"), { recursive: true });
@@ -191,7 +191,6 @@ command = "${ran(room, "hook-ran")}"
     const bodies = room.model.requests.map(({ body }) => body).join("\n");
     expect(room.model.requests.filter(({ scenario }) => scenario === "hello")).toHaveLength(2);
     expect(bodies).not.toMatch(/PROJECT-(MEMORY|SKILL|INSTRUCTIONS)/);
-    expect(bodies.includes("called AGENTS.md")).toBe(!readOnly);
     // Neither the user's own configuration nor anything in the repository was written.
     expect(await readFile(join(room.host.home, ".codex", "config.toml"), "utf8")).not.toContain("untrusted");
   });

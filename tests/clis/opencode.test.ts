@@ -151,8 +151,8 @@ describe("what a turn may not do", () => {
   });
 
   test.each([
-    { what: "a working turn is told to read the project's AGENTS.md", readOnly: false },
-    { what: "a critic is not", readOnly: true },
+    { what: "a turn that works", readOnly: false },
+    { what: "a critic", readOnly: true },
   ])("a repository's own settings neither redirect the CLI, nor run anything, nor grant anything; $what", async ({ readOnly }) => {
     const touch = (name: string): string => `import { writeFileSync } from "node:fs";\nwriteFileSync(process.env.HOME + "/${name}", "x");\n`;
     const agent = "---\nmode: primary\npermission:\n  \"*\": allow\n---\nPROJECT-AGENT\n";
@@ -183,7 +183,6 @@ describe("what a turn may not do", () => {
     expect(room.model.requests.filter(({ scenario }) => scenario === "look")).toHaveLength(4);
     expect(bodies).not.toMatch(/PROJECT-(MEMORY|SKILL|AGENT|COMMAND|REFERENCE)|DEEP-MEMORY/);
     expect(bodies).toContain("deep/a.mjs</path>");
-    expect(bodies.includes("called AGENTS.md")).toBe(!readOnly);
   });
 });
 

@@ -46,8 +46,8 @@ describe("lane autopilot", { timeout: guardMs }, () => {
     expect(["parser.txt", "printer.txt"].map((file) => place.git(state?.item.repository ?? "", "show", `enact/LOC-1:${file}`))).toEqual(["shorter", "fixed"]);
     // Each agent was told what is its own.
     const told = (stage: string, what: RegExp): readonly string[] => factory.runs("LOC-1").filter((run) => run.stage === stage).map(({ stdin }) => what.exec(stdin)?.[0] ?? "");
-    const parts = /alone: the parser.{1,3}Recursive|alone: the printer.{1,3}It is done when:.{1,3}- it prints|<failing-checks>|The parser is too long/;
-    expect(told("coder", parts).map((text) => text.slice(0, 18))).toEqual(["alone: the parser\\", "alone: the printer", "<failing-checks>", "The parser is too "]);
+    const parts = /alone: the parser.{1,3}Recursive|alone: the printer.{1,3}It is done when:.{1,3}- it prints|<failing-checks-|The parser is too long/;
+    expect(told("coder", parts).map((text) => text.slice(0, 18))).toEqual(["alone: the parser\\", "alone: the printer", "<failing-checks-", "The parser is too "]);
     expect(told("planner", /it compiles itself/).toSorted()).toEqual(["", "it compiles itself"]);
     // Two claims, one of them taken back; then tests and review, and the end.
     await expect.poll(() => parse(readFileSync(join(factory.stateDirectory, "reports", "LOC-1.status.toml"), "utf8")), { timeout: guardMs }).toMatchObject({ status: "done", gates: { implementationComplete: true, testsPassed: true, reviewPassed: true, closureEvidence: true } });

@@ -8,6 +8,7 @@ export const codex: Adapter = {
   name: "codex",
   verified: true,
   capabilities: { readOnly: true, resume: true, mcp: true, cost: false, effort: ["minimal", "low", "medium", "high", "xhigh"] },
+  agentsFiles: "told",
   plan: codexPlan,
   reader: codexReader,
   probe: codexProbe,

@@ -3,7 +3,6 @@ import { hookEnvironment } from "../../domain/hook-environment.ts";
 import type { McpServer } from "../../domain/mcp.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
 import { stopHookCommand } from "../hook-line.ts";
-import { readAgentsFiles } from "../project-instructions.ts";
 import { codexEnvironment, homeProblem } from "./environment.ts";
 import { argumentsFile, hookHash, hookKey } from "./hook-trust.ts";
 
@@ -70,7 +69,7 @@ export const codexPlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan 
       ...configured.flatMap((value) => ["--config", value]), ...(sessionId === null ? [] : ["resume", sessionId]), "-",
     ],
     env: { ...codexEnvironment(host), ...asks },
-    stdin: readOnly || sessionId !== null ? turn.prompt : turn.prompt + readAgentsFiles,
+    stdin: turn.prompt,
     stdinMode: "close",
   };
 };

@@ -8,6 +8,7 @@ export const hermes: Adapter = {
   name: "hermes",
   verified: false,
   capabilities: { readOnly: false, resume: true, mcp: false, cost: false, effort: [] },
+  agentsFiles: "told",
   plan: hermesPlan,
   reader: hermesReader,
   probe: hermesProbe,

@@ -1,6 +1,5 @@
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
-import { readAgentsFiles } from "../project-instructions.ts";
 import { hermesEnvironment } from "./environment.ts";
 
 /** Its ids are words of digits and letters; `latest` is a keyword, and anything with a space a title. */
@@ -22,7 +21,7 @@ export const hermesPlan = ({ model, sessionId, readOnly, prompt, cwd }: TurnRequ
       ...(model === null ? [] : ["--model", model]), ...(sessionId === null ? [] : ["--resume", sessionId]),
     ],
     env: hermesEnvironment(host),
-    stdin: sessionId === null ? prompt + readAgentsFiles : prompt,
+    stdin: prompt,
     stdinMode: "close",
   };
 };

@@ -8,6 +8,7 @@ export const opencode: Adapter = {
   name: "opencode",
   verified: true,
   capabilities: { readOnly: true, resume: true, mcp: true, cost: true, effort: ["minimal", "low", "medium", "high", "xhigh", "max"] },
+  agentsFiles: "told",
   plan: opencodePlan,
   reader: opencodeReader,
   probe: opencodeProbe,

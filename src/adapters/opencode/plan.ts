@@ -3,7 +3,6 @@ import { pathToFileURL } from "node:url";
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { McpServer } from "../../domain/mcp.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
-import { readAgentsFiles } from "../project-instructions.ts";
 import { opencodeEnvironment } from "./environment.ts";
 import { listener, listenerFile } from "./listener.ts";
 
@@ -56,7 +55,7 @@ export const opencodePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPl
     ],
     env: { ...opencodeEnvironment(host), OPENCODE_CONFIG_CONTENT: configuration(agent, readOnly, host) },
     files: { [listenerFile]: listener },
-    stdin: readOnly || sessionId !== null ? turn.prompt : turn.prompt + readAgentsFiles,
+    stdin: turn.prompt,
     stdinMode: "close",
   };
 };

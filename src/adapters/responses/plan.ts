@@ -16,9 +16,9 @@ const modelName = /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$/;
 const bareProject: AgentRequest["project"] = { sandbox: "auto", checks: [], checkTimeoutMs: 600_000, env: [] };
 
 const requestFor = (turn: TurnRequest, host: HostEnvironment): AgentRequest => {
-  const { runId, stage, cwd, prompt, sessionId: session, readOnly, model, effort, stallMs } = turn;
+  const { runId, stage, cwd, prompt, sessionId: session, readOnly, model, effort, stallMs, language } = turn;
   return {
-    runId, stage, cwd, prompt, sessionId: session, readOnly, model, ...(effort === undefined ? {} : { effort }), stallMs,
+    runId, stage, cwd, prompt, sessionId: session, readOnly, model, ...(effort === undefined ? {} : { effort }), stallMs, ...(language === undefined ? {} : { language }),
     // Beside the runs, not in one: a session outlives the run that began it. No run id begins with a dot.
     sessions: join(dirname(host.runDirectory), ".responses-sessions"), scratch: join(host.runDirectory, "scratch"),
     project: host.project === undefined ? bareProject : { ...host.project, checks: host.project.checks.map((check) => ({ ...check, argv: [...check.argv] })), env: [...host.project.env] },

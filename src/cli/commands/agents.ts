@@ -3,7 +3,6 @@ import { closeSync, constants, fchmodSync, fstatSync, fsyncSync, openSync, readF
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { shellWord } from "../../client/text/safe-text.ts";
 import { gates } from "../../domain/gate.ts";
-import { question } from "../../domain/prompt-parts.ts";
 import { type Command, type CommandContext, printJson } from "../context.ts";
 import { regionIn, withoutRegion, withRegion } from "../marked-region.ts";
 import { pathFrom } from "../place.ts";
@@ -24,9 +23,11 @@ Work items of this repository are done by coding agents under Enact Factory. An 
 - **When the factory runs you** (\`ENACT_RUN_ID\` is set): work only in the worktree that you were started in. Do not commit, push, change branches or write outside of it; everything in the worktree is committed for you. Do not approve, close or cancel anything.
 - **Gates.** An item closes with evidence for ${gates.map((gate) => `\`${gate}\``).join(", ")}. Saying that a thing is done is no evidence: run the project's checks and leave what shows it.
 - **Before you stop** on a work item, where your CLI has no hooks of the factory's: \`factory_session_start\` with its id when you begin, \`factory_stop_check\` at the end; do what a denial names.
-- **Questions.** ${question.split("\n")[0] ?? ""}
+- **Questions.** If you cannot go on without a person's decision, stop and end your answer with:
 
-  ${question.split("\n").slice(1).join("\n  ")}
+  \`\`\`enact-question
+  your question
+  \`\`\`
 
 - **Skills** say how each kind of work is done here: \`enact-factory skills show executor\` (or reviewer, tester, documenter, auditor, planner), or \`factory_skill_activate\`.
 ${markers.end}

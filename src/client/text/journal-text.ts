@@ -34,7 +34,7 @@ const turnDetail = (outcome: Readonly<Record<string, unknown>>): string => {
   const verdict = outcome["verdict"];
   const spend = outcome["spend"], usd = outcome["costUsd"];
   const cost = Amount.safeParse(isRecord(spend) ? spend["amount"] : undefined).data?.cost ?? { ...noCost, usd: typeof usd === "number" ? usd : 0 };
-  return `${cut(oneLine(how), short)}${isRecord(verdict) ? `; verdict ${String(verdict["decision"])}` : ""}${isNothing(cost) ? "" : `; ${costText(cost)}`}`;
+  return `${cut(oneLine(how), short)}${isRecord(verdict) ? `; verdict ${String(verdict["decision"])}` : ""}${isNothing(cost) ? "" : `; ${costText(cost)}`}${typeof outcome["promptVersion"] === "string" ? `; prompt ${outcome["promptVersion"]}` : ""}`;
 };
 
 const checkDetail = (report: Readonly<Record<string, unknown>>): string => {

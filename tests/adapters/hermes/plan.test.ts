@@ -35,15 +35,15 @@ describe("the launch", () => {
   test.each([{ model: "--yolo" }, { model: "" }, { model: "a b" }])("a model that is none is refused: %o", (more) => {
     expect(hermes.plan(turnRequest(more), host())).toMatchObject({ kind: "model" });
   });
-  test("the prompt is on standard input only, whatever it is; one that begins a session names AGENTS.md", () => {
+  test("the prompt is on standard input only, whatever it is; that there may be files AGENTS.md it has to be told by the prompt", () => {
     fc.assert(fc.property(fc.string({ minLength: 8 }), (text) => {
       const plan = planned({ prompt: text });
       expect(plan.stdin.startsWith(text)).toBe(true);
       expect(plan.argv).toEqual(planned().argv);
       expect(plan.env).toEqual(planned().env);
     }), { examples: [["/clear everything"], ["!rm -rf /"]] });
-    expect(planned().stdin).toMatch(/^Fix the bug\.\n\n.*AGENTS\.md/);
-    expect(planned({ sessionId: session }).stdin).toBe("Fix the bug.");
+    expect(planned().stdin).toBe("Fix the bug.");
+    expect(hermes.agentsFiles).toBe("told");
   });
   test("the environment holds nothing of the owner's but what is named", () => {
     const secrets = { ENACT_TOKEN: "s", GITHUB_TOKEN: "s", HERMES_YOLO_MODE: "1", HERMES_KANBAN_TASK: "1", HERMES_INFERENCE_MODEL: "x", NODE_OPTIONS: "x", LD_PRELOAD: "x" };

@@ -74,10 +74,9 @@ describe("the prompt", () => {
       expect(plan.env).toEqual(planned({ readOnly }).env);
     }), { examples: [["/init everything", false], ["--help me", true]] });
   });
-  test("of a working turn that begins a session names AGENTS.md; others are as they are", () => {
-    expect(planned().stdin).toMatch(/^Fix the bug\.\n\n.*AGENTS\.md/);
-    expect(planned({ sessionId: session }).stdin).toBe("Fix the bug.");
-    expect(planned({ readOnly: true }).stdin).toBe("Fix the bug.");
+  test("is given as it is; that there may be files AGENTS.md it has to be told by the prompt", () => {
+    for (const more of [{}, { sessionId: session }, { readOnly: true }]) expect(planned(more).stdin).toBe("Fix the bug.");
+    expect(opencode.agentsFiles).toBe("told");
   });
 });
 

@@ -64,5 +64,5 @@ export const purposeOf = (request: Request): "plan" | "verify" | "compact" | "wo
   if (request.tool_choice === "none") return "compact";
   if (typeof request.tool_choice === "object") return "plan";
   const last = request.input.at(-1);
-  return last?.type === "message" && typeof last.content === "string" && last.content.startsWith("Before this is done, verify it.") ? "verify" : "work";
+  return last?.type === "message" && typeof last.content === "string" && /^<changes-[0-9a-f]+>$/m.test(last.content) ? "verify" : "work";
 };

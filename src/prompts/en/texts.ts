@@ -1,0 +1,15 @@
+/** All English texts, a set for each stage and what they share. They are the pattern: other languages have the same keys and variables. */
+import { agent } from "./agent.ts";
+import { answers } from "./answers.ts";
+import { auditor } from "./auditor.ts";
+import { coder } from "./coder.ts";
+import { critic } from "./critic.ts";
+import { documenter } from "./documenter.ts";
+import { planner } from "./planner.ts";
+import { shared } from "./shared.ts";
+import { stageDocumenter } from "./stage-documenter.ts";
+import { team } from "./team.ts";
+import { tester } from "./tester.ts";
+
+export const english = { coder, critic, tester, documenter, auditor, "stage-documenter": stageDocumenter, planner, team, answers, shared, agent } as const;
+export type English = typeof english;
