@@ -14,7 +14,7 @@ import type { Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
 import { toolOutput } from "../tool-text.ts";
-import { aboutContext, aboutLogin, aboutSession, apiFailure } from "./failure.ts";
+import { aboutContext, aboutLogin, aboutOptions, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
 import { diffOf, toolKind, toolSummary } from "./tool.ts";
 
@@ -164,6 +164,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
     if (exit.lost) return [failed({ kind: "crashed", exitCode: null, signal: null, message: "the run is gone without an exit" })];
     if (aboutSession(said)) return [failed({ kind: "badSession", message: said })];
     if (aboutLogin(said)) return [failed({ kind: "auth", message: said })];
+    if (aboutOptions(said)) return [failed({ kind: "spawn", message: said })];
     if (exit.code === 0) return [failed({ kind: "noResult", message: said === "" ? "claude ended without a result" : said })];
     return [failed({ kind: "crashed", exitCode: exit.code, signal: exit.signal, message: said === "" ? "claude ended without a result" : said })];
   };
