@@ -52,24 +52,14 @@ const around = (adapter: Adapter, fault: Fault): Adapter => ({ ...adapter, plan:
   return fault.around === "firstLine" ? { ...plan, argv: ["/bin/sh", "-c", '"$@" | sed -n 1p', "sh", ...plan.argv] } : plan;
 } });
 
-interface Limits {
-  /** What the CLI would do by itself comes after our own timers. */
-  readonly patient: Readonly<Record<string, string>>;
-  /** Names of the keys that it is signed in with. */
-  readonly keys: readonly string[];
-  readonly differs?: Readonly<Record<string, Ending>>;
-}
-
-const cliBench = (name: CliName, { version }: PinnedCli, { patient, keys, differs = {} }: Limits): Bench => ({
+/** `key`: the variable of its login. */
+const cliBench = (name: CliName, { version }: PinnedCli, key: string, differs: Bench["differs"] = {}): Bench => ({
   name, version, absent: {}, differs,
   open: async (fault) => {
     const { adapter, model } = cliUnderTest[name]();
     const room = await openRoom({ fault: fault.scenario }, {
-      cli: name, ...(fault.around === "port" ? { url: nobody } : {}),
-      env: {
-        ...(fault.id.startsWith("hang") && !fault.id.endsWith("once") || fault.id === "over-time" ? patient : {}), ...(fault.around === "binary" ? { PATH: "/usr/bin:/bin" } : {}),
-        ...(fault.around === "login" ? Object.fromEntries(keys.map((key) => [key, ""])) : {}),
-      },
+      cli: name, patient: fault.ends === "stalled" || fault.ends === "timeout", ...(fault.around === "port" ? { url: nobody } : {}),
+      env: { ...(fault.around === "binary" ? { PATH: "/usr/bin:/bin" } : {}), ...(fault.around === "login" ? { [key]: "" } : {}) },
     });
     return {
       base: room.base, home: room.host.home, repository: room.repository, env: room.host.env, adapter: around(adapter, fault), model, body: marker("fault"),
@@ -154,11 +144,11 @@ const question = ["I looked.", "", "```enact-question", "Which of the two ports?
 const hermesEnd = "\nsession_id: 20260408_101112_ab12cd\n";
 
 export const benches: readonly Bench[] = [
-  cliBench("claude", claudeCode, {
-    patient: { API_TIMEOUT_MS: "600000", CLAUDE_STREAM_IDLE_TIMEOUT_MS: "600000", CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: "600000" }, keys: ["ANTHROPIC_API_KEY"],
-  }),
-  cliBench("codex", codexCli, { patient: {}, keys: ["OPENAI_API_KEY"], differs: { "500": "overloaded" } }),
-  cliBench("opencode", opencodeCli, { patient: {}, keys: ["OPENAI_API_KEY"] }),
+  cliBench("claude", claudeCode, "ANTHROPIC_API_KEY"),
+  // It calls a 500 high demand, and does not try again when it is told that the model is overloaded.
+  cliBench("codex", codexCli, "OPENAI_API_KEY", { "500": "overloaded", "error-event-once": "overloaded" }),
+  // It waits for the rest of a stream as long as it may.
+  cliBench("opencode", opencodeCli, "OPENAI_API_KEY", { "hang-mid-stream-once": "stalled" }),
   responsesBench,
   standInBench({
     adapter: cursor, program: "cursor-agent", env: { CURSOR_API_KEY: "test-key" }, argv: ["--print", "--output-format", "stream-json", "--trust", "--force"],

@@ -34,6 +34,8 @@ interface RoomOptions {
   readonly casting?: Parameters<typeof startModelServer>[1];
   /** Where the CLI looks for its model; default: the scripted server. */
   readonly url?: string;
+  /** What the CLI would do about silence by itself is far away. */
+  readonly patient?: boolean;
 }
 
 /** Of claude, where no other CLI is named. */
@@ -48,7 +50,7 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
     env: {
       PATH: `${bin}:${process.env["PATH"] ?? "/usr/bin:/bin"}`, LANG: "C.UTF-8", TERM: "xterm-256color", TMPDIR: temporary,
       // Short limits, so that a fault is answered for good within seconds.
-      ...await pointedAt(more.url ?? model.url, home),
+      ...await pointedAt(more.url ?? model.url, home, more.patient),
       ...more.env,
     },
   };

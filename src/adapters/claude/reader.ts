@@ -28,7 +28,7 @@ const failed = (failure: AgentFailure): AgentEvent => ({ type: "failure", failur
 
 /** What this result line adds to the run's usage. Cached input is part of the input. */
 const usageOf = ({ model_usage_since_last_result: models, usage }: LineOf<"result">): readonly Usage[] => {
-  if (models !== undefined) return Object.values(models).map((used) => ({ inputTokens: used.inputTokens + used.cacheCreationInputTokens + used.cacheReadInputTokens, outputTokens: used.outputTokens, cachedTokens: used.cacheReadInputTokens }));
+  if (models !== undefined) return Object.values(models).filter((used) => used !== null).map((used) => ({ inputTokens: used.inputTokens + used.cacheCreationInputTokens + used.cacheReadInputTokens, outputTokens: used.outputTokens, cachedTokens: used.cacheReadInputTokens }));
   if (usage === undefined) return [];
   return [{ inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens, outputTokens: usage.output_tokens, cachedTokens: usage.cache_read_input_tokens }];
 };

@@ -13,7 +13,7 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import { noUsage, type Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
-import { aboutConfiguration, aboutModel, aboutSession, turnFailure } from "./failure.ts";
+import { aboutConfiguration, aboutModel, aboutOptions, aboutSession, turnFailure } from "./failure.ts";
 import { type OpencodeError, type OpencodeLine, type OpencodeTool, parseLine } from "./line.ts";
 import { denial, toolEnd, toolStart } from "./tool.ts";
 
@@ -101,6 +101,7 @@ export const opencodeReader = (turn: TurnRequest): StreamReader => {
     if (exit.lost) return { kind: "crashed", exitCode: null, signal: null, message: "the run is gone without an exit" };
     if (exit.signal === null && exit.code !== 0) {
       if (aboutSession(words)) return { kind: "badSession", message: words };
+      if (aboutOptions(words)) return { kind: "spawn", message: "opencode does not know an option that it was given; is it older than the one that this adapter is tested with?" };
       if (aboutConfiguration(words)) return { kind: "spawn", message: words };
       if (aboutModel(words)) return { kind: "model", message: words };
     }
