@@ -147,8 +147,8 @@ export const benches: readonly Bench[] = [
   cliBench("claude", claudeCode, "ANTHROPIC_API_KEY"),
   // It calls a 500 high demand, and does not try again when it is told that the model is overloaded.
   cliBench("codex", codexCli, "OPENAI_API_KEY", { "500": "overloaded", "error-event-once": "overloaded" }),
-  // It waits for the rest of a stream as long as it may.
-  cliBench("opencode", opencodeCli, "OPENAI_API_KEY", { "hang-mid-stream-once": "stalled" }),
+  // It waits for the rest of a stream as long as it may, and for a command that a signal ended.
+  cliBench("opencode", opencodeCli, "OPENAI_API_KEY", { "hang-mid-stream-once": "stalled", "kill-command": "stalled" }),
   responsesBench,
   standInBench({
     adapter: cursor, program: "cursor-agent", env: { CURSOR_API_KEY: "test-key" }, argv: ["--print", "--output-format", "stream-json", "--trust", "--force"],

@@ -65,7 +65,7 @@ export const faults: readonly Fault[] = [
   { id: "contradicts", what: "result that contradicts the diff", ends: "completed", deadlineMs: patient, unchanged: true, scenario: [says("I fixed add() and all tests pass.")] },
   { id: "child-left", what: "child left behind", ends: "completed", deadlineMs: patient, scenario: runs("setsid -f sleep 600 > /dev/null 2>&1 < /dev/null; echo left", "Done.") },
   { id: "asks", what: "asks a question", ends: "question", deadlineMs: patient, scenario: [says("I looked.\n\n```enact-question\nWhich of the two ports?\n```")] },
-  { id: "kill-command", what: "SIGKILL of its command", ends: "completed", deadlineMs: patient, kills: "command", scenario: long },
+  { id: "kill-command", what: "SIGKILL of its command", ends: "completed", deadlineMs: patient, stallMs: 25_000, kills: "command", scenario: long },
   { id: "kill-cli", what: "SIGKILL of the CLI itself, under its wrapper", ends: "crashed", deadlineMs: patient, kills: "cli", scenario: long },
 ];
 

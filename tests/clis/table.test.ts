@@ -16,8 +16,9 @@ const endingOf = ({ ended }: TurnOutcome): Ending => (ended.how === "failed" ? e
 /** Answers that were served whole: those before the fault, or all of them. */
 const servedIn = ({ scenario, around }: Fault, ending: Ending): number => {
   if (around !== undefined && around !== "firstLine") return 0;
-  const fault = scenario.findIndex((step) => step.fault !== undefined && step.fault.times === undefined);
-  return fault >= 0 ? fault : ending === "crashed" ? 1 : scenario.length;
+  if (ending === "completed" || ending === "question" || ending === "noResult") return scenario.length;
+  const fault = scenario.findIndex((step) => step.fault !== undefined);
+  return fault >= 0 ? fault : 1;
 };
 
 /** Ends what this fault wants ended, once the command runs. */

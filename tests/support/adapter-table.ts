@@ -79,13 +79,14 @@ export default class AdapterTable implements Reporter {
     const tests = modules.flatMap((module) => [...module.children.allTests()]).filter((test) => test.parent.type === "suite" && test.parent.name === "an adapter, and what goes wrong around it");
     const cells = tests.flatMap((test) => test.meta().cell ?? []), page = tablePage(cells);
     if (cells.length > 0) console.log(page);
+    if (process.env["ENACT_ADAPTER_TABLE"] === "show") return;
     if (reason !== "passed" || cells.length === 0 || cells.length < tests.length) {
       console.log("docs/adapters/conformance.md is left as it is: it comes from a run in which every cell was played and every test passed.");
       return;
     }
     const file = join(this.root, "docs/adapters/conformance.md");
     if (process.env["ENACT_ADAPTER_TABLE"] === "write") writeFileSync(file, page);
-    else if (page !== read(file)) {
+    else if (process.env["ENACT_ADAPTER_TABLE"] === "check" && page !== read(file)) {
       console.error("docs/adapters/conformance.md is stale: run `npm run test:clis` and commit it");
       process.exitCode = 1;
     }
