@@ -20,7 +20,7 @@ import { type AgentEvent, TurnOutcome, type TurnRequest } from "../../src/domain
 import { emptyBrief, type TurnEffect } from "../../src/domain/effects.ts";
 import { type Address, WorkItemId } from "../../src/domain/ids.ts";
 import type { Adapter } from "../../src/ports/adapter.ts";
-import { Clock } from "../../src/ports/clock.ts";
+import { Clock, type ClockShape } from "../../src/ports/clock.ts";
 import { Workspaces } from "../../src/ports/workspaces.ts";
 import { commandsIn } from "../support/processes.ts";
 
@@ -31,6 +31,7 @@ export interface OwnerRoom {
   readonly repository: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly adapters: readonly Adapter[];
+  readonly clock?: ClockShape;
 }
 
 export interface Asked extends Partial<Pick<TurnEffect, "stage" | "model" | "timeoutMs" | "stallMs" | "sessionId">> {
@@ -60,20 +61,20 @@ export interface Owner extends AsyncDisposable {
 const limits = `[verify]\nsandbox = "off"\n[limits]\ninterruptGraceMs = 5000\n`;
 const grace = { polite: { message: "", graceMs: 5_000 }, sigintMs: 5_000, sigtermMs: 5_000 };
 
-export const openOwner = async ({ base, home, repository, env, adapters }: OwnerRoom): Promise<Owner> => {
+export const openOwner = async ({ base, home, repository, env, adapters, clock = systemClock }: OwnerRoom): Promise<Owner> => {
   const state = join(base, "state"), runs = join(state, "runs"), explicit = join(base, "owner.toml");
   mkdirSync(runs, { recursive: true });
   writeFileSync(explicit, limits);
   const { config } = await Effect.runPromise(loadConfig({ explicit, cwd: base, home, env }));
   const { layer } = await composePorts({ config, env, stateDirectory: state, worktrees: join(base, "worktrees") });
-  const ports = Layer.mergeAll(layer, adaptersLayer(adapters), Layer.succeed(Clock, systemClock));
-  const agents = new Supervisor({ id: "agents", clock: systemClock, strategy: "one_for_one", intensity: { max: 1, withinMs: 1_000 }, onEscalate: (error) => { throw error; } });
+  const ports = Layer.mergeAll(layer, adaptersLayer(adapters), Layer.succeed(Clock, clock));
+  const agents = new Supervisor({ id: "agents", clock, strategy: "one_for_one", intensity: { max: 1, withinMs: 1_000 }, onEscalate: (error) => { throw error; } });
   const spend = spendGate(config, () => "none");
   spend.open();
   const listeners = new Map<TurnRequest["item"], (event: AgentEvent) => void>();
   const handler = turnHandler({
     agents, spend, routing: adapterGate(config), factory: "trial", env, home, runsDirectory: runs, passEnvironment: () => [], ladder: grace, stillOwner: Effect.void, mouths: new Mouths(),
-    seats: new Seats({ root: join(state, "terminals"), clock: systemClock, onTrouble: (text) => { throw new Error(text); } }),
+    seats: new Seats({ root: join(state, "terminals"), clock, onTrouble: (text) => { throw new Error(text); } }),
     onEvent: ({ item }, event) => listeners.get(item)?.(event),
   });
   let count = 0;

@@ -13,6 +13,7 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import type { Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
+import { garbage } from "../garbage.ts";
 import { toolOutput } from "../tool-text.ts";
 import { aboutContext, aboutLogin, aboutOptions, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
@@ -142,7 +143,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
     if (text.trim() === "") return [];
     const parsed = parseLine(text);
     if (parsed === "ignored") return [];
-    if (parsed === "garbage") return [{ type: "garbage", line: text }];
+    if (parsed === "garbage") return [garbage(text)];
     switch (parsed.type) {
       case "system": return system(parsed);
       case "assistant": return assistant(parsed);

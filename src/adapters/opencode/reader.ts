@@ -13,6 +13,7 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import { noUsage, type Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
+import { garbage } from "../garbage.ts";
 import { aboutConfiguration, aboutModel, aboutOptions, aboutSession, turnFailure } from "./failure.ts";
 import { type OpencodeError, type OpencodeLine, type OpencodeTool, parseLine } from "./line.ts";
 import { denial, toolEnd, toolStart } from "./tool.ts";
@@ -91,7 +92,7 @@ export const opencodeReader = (turn: TurnRequest): StreamReader => {
     if (text.trim() === "") return [];
     const parsed = parseLine(text);
     if (parsed === "ignored") return [];
-    if (parsed === "garbage") return [{ type: "garbage", line: text }];
+    if (parsed === "garbage") return [garbage(text)];
     return [...named(parsed), ...told(parsed)];
   };
 
