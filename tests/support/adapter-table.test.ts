@@ -7,7 +7,7 @@ import { type Cell, tablePage } from "./adapter-table.ts";
 
 const repository = join(import.meta.dirname, "../..");
 const cell = (more: Partial<Cell>): Cell => ({ adapter: "a", version: "1", fault: "f", what: "a fault", passes: false, ...more });
-const cells = [cell({ ends: "network", tokens: "unknown" }), cell({ adapter: "b", version: "stand-in", absent: "not documented" }), cell({ fault: "f-once", passes: true, ends: "completed", tokens: "told" })];
+const cells = [cell({ ends: "network", tokens: "unknown" }), cell({ fault: "g", what: "silence", ends: "stalled", tokens: "unknown" }), cell({ adapter: "b", version: "stand-in", absent: "not documented" }), cell({ fault: "f-once", passes: true, ends: "completed", tokens: "told" })];
 
 let root = "";
 beforeEach(() => {
@@ -20,9 +20,9 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 test("what was played is the page: rows of faults, columns of adapters, what is missing with its reason", () => {
   const lines = tablePage(cells).split("\n");
   expect(lines.slice(lines.indexOf("| | a (1) | b (stand-in) |"))).toEqual([
-    "| | a (1) | b (stand-in) |", "|---|---|---|", "| a fault | network ¹ | *not documented* |", "",
+    "| | a (1) | b (stand-in) |", "|---|---|---|", "| a fault | network ¹ | *not documented* |", "| silence | stalled |  |", "",
     "The same faults when they pass after the first time:", "", "| | a (1) |", "|---|---|", "| a fault | completed |", "",
-    "2 cells, 2 of them with the real program", "",
+    "3 cells, 3 of them with the real program", "",
   ]);
 });
 

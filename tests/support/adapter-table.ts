@@ -26,7 +26,9 @@ declare module "vitest" {
   interface TaskMeta { cell?: Cell }
 }
 
-const text = ({ ends, tokens, absent }: Cell): string => (ends === undefined ? `*${absent ?? "not played"}*` : tokens === "unknown" ? `${ends} ¹` : ends);
+/** Of a turn that the factory itself ended, whether the CLI still tells what it used is a matter of moments: no page can be made of it. */
+const ours: ReadonlySet<string> = new Set(["stalled", "timeout"]);
+const text = ({ ends, tokens, absent }: Cell): string => (ends === undefined ? `*${absent ?? "not played"}*` : tokens === "unknown" && !ours.has(ends) ? `${ends} ¹` : ends);
 
 const rows = (cells: readonly Cell[]): readonly string[] => {
   const adapters = [...new Map(cells.map(({ adapter, version }) => [adapter, version]))];
@@ -47,7 +49,7 @@ export const tablePage = (cells: readonly Cell[]): string => {
     "",
     "In every cell the turn ended before its deadline, no process of it was left, no result was made of what came before a failure, and each answer that was served is counted once. `rateLimited`, `overloaded`, `network` and `spawn` are no try of the work.",
     "",
-    "¹ The CLI was gone, or failed, before it said what it had used: the ledger counts the turn as unmeasured, never as 0.",
+    "¹ The CLI was gone, or failed, before it said what it had used: the ledger counts the turn as unmeasured, never as 0. So it is with a turn that the factory itself ended (`stalled`, `timeout`), unless its CLI still said it.",
     "",
     ...rows(cells.filter(({ passes }) => !passes)),
     "",
