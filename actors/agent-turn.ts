@@ -168,7 +168,8 @@ export const turnHandler = (options: TurnOptions): EffectHandler<"turn", TurnPor
     const stamped: AgentProcessEvent = { ...event, at: clock.now() };
     chart.send(stamped);
   };
-  tell({ type: handle.adopted ? "adopted" : "spawned", startedAt: Math.min(handle.startedAt, clock.now()) });
+  // A run's files know the wall's time only. It counts where nothing else is known; a wall that was set since this owner began must not take a turn's time away.
+  tell({ type: handle.adopted ? "adopted" : "spawned", startedAt: handle.adopted ? Math.min(handle.startedAt, clock.now()) : clock.now() });
   context.onEnd((reason) => tell({ type: reason === "cancelled" ? "cancel" : "suspend" }));
 
   // The ladder waits beside the reader; the reader goes on until the last byte.

@@ -1,12 +1,12 @@
 /** A daemon with one work item in lane ralph, worked on and judged by the real claude CLI, with its hooks; and what a person sees of it. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { expect } from "vitest";
 import { z } from "zod";
 import { marker, type Scenario } from "../support/model-server.ts";
+import { commandsIn } from "../support/processes.ts";
 import { openRoom, type Room } from "./room.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -97,14 +97,7 @@ pollMs = 50
 name = "repo"
 projectPath = "../repo"
 `);
-  const inRoom = join(home, "..");
-  const left = (): readonly string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, "utf8").includes(inRoom) ? [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").slice(0, 200)] : [];
-    } catch {
-      return [];
-    }
-  });
+  const left = (): readonly string[] => commandsIn(room.base);
   const opened: LaneRoom = {
     room, program, factory, left, agents: () => left().filter((command) => /(^|\/)claude -p /.test(command)),
     state: async () => Shown.parse(JSON.parse(await factory("task", "show", "LOC-1", "--json"))),

@@ -1,9 +1,6 @@
 /** One test's own world: a git repository, a home, a temporary directory, a scripted model, a run directory. Nothing of the user's is read. */
-import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { Effect } from "effect";
-import { execa } from "execa";
 import { RunId, WorkItemId } from "../../src/domain/ids.ts";
 import type { TurnRequest } from "../../src/domain/agent.ts";
 import type { HostEnvironment } from "../../src/ports/adapter.ts";
@@ -12,8 +9,11 @@ import { drive, type Driving, type Turned } from "./drive.ts";
 import { keepCapture } from "./capture.ts";
 import { type CliName, cliUnderTest } from "./under-test.ts";
 import { makeAgentProcess } from "../../src/process/agent-process.ts";
+import { openWorld } from "./world.ts";
 
 export interface Room extends AsyncDisposable {
+  /** Holds everything of the room. */
+  readonly base: string;
   readonly repository: string;
   readonly host: HostEnvironment;
   readonly model: ModelServer;
@@ -25,33 +25,24 @@ export interface Room extends AsyncDisposable {
   readonly keep: (name: string, turned: Turned) => Promise<void>;
 }
 
-/** Files of the repository every test starts from: a bug, and the test that shows it. */
-const files: Readonly<Record<string, string>> = {
-  "add.mjs": "export const add = (a, b) => a - b;\n",
-  "add.test.mjs": 'import test from "node:test";\nimport assert from "node:assert";\nimport { add } from "./add.mjs";\ntest("add", () => assert.equal(add(1, 2), 3));\n',
-};
-
 let count = 0;
 
-interface RoomOptions { readonly cli?: CliName; readonly files?: Readonly<Record<string, string>>; readonly env?: Readonly<Record<string, string>>; readonly casting?: Parameters<typeof startModelServer>[1] }
+interface RoomOptions {
+  readonly cli?: CliName;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly casting?: Parameters<typeof startModelServer>[1];
+  /** Where the CLI looks for its model; default: the scripted server. */
+  readonly url?: string;
+  /** What the CLI would do about silence by itself is far away. */
+  readonly patient?: boolean;
+}
 
 /** Of claude, where no other CLI is named. */
 export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, more: RoomOptions = {}): Promise<Room> => {
   const { adapter, bin, model: modelName, pointedAt } = cliUnderTest[more.cli ?? "claude"]();
-  const base = await realpath(await mkdtemp(join(tmpdir(), "enact-clis-")));
-  const repository = join(base, "repo");
-  const home = join(base, "home");
-  const temporary = join(base, "tmp");
-  for (const directory of [repository, home, temporary]) await mkdir(directory);
-  for (const [name, text] of Object.entries({ ...files, ...more.files })) {
-    await mkdir(dirname(join(repository, name)), { recursive: true });
-    await writeFile(join(repository, name), text);
-  }
-  const git = (...args: readonly string[]) => execa("git", ["-c", "user.name=test", "-c", "user.email=test@example.invalid", "-c", "core.excludesFile=", ...args], { cwd: repository, stdin: "ignore", env: { HOME: home, GIT_CONFIG_NOSYSTEM: "1" } });
-  await git("init", "-q", "-b", "main");
-  await git("add", "-A");
-  await git("commit", "-q", "-m", "start");
-
+  const world = await openWorld(more.files);
+  const { base, repository, home, temporary, git } = world;
   const model = await startModelServer(scenarios, more.casting);
   const host: HostEnvironment = {
     home,
@@ -59,7 +50,7 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
     env: {
       PATH: `${bin}:${process.env["PATH"] ?? "/usr/bin:/bin"}`, LANG: "C.UTF-8", TERM: "xterm-256color", TMPDIR: temporary,
       // Short limits, so that a fault is answered for good within seconds.
-      ...await pointedAt(model.url, home),
+      ...await pointedAt(more.url ?? model.url, home, more.patient),
       ...more.env,
     },
   };
@@ -69,7 +60,7 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
     for (const { runId } of yield* processes.list) yield* Effect.flatMap(processes.adopt(runId), (handle) => handle.sweep).pipe(Effect.catchTag("RunMissing", () => Effect.succeed(0)));
   }));
   return {
-    repository, host, model,
+    base, repository, host, model,
     turn: (prompt, changed = {}) => {
       count += 1;
       return {
@@ -81,13 +72,13 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, mo
     run: (turn, driving, own = host) => drive(processes, adapter, turn, own, driving),
     changes: async () => {
       await git("add", "-A", "--intent-to-add");
-      return (await git("diff")).stdout;
+      return git("diff");
     },
     keep: (name, turned) => keepCapture(adapter.name, name, turned.lines, { [repository]: "/repo", [base]: "/home/user", [model.url]: "http://127.0.0.1:1" }),
     [Symbol.asyncDispose]: async () => {
       await Effect.runPromise(sweepAll);
       await model.close();
-      await rm(base, { recursive: true, force: true, maxRetries: 5 });
+      await world[Symbol.asyncDispose]();
     },
   };
 };

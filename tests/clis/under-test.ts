@@ -13,9 +13,12 @@ interface CliUnderTest {
   /** The directory that holds the program. */
   readonly bin: string;
   readonly model: string;
-  /** Its environment; what it reads from files is written below its home. */
-  readonly pointedAt: (url: string, home: string) => Promise<Readonly<Record<string, string>>>;
+  /** Its environment; what it reads from files is written below its home. `patient`: what it would do about silence by itself is far away. */
+  readonly pointedAt: (url: string, home: string, patient?: boolean) => Promise<Readonly<Record<string, string>>>;
 }
+
+/** Milliseconds. */
+const farAway = "600000";
 
 const fetchedBin = (name: string): string => {
   const bin = process.env[name];
@@ -26,14 +29,17 @@ const fetchedBin = (name: string): string => {
 export const cliUnderTest: Readonly<Record<CliName, () => CliUnderTest>> = {
   claude: () => ({
     adapter: claude, bin: fetchedBin("ENACT_TEST_CLAUDE_BIN"), model: "claude-sonnet-4-5",
-    pointedAt: (url, home) => Promise.resolve({ CLAUDE_CONFIG_DIR: join(home, ".claude"), ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: "test-key", CLAUDE_CODE_MAX_RETRIES: "1", API_TIMEOUT_MS: "8000" }),
+    pointedAt: (url, home, patient = false) => Promise.resolve({
+      CLAUDE_CONFIG_DIR: join(home, ".claude"), ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: "test-key", CLAUDE_CODE_MAX_RETRIES: "1",
+      ...(patient ? { API_TIMEOUT_MS: farAway, CLAUDE_STREAM_IDLE_TIMEOUT_MS: farAway, CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: farAway } : { API_TIMEOUT_MS: "8000" }),
+    }),
   }),
   codex: () => ({
     adapter: codex, bin: fetchedBin("ENACT_TEST_CODEX_BIN"), model: "gpt-5.5",
-    pointedAt: async (url, home) => {
+    pointedAt: async (url, home, patient = false) => {
       const directory = join(home, ".codex");
       await mkdir(directory, { recursive: true });
-      await writeFile(join(directory, "config.toml"), codexConfig(url));
+      await writeFile(join(directory, "config.toml"), patient ? codexConfig(url, Number(farAway)) : codexConfig(url));
       return { CODEX_HOME: directory, OPENAI_API_KEY: "test-key" };
     },
   }),

@@ -1,9 +1,10 @@
 /** What every trial of a stranger needs: a room of its own, the agent's pid, what is left behind. */
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { z } from "zod";
 import { coder, mend, type Room } from "../cli/room.ts";
+import { commandsIn } from "../support/processes.ts";
 
 /** A playbook's step that runs a program; the arguments are data, never part of a shell text. */
 export const program = (...argv: readonly string[]): string => `{ run = ${JSON.stringify(argv)} }`;
@@ -38,14 +39,8 @@ export const agentPid = async (room: Room): Promise<number> => {
   return Number(readFileSync(file, "utf8"));
 };
 
-/** Processes whose environment names the room: agents, launchers, checks, hooks. Zombies have none. */
-export const leftIn = (room: Room): readonly string[] => readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").includes(room.directory) ? [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").slice(0, 200)] : [];
-  } catch {
-    return [];
-  }
-});
+/** Agents, launchers, checks, hooks. */
+export const leftIn = (room: Room): readonly string[] => commandsIn(room.directory);
 
 /** The one JSON document on standard output; anything else there fails. */
 export const only = (stdout: string): z.infer<typeof Result> => Result.parse(JSON.parse(stdout));

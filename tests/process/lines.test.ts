@@ -105,6 +105,16 @@ describe("following a run's output", () => {
     expect(grownMb).toBeLessThan(80);
   });
 
+  test("a line of 50 MB costs the memory of what is kept of it, not of the line", async () => {
+    const handle = await it.start(it.js("long-line", "const l=Buffer.alloc(1e6,120);for(let n=0;n<50;n++)require('fs').writeSync(1,l);require('fs').writeSync(1,'\\nnext\\n')"));
+    await exitOf(handle);
+    const { stdout } = await execa(node, ["--expose-gc", join(import.meta.dirname, "flood-reader.ts"), it.root, "long-line"], { stdin: "ignore" });
+    const { count, bytes, grownMb } = JSON.parse(stdout) as { count: number; bytes: number; grownMb: number };
+    // Ten megabytes of it are kept: as bytes, in one piece and as text.
+    expect({ count, bytes }).toEqual({ count: 2, bytes: 10 * 1024 * 1024 + 1 + "next\n".length });
+    expect(grownMb).toBeLessThan(80);
+  });
+
   test("200 MB without a newline are one truncated line", async () => {
     const small = rig({ lineCap: 1_000 });
     try {

@@ -32,3 +32,5 @@ export const aboutSession = (text: string): boolean => /No conversation found wi
 export const aboutContext = (text: string): boolean => /^(API Error: )?(Prompt is too long|Request too large)/.test(text);
 /** Messages of the CLI about a missing login. */
 export const aboutLogin = (text: string): boolean => /Not logged in|Invalid API key|Please run \/login/.test(text);
+/** It was given an option that this version does not have; nothing was begun. */
+export const aboutOptions = (text: string): boolean => /^error: (?:unknown option|option '.*' argument '.*' is invalid)/m.test(text);

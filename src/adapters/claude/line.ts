@@ -41,20 +41,20 @@ const ResultLine = z.object({
   subtype: z.string(),
   is_error: z.boolean(),
   session_id: z.string().optional(),
-  terminal_reason: z.string().nullish(),
-  api_error_status: z.number().nullish(),
+  terminal_reason: z.string().nullish().catch(undefined),
+  api_error_status: z.number().nullish().catch(undefined),
   result: z.string().optional(),
-  errors: z.array(z.string()).optional(),
-  total_cost_usd: z.number().optional(),
+  errors: z.array(z.string()).optional().catch(undefined),
+  total_cost_usd: z.number().optional().catch(undefined),
   usage: z.object({
     input_tokens: z.number().catch(0), output_tokens: z.number().catch(0),
     cache_creation_input_tokens: z.number().catch(0), cache_read_input_tokens: z.number().catch(0),
-  }).optional(),
-  /** Per model, subagents included; absent in older versions. */
+  }).optional().catch(undefined),
+  /** Per model, subagents included; absent in older versions. What is no model is passed over: the end of a turn must not hang on an entry beside it. */
   model_usage_since_last_result: z.record(z.string(), z.object({
     inputTokens: z.number().catch(0), outputTokens: z.number().catch(0), cacheReadInputTokens: z.number().catch(0), cacheCreationInputTokens: z.number().catch(0),
-  })).optional(),
-  permission_denials: z.array(z.object({ tool_name: z.string(), tool_use_id: z.string().optional() })).optional(),
+  }).nullable().catch(null)).optional().catch(undefined),
+  permission_denials: z.array(z.object({ tool_name: z.string(), tool_use_id: z.string().optional() })).optional().catch(undefined),
 });
 
 /** By `type`, or `system/subtype`. */

@@ -2,16 +2,11 @@ import { Effect } from "effect";
 import { execa } from "execa";
 import { z } from "zod";
 import type { AdapterProbe, HostEnvironment } from "../../ports/adapter.ts";
+import { olderThan } from "../tested-version.ts";
 import { claudeEnvironment } from "./environment.ts";
 
 /** The version that the contract suite runs. Older ones may lack an option of ours (`--permission-prompts`, `--tools`) and refuse to start. */
 const tested = "2.1.330";
-const numbers = (version: string): readonly number[] => version.split(".").map(Number);
-const older = (version: string): boolean => {
-  const [have, want] = [numbers(version), numbers(tested)];
-  const differs = want.findIndex((part, n) => part !== have[n]);
-  return differs >= 0 && (have[differs] ?? 0) < (want[differs] ?? 0);
-};
 
 /** `claude auth status` reads files only; it says so without a network. */
 const Status = z.looseObject({ loggedIn: z.boolean(), authMethod: z.string().optional() });
@@ -34,7 +29,7 @@ export const claudeProbe = (host: HostEnvironment): Effect.Effect<AdapterProbe> 
     return { ok: false, detail: version.code === "ENOENT" ? "claude is not on the PATH" : `claude --version failed: ${version.shortMessage ?? ""}`, mend: "npm install -g @anthropic-ai/claude-code" };
   }
   const found = /^\d+\.\d+\.\d+/.exec(version.stdout.trim())?.[0];
-  if (found === undefined || older(found)) return { ok: false, detail: `claude ${version.stdout.trim()} is older than ${tested}, the version this adapter is tested with`, mend: "claude update" };
+  if (found === undefined || olderThan(tested, found)) return { ok: false, detail: `claude ${version.stdout.trim()} is older than ${tested}, the version this adapter is tested with`, mend: "claude update" };
   const status = signedIn((yield* run(host, ["auth", "status"])).stdout);
   const named = `claude ${found}`;
   if (status === undefined) return { ok: true, detail: `${named}; it does not say whether somebody is signed in` };

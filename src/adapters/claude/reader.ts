@@ -13,8 +13,9 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import type { Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
+import { garbage } from "../garbage.ts";
 import { toolOutput } from "../tool-text.ts";
-import { aboutContext, aboutLogin, aboutSession, apiFailure } from "./failure.ts";
+import { aboutContext, aboutLogin, aboutOptions, aboutSession, apiFailure } from "./failure.ts";
 import { type ClaudeLine, parseLine } from "./line.ts";
 import { diffOf, toolKind, toolSummary } from "./tool.ts";
 
@@ -28,7 +29,7 @@ const failed = (failure: AgentFailure): AgentEvent => ({ type: "failure", failur
 
 /** What this result line adds to the run's usage. Cached input is part of the input. */
 const usageOf = ({ model_usage_since_last_result: models, usage }: LineOf<"result">): readonly Usage[] => {
-  if (models !== undefined) return Object.values(models).map((used) => ({ inputTokens: used.inputTokens + used.cacheCreationInputTokens + used.cacheReadInputTokens, outputTokens: used.outputTokens, cachedTokens: used.cacheReadInputTokens }));
+  if (models !== undefined) return Object.values(models).filter((used) => used !== null).map((used) => ({ inputTokens: used.inputTokens + used.cacheCreationInputTokens + used.cacheReadInputTokens, outputTokens: used.outputTokens, cachedTokens: used.cacheReadInputTokens }));
   if (usage === undefined) return [];
   return [{ inputTokens: usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens, outputTokens: usage.output_tokens, cachedTokens: usage.cache_read_input_tokens }];
 };
@@ -142,7 +143,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
     if (text.trim() === "") return [];
     const parsed = parseLine(text);
     if (parsed === "ignored") return [];
-    if (parsed === "garbage") return [{ type: "garbage", line: text }];
+    if (parsed === "garbage") return [garbage(text)];
     switch (parsed.type) {
       case "system": return system(parsed);
       case "assistant": return assistant(parsed);
@@ -164,6 +165,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
     if (exit.lost) return [failed({ kind: "crashed", exitCode: null, signal: null, message: "the run is gone without an exit" })];
     if (aboutSession(said)) return [failed({ kind: "badSession", message: said })];
     if (aboutLogin(said)) return [failed({ kind: "auth", message: said })];
+    if (aboutOptions(said)) return [failed({ kind: "spawn", message: said })];
     if (exit.code === 0) return [failed({ kind: "noResult", message: said === "" ? "claude ended without a result" : said })];
     return [failed({ kind: "crashed", exitCode: exit.code, signal: exit.signal, message: said === "" ? "claude ended without a result" : said })];
   };

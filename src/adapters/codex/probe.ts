@@ -5,16 +5,11 @@ import { execa } from "execa";
 import { parse as parseToml } from "smol-toml";
 import { z } from "zod";
 import type { AdapterProbe, HostEnvironment } from "../../ports/adapter.ts";
+import { olderThan } from "../tested-version.ts";
 import { codexEnvironment, codexHome, homeProblem } from "./environment.ts";
 
 /** The version that the contract suite runs. Older ones may lack a setting of ours and let a repository in. */
 const tested = "0.169.0";
-const numbers = (version: string): readonly number[] => version.split(".").map(Number);
-const older = (version: string): boolean => {
-  const [have, want] = [numbers(version), numbers(tested)];
-  const differs = want.findIndex((part, n) => part !== have[n]);
-  return differs >= 0 && (have[differs] ?? 0) < (want[differs] ?? 0);
-};
 
 const run = (host: HostEnvironment, args: readonly string[]) =>
   Effect.promise((signal) => execa("codex", args, {
@@ -69,7 +64,7 @@ export const codexProbe = (host: HostEnvironment): Effect.Effect<AdapterProbe> =
     return { ok: false, detail: version.code === "ENOENT" ? "codex is not on the PATH" : `codex --version failed: ${version.shortMessage ?? ""}`, mend: "npm install -g @openai/codex" };
   }
   const found = /\d+\.\d+\.\d+/.exec(version.stdout)?.[0];
-  if (found === undefined || older(found)) return { ok: false, detail: `${version.stdout.trim()} is older than ${tested}, the version this adapter is tested with`, mend: "npm install -g @openai/codex" };
+  if (found === undefined || olderThan(tested, found)) return { ok: false, detail: `${version.stdout.trim()} is older than ${tested}, the version this adapter is tested with`, mend: "npm install -g @openai/codex" };
   const named = `codex ${found}`;
   const problem = homeProblem(host);
   if (problem !== undefined) return { ok: false, detail: `${named}; ${problem}`, mend: "set CODEX_HOME or TMPDIR to another directory" };

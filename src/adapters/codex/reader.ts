@@ -13,6 +13,7 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import { noUsage, type Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
+import { garbage } from "../garbage.ts";
 import { aboutConfiguration, aboutLimit, aboutLogin, aboutSession, turnFailure } from "./failure.ts";
 import { type CodexItem, type CodexLine, parseLine } from "./line.ts";
 import { toolEnd, toolStart } from "./tool.ts";
@@ -84,7 +85,7 @@ export const codexReader = (turn: TurnRequest): StreamReader => {
     if (text.trim() === "") return [];
     const parsed = parseLine(text);
     if (parsed === "ignored") return [];
-    if (parsed === "garbage") return [{ type: "garbage", line: text }];
+    if (parsed === "garbage") return [garbage(text)];
     switch (parsed.type) {
       case "thread.started":
         sessionId = parsed.thread_id;

@@ -12,6 +12,7 @@ import { stripVTControlCharacters } from "node:util";
 import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
+import { garbage } from "../garbage.ts";
 import { failureIn } from "../failure-words.ts";
 import { type CursorLine, parseLine } from "./line.ts";
 import { toolEnd, toolStart } from "./tool.ts";
@@ -51,7 +52,7 @@ export const cursorReader = (turn: TurnRequest): StreamReader => {
     if (text.trim() === "") return [];
     const parsed = parseLine(text);
     if (parsed === "ignored") return [];
-    if (parsed === "garbage") return [{ type: "garbage", line: text }];
+    if (parsed === "garbage") return [garbage(text)];
     switch (parsed.type) {
       // The name that it shows is no id; prices are known by what was asked for.
       case "system": return [{ type: "session", sessionId: parsed.session_id, ...(turn.model === null ? {} : { model: turn.model }) }];

@@ -15,6 +15,10 @@ const untilIn = (headers: Readonly<Record<string, string>>, at: number): number 
 export const aboutSession = (text: string): boolean => /Session not found/i.test(text);
 /** The user's own configuration cannot be used; nothing was begun. */
 export const aboutConfiguration = (text: string): boolean => /Configuration is invalid|ConfigInvalidError|ConfigJsonError|is not valid JSON|bad file reference/i.test(text);
+/** It shows how it is called: it was given an option that this version does not have. Nothing was begun. */
+export const aboutOptions = (text: string): boolean => /^--(?:format|title|auto|session)\b.+\[(?:string|boolean)\]/m.test(text);
+/** Two that start at once in a new home, or after an update, both make its database, and one of them gives up. */
+export const aboutDatabase = (text: string): boolean => /Failed query:|database is locked|SQLITE_BUSY/.test(text);
 export const aboutModel = (text: string): boolean => /ProviderModelNotFoundError|Model not found/i.test(text);
 const aboutLogin = (text: string): boolean => /api key|unauthori[sz]ed|authentication|LoadAPIKeyError/i.test(text);
 

@@ -20,7 +20,7 @@ const OpencodeError = z.object({
   data: z.looseObject({
     message: z.string().catch(""),
     statusCode: z.number().optional().catch(undefined),
-    responseHeaders: z.record(z.string(), z.string()).catch({}).default({}),
+    responseHeaders: z.record(z.string(), z.string().catch("")).catch({}).default({}),
     responseBody: z.string().optional().catch(undefined),
   }).catch({ message: "", responseHeaders: {} }),
 });

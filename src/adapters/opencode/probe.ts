@@ -2,16 +2,11 @@ import { stripVTControlCharacters } from "node:util";
 import { Effect } from "effect";
 import { execa } from "execa";
 import type { AdapterProbe, HostEnvironment } from "../../ports/adapter.ts";
+import { olderThan } from "../tested-version.ts";
 import { opencodeEnvironment } from "./environment.ts";
 
 /** The version that the contract suite runs. Older ones may lack a switch of ours and let a repository in. */
 const tested = "1.18.33";
-const numbers = (version: string): readonly number[] => version.split(".").map(Number);
-const older = (version: string): boolean => {
-  const [have, want] = [numbers(version), numbers(tested)];
-  const differs = want.findIndex((part, n) => part !== have[n]);
-  return differs >= 0 && (have[differs] ?? 0) < (want[differs] ?? 0);
-};
 
 /** It starts slowly, the first time most of all: it makes its database then. */
 const run = (host: HostEnvironment, args: readonly string[]) =>
@@ -30,7 +25,7 @@ export const opencodeProbe = (host: HostEnvironment): Effect.Effect<AdapterProbe
     return { ok: false, detail: version.code === "ENOENT" ? "opencode is not on the PATH" : `opencode --version failed: ${version.shortMessage ?? ""}`, mend: "npm install -g opencode-ai" };
   }
   const found = /\d+\.\d+\.\d+/.exec(version.stdout)?.[0];
-  if (found === undefined || older(found)) return { ok: false, detail: `opencode ${version.stdout.trim()} is older than ${tested}, the version this adapter is tested with`, mend: "npm install -g opencode-ai" };
+  if (found === undefined || olderThan(tested, found)) return { ok: false, detail: `opencode ${version.stdout.trim()} is older than ${tested}, the version this adapter is tested with`, mend: "npm install -g opencode-ai" };
   const named = `opencode ${found}`;
   // Lists the models of what it is signed in to, of keys in the environment, and of providers in the user's configuration.
   const models = yield* run(host, ["models"]);

@@ -13,7 +13,8 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import { noUsage, type Usage } from "../../domain/spend.ts";
 import type { StreamEnd, StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
-import { aboutConfiguration, aboutModel, aboutSession, turnFailure } from "./failure.ts";
+import { garbage } from "../garbage.ts";
+import { aboutConfiguration, aboutDatabase, aboutModel, aboutOptions, aboutSession, turnFailure } from "./failure.ts";
 import { type OpencodeError, type OpencodeLine, type OpencodeTool, parseLine } from "./line.ts";
 import { denial, toolEnd, toolStart } from "./tool.ts";
 
@@ -91,7 +92,7 @@ export const opencodeReader = (turn: TurnRequest): StreamReader => {
     if (text.trim() === "") return [];
     const parsed = parseLine(text);
     if (parsed === "ignored") return [];
-    if (parsed === "garbage") return [{ type: "garbage", line: text }];
+    if (parsed === "garbage") return [garbage(text)];
     return [...named(parsed), ...told(parsed)];
   };
 
@@ -101,7 +102,9 @@ export const opencodeReader = (turn: TurnRequest): StreamReader => {
     if (exit.lost) return { kind: "crashed", exitCode: null, signal: null, message: "the run is gone without an exit" };
     if (exit.signal === null && exit.code !== 0) {
       if (aboutSession(words)) return { kind: "badSession", message: words };
+      if (aboutOptions(words)) return { kind: "spawn", message: "opencode does not know an option that it was given; is it older than the one that this adapter is tested with?" };
       if (aboutConfiguration(words)) return { kind: "spawn", message: words };
+      if (session === undefined && aboutDatabase(words)) return { kind: "spawn", message: `opencode could not set up its database: ${words}` };
       if (aboutModel(words)) return { kind: "model", message: words };
     }
     if (exit.code === 0) return { kind: "noResult", message: "opencode ended its turn without a word" };

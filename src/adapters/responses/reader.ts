@@ -9,10 +9,8 @@ import type { AgentEvent, TurnRequest } from "../../domain/agent.ts";
 import { tokenText } from "../../domain/spend.ts";
 import type { StreamReader } from "../../ports/adapter.ts";
 import { closingEvents } from "../answer-block.ts";
+import { garbage } from "../garbage.ts";
 import { endFailure } from "./failure.ts";
-
-/** Characters of an unreadable line that are shown. */
-const garbageCap = 500;
 
 const parse = (text: string): AgentLine | undefined => {
   try { return AgentLine.safeParse(JSON.parse(text)).data; } catch { return undefined; }
@@ -49,7 +47,7 @@ export const responsesReader = (_turn: TurnRequest): StreamReader => {
     line: (text) => {
       if (text.trim() === "" || closed) return [];
       const line = parse(text);
-      return line ? events(line) : [{ type: "garbage", line: text.slice(0, garbageCap) }];
+      return line ? events(line) : [garbage(text)];
     },
     end: (end) => {
       if (closed) return [];

@@ -2,11 +2,10 @@ import type { AgentEvent, AgentFailure, TurnRequest } from "../../domain/agent.t
 import type { Usage } from "../../domain/spend.ts";
 import { describeCrash } from "../../domain/turn-outcome.ts";
 import type { StreamReader } from "../../ports/adapter.ts";
+import { garbage } from "../garbage.ts";
 import { AgentLine } from "./protocol.ts";
 
 const kinds = { read: "read", write: "edit", patch: "edit", run: "run" } as const;
-/** Characters of an unreadable line that are shown. */
-const garbageCap = 500;
 
 const parse = (text: string): AgentLine | undefined => {
   try {
@@ -65,7 +64,7 @@ export const scriptedReader = (turn: TurnRequest): StreamReader => {
     line: (text) => {
       if (text.trim() === "") return [];
       const line = parse(text);
-      return line ? events(line) : [{ type: "garbage", line: text.slice(0, garbageCap) }];
+      return line ? events(line) : [garbage(text)];
     },
     end: ({ exit, errorTail }) => {
       // It calls no model: what its playbook does not say that it costs, it does not cost.

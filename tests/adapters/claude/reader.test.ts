@@ -127,6 +127,7 @@ describe("a stream that ends without a result is a failure", () => {
     ["exit 1 with a message", ended({ code: 1 }, "boom"), { kind: "crashed", exitCode: 1, message: "boom" }],
     ["a signal", ended({ code: null, signal: "SIGTERM" }), { kind: "crashed", signal: "SIGTERM" }],
     ["a lost run", ended({ code: null, lost: true }), { kind: "crashed", exitCode: null }],
+    ["an option that it does not have", ended({ code: 1 }, "error: unknown option '--permission-prompts'\n"), { kind: "spawn" }],
     ["a session in use", ended({ code: 1 }, "Error: Session ID e309b5be-533d-4d0e-830d-29faedd88090 is already in use.\n"), { kind: "badSession" }],
     ["a session that is not there", ended({ code: 1 }, "No conversation found with session ID: 34e69eb2-7f36-4878-8a1a-00cbbfb7ec77\n"), { kind: "badSession" }],
     ["no login", ended({ code: 1 }, "Invalid API key · Please run /login"), { kind: "auth" }],

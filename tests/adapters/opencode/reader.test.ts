@@ -153,9 +153,15 @@ describe("a stream that ends without a last word is a failure", () => {
     ["a lost run", ended({ code: null, lost: true }), { kind: "crashed", exitCode: null }],
     ["a session that is not there", ended({ code: 1 }, `${red}Session not found\n`), { kind: "badSession", message: "Error: Session not found" }],
     ["a configuration that cannot be used", ended({ code: 1 }, `${red}Configuration is invalid at /home/user/.config/opencode/opencode.json\n↳ Expected string | undefined, got 3 model\n`), { kind: "spawn" }],
+    ["an option that it does not have", ended({ code: 1 }, "opencode run [message..]\n\nOptions:\n      --format       format: default (formatted) or json (raw JSON events)\n                                          [string] [choices: \"default\", \"json\"] [default: \"default\"]\n      --title        title for the session                     [string]\n"), { kind: "spawn" }],
   ])("%s", (_name, end, failure) => {
     expect(closing(read([line("step_start")], end))).toMatchObject([{ type: "failure", failure }]);
     expect(closing(read([words("I begin."), finish({ reason: "tool-calls" })], end))).toMatchObject([{ type: "failure", failure }]);
+  });
+  test("a database that another one is just making is no failure of the work, as long as nothing was begun", () => {
+    const end = ended({ code: 1 }, `${red}Unexpected error\nFailed query:\nCREATE TABLE \`workspace\` (\n\`id\` text PRIMARY KEY\n);\nparams:\n`);
+    expect(closing(read([], end))).toMatchObject([{ failure: { kind: "spawn", message: expect.stringContaining("database") } }]);
+    expect(closing(read([line("step_start")], end))).toMatchObject([{ failure: { kind: "crashed" } }]);
   });
   test("an end after a last word adds nothing, whatever the exit was", () => {
     expect(closing(read(streamLines("edit"), ended({ code: 143, signal: "SIGTERM" }, "boom")))).toEqual([{ type: "result", text: "add() adds now; its test passes." }]);
