@@ -35,11 +35,11 @@ describe("a turn that works", () => {
     expect(await room.changes()).toContain(`-${wrong}\n+${right}`);
     expect(turned.events.filter((event) => event.type === "garbage" || event.type === "permissionDenied")).toEqual([]);
     expect(only(turned.events, "session")).toEqual([{ type: "session", sessionId: expect.stringMatching(/^ses_[A-Za-z0-9]+$/), model: "loop/scripted-1" }]);
-    expect(only(turned.events, "tool").map(({ phase, kind, name, ok }) => [phase, kind, name, ok])).toEqual([
-      ["start", "read", "read", undefined], ["end", "read", "read", true],
-      ["start", "edit", "edit", undefined], ["end", "edit", "edit", true],
-      ["start", "run", "bash", undefined], ["end", "run", "bash", true],
-    ]);
+    // Our listener tells of beginnings and the CLI of ends, each in order; on a busy machine an end may come after the next beginning.
+    const tools = only(turned.events, "tool"), phase = (which: "start" | "end") => tools.filter((tool) => tool.phase === which);
+    expect(phase("start").map(({ kind, name, ok }) => [kind, name, ok])).toEqual([["read", "read", undefined], ["edit", "edit", undefined], ["run", "bash", undefined]]);
+    expect(phase("end").map(({ kind, name, ok }) => [kind, name, ok])).toEqual([["read", "read", true], ["edit", "edit", true], ["run", "bash", true]]);
+    for (const end of phase("end")) expect(tools.findIndex(({ id }) => id === end.id)).toBeLessThan(tools.indexOf(end));
     expect(only(turned.events, "tool").map(({ summary }) => summary).filter((summary) => summary !== "")).toEqual(["add.mjs", "add.mjs", "node --test"]);
     expect(only(turned.events, "tool").flatMap(({ diff }) => diff ?? [])).toEqual([{ path: "add.mjs", removed: [wrong], added: [right], cut: 0 }]);
     expect(only(turned.events, "tool").at(-1)?.output).toMatch(/pass 1/);
