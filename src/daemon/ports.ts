@@ -9,6 +9,7 @@ import { adaptersLayer } from "../adapters/registry.ts";
 import { responses } from "../adapters/responses/adapter.ts";
 import { scriptedAdapter } from "../adapters/scripted/adapter.ts";
 import { type Config, projectSettings, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
+import type { WorkItemSource } from "../domain/work-item.ts";
 import type { Adapter, Adapters } from "../ports/adapter.ts";
 import type { AgentProcess } from "../ports/agent-process.ts";
 import type { Publisher } from "../ports/publisher.ts";
@@ -51,14 +52,26 @@ export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | 
 
 export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher | SourcePushes;
 
-/** Who tells which source. */
-const pushesTo = (reports: string): SourcePushesShape => {
-  const local = localStatus(reports);
-  return { push: (push) => (push.source === "local" ? local(push) : Effect.fail(new PushRefused({ message: `this version cannot tell ${push.source} anything` }))) };
+/** A source in use, and how often it is looked at. */
+export interface UsedSource { readonly source: SourceShape; readonly everyMs: number }
+
+const composeSources = ({ config, stateDirectory }: Place): { readonly sources: readonly UsedSource[]; readonly pushes: SourcePushesShape } => {
+  const projects = config.projects.map((each) => projectSettings(config, each)).map(({ name, repository, lane }) => ({ name, repository, lane }));
+  const { directory, pollMs, project } = config.sources.local;
+  // Also items of a directory that is watched no more are told.
+  const local = localStatus(join(stateDirectory, "reports"));
+  const sources: UsedSource[] = [
+    ...(directory === undefined ? [] : [{ source: localDirectory({ directory, projects, project }, local), everyMs: pollMs }]),
+  ];
+  const tellers = new Map<WorkItemSource, SourceShape["push"]>([["local", local], ...sources.map(({ source }): [WorkItemSource, SourceShape["push"]] => [source.kind, source.push])]);
+  return {
+    sources,
+    pushes: { unusable: [], push: (push) => tellers.get(push.source)?.(push) ?? Effect.fail(new PushRefused({ message: `${push.source} is no source of this factory: nothing in the configuration says how to reach it` })) },
+  };
 };
 
-export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string }> => {
-  const { config, stateDirectory } = place;
+export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string; readonly sources: readonly UsedSource[]; readonly pushes: SourcePushesShape }> => {
+  const { config, stateDirectory } = place, { sources, pushes } = composeSources(place);
   // Exports stand outside every repository, as worktrees do: tools that look upwards must not find the user's.
   const exports = join(dirname(place.worktrees), "exports");
   const layer = Layer.mergeAll(
@@ -72,19 +85,12 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
         return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
       },
     }),
-    Layer.succeed(SourcePushes, pushesTo(join(stateDirectory, "reports"))),
+    Layer.succeed(SourcePushes, pushes),
     localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
   );
-  return { layer, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };
+  return { layer, sources, pushes, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };
 };
 
 /** What checks will run in, for people: the sandbox's name, or why there is none. */
 export const sandboxName = (setting: SandboxSetting, scratch: string): Promise<string> =>
   Effect.runPromise(probeSandbox(setting, scratch).pipe(Effect.map(({ name }) => name), Effect.catch(({ message }) => Effect.succeed(`none: ${message}`))));
-
-export const localSources = (config: Config): readonly { readonly source: SourceShape; readonly everyMs: number }[] => {
-  const { directory, pollMs, project } = config.sources.local;
-  if (directory === undefined) return [];
-  const projects = config.projects.map((each) => projectSettings(config, each)).map(({ name, repository, lane }) => ({ name, repository, lane }));
-  return [{ source: localDirectory({ directory, projects, project }), everyMs: pollMs }];
-};

@@ -102,10 +102,11 @@ const own = async (place: Place, adapters: readonly Adapter[] | undefined, sourc
   };
 };
 
+const silent: Omit<SourceShape, "name" | "byStates"> = { kind: "local", followed: false, byIds: () => Effect.succeed(new Map()), watch: () => () => {}, recall: () => Effect.succeed(undefined), push: () => Effect.void };
 const once = (name: string, title: string, repository: string, playbook: string): SourceShape => ({
-  name,
-  poll: Effect.succeed({
-    items: [{ source: "local", sourceId: title, title, body: "", kind: "chore", priority: 2, createdAt: 1, project: "repo", repository, operatorLane: "none", playbook }],
+  ...silent, name,
+  byStates: () => Effect.succeed({
+    found: [{ item: { source: "local", sourceId: title, title, body: "", kind: "chore", priority: 2, createdAt: 1, project: "repo", repository, operatorLane: "none", playbook }, standing: "open", says: "there", laneNamed: true, spoken: false }],
     malformed: [],
   }),
 });
@@ -132,7 +133,7 @@ describe("the set of adapters", { timeout: guardMs }, () => {
     const good = place.put("good.toml", turn("coder", '{ write = "work.txt", text = "work" }'));
     const bad = place.put("bad.toml", turn("coder", "{ crash = 3 }"));
     let beats = 0;
-    const broken: SourceShape = { name: "broken", poll: Effect.suspend(() => { beats++; return Effect.die(new Error("the tracker answers nonsense")); }) };
+    const broken: SourceShape = { ...silent, name: "broken", byStates: () => Effect.suspend(() => { beats++; return Effect.die(new Error("the tracker answers nonsense")); }) };
     await using factory = await own(place, undefined, [
       { source: broken, everyMs: 100 }, { source: once("bad", "crashes", repository, bad), everyMs: 100 }, { source: once("good", "works", repository, good), everyMs: 100 },
     ]);
