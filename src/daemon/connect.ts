@@ -130,7 +130,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     owner = await startOwner({
       store: store.value, config, env: setting.env, home: setting.home,
       factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
-      ports: composed.layer, sources: composed.sources, automation,
+      ports: composed.layer, sources: composed.sources.sources, automation,
       redact, emit, ...(bin === undefined ? {} : { hooks: { node: process.execPath, bin, config: setting.loaded.file, repository: setting.repository } }),
       // Only a daemon shows panes: a command ends with its items.
       ...(stop === undefined ? {} : {
@@ -158,7 +158,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const { slots, slotsPerProject } = config.scheduler;
   const live = makeLive({
     inspector: inspecting(owner.inspection),
-    drain: () => owner.pushes.drain(composed.pushes.unusable),
+    drain: () => owner.pushes.drain(composed.sources.pushes.unusable),
     sync: async () => (await owner.sync()).map(({ malformed, ...look }) => ({ ...look, malformed: malformed.map(({ sourceId, problem }) => `${sourceId}: ${problem}`) })),
     ...(stop === undefined ? {} : { stop }),
     terminals: makeTerminals({ root, clock: systemClock, items: () => client.items(), without: "this factory is a command; the daemon shows panes, start it with: enact-factory start", ...(keeper ? { keeper } : {}) }),

@@ -8,22 +8,20 @@ import { opencode } from "../adapters/opencode/adapter.ts";
 import { adaptersLayer } from "../adapters/registry.ts";
 import { responses } from "../adapters/responses/adapter.ts";
 import { scriptedAdapter } from "../adapters/scripted/adapter.ts";
-import { type Config, projectSettings, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
-import type { WorkItemSource } from "../domain/work-item.ts";
+import { type Config, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
 import type { Adapter, Adapters } from "../ports/adapter.ts";
 import type { AgentProcess } from "../ports/agent-process.ts";
 import type { Publisher } from "../ports/publisher.ts";
-import { PushRefused, SourcePushes, type SourcePushesShape, type SourceShape } from "../ports/source.ts";
+import { SourcePushes } from "../ports/source.ts";
 import type { Verifier } from "../ports/verifier.ts";
 import { Workspaces, type WorkspacesShape } from "../ports/workspaces.ts";
 import { agentProcessLayer } from "../process/agent-process.ts";
 import { localPublisherLayer } from "../publish/local.ts";
-import { localDirectory } from "../sources/local-directory.ts";
-import { localStatus } from "../sources/local-status.ts";
 import { probeSandbox } from "../sandbox/probe.ts";
 import { verifierLayer } from "../verify/service.ts";
 import { defaultScopes } from "../workspaces/scope.ts";
 import { makeWorkspaces } from "../workspaces/service.ts";
+import { composeSources, type Sources } from "./sources.ts";
 
 /** The implementations behind the ports, one place: a new adapter, source or sandbox is registered here and nowhere else. */
 export const adapters: readonly Adapter[] = [claude, codex, responses, opencode, cursor, hermes, scriptedAdapter];
@@ -52,26 +50,8 @@ export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | 
 
 export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher | SourcePushes;
 
-/** A source in use, and how often it is looked at. */
-export interface UsedSource { readonly source: SourceShape; readonly everyMs: number }
-
-const composeSources = ({ config, stateDirectory }: Place): { readonly sources: readonly UsedSource[]; readonly pushes: SourcePushesShape } => {
-  const projects = config.projects.map((each) => projectSettings(config, each)).map(({ name, repository, lane }) => ({ name, repository, lane }));
-  const { directory, pollMs, project } = config.sources.local;
-  // Also items of a directory that is watched no more are told.
-  const local = localStatus(join(stateDirectory, "reports"));
-  const sources: UsedSource[] = [
-    ...(directory === undefined ? [] : [{ source: localDirectory({ directory, projects, project }, local), everyMs: pollMs }]),
-  ];
-  const tellers = new Map<WorkItemSource, SourceShape["push"]>([["local", local], ...sources.map(({ source }): [WorkItemSource, SourceShape["push"]] => [source.kind, source.push])]);
-  return {
-    sources,
-    pushes: { unusable: [], push: (push) => tellers.get(push.source)?.(push) ?? Effect.fail(new PushRefused({ message: `${push.source} is no source of this factory: nothing in the configuration says how to reach it` })) },
-  };
-};
-
-export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string; readonly sources: readonly UsedSource[]; readonly pushes: SourcePushesShape }> => {
-  const { config, stateDirectory } = place, { sources, pushes } = composeSources(place);
+export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string; readonly sources: Sources }> => {
+  const { config, stateDirectory } = place, sources = composeSources(place);
   // Exports stand outside every repository, as worktrees do: tools that look upwards must not find the user's.
   const exports = join(dirname(place.worktrees), "exports");
   const layer = Layer.mergeAll(
@@ -85,10 +65,10 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
         return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
       },
     }),
-    Layer.succeed(SourcePushes, pushes),
+    Layer.succeed(SourcePushes, sources.pushes),
     localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
   );
-  return { layer, sources, pushes, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };
+  return { layer, sources, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };
 };
 
 /** What checks will run in, for people: the sandbox's name, or why there is none. */

@@ -13,6 +13,7 @@ import { isZone } from "./calendar.ts";
 import { OperatorLane } from "./lane.ts";
 import { mostDenials } from "./session.ts";
 import { CapName, type Caps } from "./ledger.ts";
+import type { Gate } from "./gate.ts";
 import type { Stage } from "./stage.ts";
 import { defaultLanePolicy, defaultRefusedRetries, executors } from "./policy.ts";
 import { defaultStopLimits } from "./stop-policy.ts";
@@ -30,6 +31,11 @@ const path = z.string().min(1, "a path cannot be empty");
 const argv = z.array(z.string()).min(1, "a command is an array of its words, e.g. [\"npm\", \"ci\"]");
 const relativePath = z.string().regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$)).+$/, "a path inside the repository, without ..");
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable, without its value");
+
+/** A token goes over it: in the clear to this machine alone. */
+const trackerUrl = z.string().regex(/^(https:\/\/[^\s?#]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(\/[^\s?#]*)?)$/, "an address that begins with https://").transform((url) => url.replace(/\/+$/, ""));
+const fieldName = z.string().regex(/^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+)?$/, "the reference name of a field, e.g. Custom.OperatorLane").transform((name) => (name === "" ? undefined : name)).optional();
+const gateField = (name: string) => fieldName.meta({ description: "Reference name of that field.", examples: [`Custom.${name}`] });
 
 /** `container` runs checks with the user's podman or docker in that image. */
 export const SandboxSetting = z.union([z.enum(["auto", "off"]), z.strictObject({ container: z.string().min(1, "the name of an image") })], { error: 'write "auto", "off" or { container = "IMAGE" }' });
@@ -110,6 +116,29 @@ export const Config = z.strictObject({
       project: text.meta({ description: "Project of items that name none; needed with more than one project.", examples: ["app"] }),
       pollMs: milliseconds.default(2_000).describe("Milliseconds between two looks into the directory."),
     }).prefault({}).describe("Work items from files."),
+    azureDevOps: z.strictObject({
+      enabled: z.boolean().default(false).describe("Take work items from Azure DevOps; org, project, token and team are in [azdo], or in AZDO_ORG, AZDO_PROJECT, AZDO_PAT and AZDO_TEAM_ID."),
+      url: trackerUrl.default("https://dev.azure.com").describe("A server of your own instead; its collection is the org."),
+      pollMs: milliseconds.default(30_000).describe("Milliseconds between two looks at it."),
+      project: text.meta({ description: "Project of items that neither a tag project:NAME nor an area gives one; needed with more than one project.", examples: ["app"] }),
+      assignedTo: z.string().min(1).default("@me").describe("Whose items are work: @me (the token's owner), * (anybody's, also nobody's), or a person's name or address."),
+      types: z.array(z.string().min(1)).default([]).meta({ description: "Types of work items that are work; all when empty.", examples: [["Bug", "User Story", "Task"]] }),
+      areaPath: text.meta({ description: "Only below this area path; the team's areas when absent.", examples: ["Fabrikam\\Web"] }),
+      iterationPath: text.meta({ description: "Only below this iteration path, or @CurrentIteration.", examples: ["@CurrentIteration"] }),
+      states: z.strictObject({
+        open: z.array(z.string().min(1)).min(1, "at least one state must be work").default(["Todo", "To Do", "In Progress"]).describe("States in which an item may be worked on. Completed and removed ones end it, all others hold it."),
+        done: z.string().min(1).default("Done").describe("Set when it is done; the process's own completed state where there is no such one."),
+        failed: z.string().min(1).default("Blocked").describe("Set when it failed or is exhausted; a tag Blocked where there is no such state."),
+      }).prefault({}).describe("Names of states, which depend on the process."),
+      laneField: fieldName.meta({ description: "Field that names the operator lane; a tag such as lane:ralph does it too.", examples: ["Custom.OperatorLane"] }),
+      gateFields: z.strictObject({
+        implementationComplete: gateField("ImplementationComplete"), reviewPassed: gateField("ReviewPassed"), testsPassed: gateField("TestsPassed"), docsUpdated: gateField("DocsUpdated"), closureEvidence: gateField("ClosureEvidence"),
+      } satisfies Record<Gate, z.ZodType>).prefault({}).describe("Fields (yes or no) that show the gates; a tag such as gate:testsPassed where there is none."),
+      areas: z.array(z.strictObject({
+        path: z.string().min(1).meta({ description: "Area path; what lies below it belongs to it too, and the longest one counts.", examples: ["Fabrikam\\Web"] }),
+        project: z.string().min(1).meta({ description: "Name of the [[projects]] entry that its items belong to.", examples: ["app"] }),
+      })).default([]).describe("Which area path is which project."),
+    }).prefault({}).describe("Work items of Azure DevOps."),
   }).prefault({}).describe("Where work items come from."),
 
   projects: z.array(ProjectConfig).default([]).describe("The repositories this factory works on, one table each."),
@@ -260,13 +289,17 @@ export const Config = z.strictObject({
     if (first !== undefined) context.addIssue({ code: "custom", path: ["projects", index, "name"], message: `project ${first + 1} has this name already; give each project its own` });
     else seen.set(project.name, index);
   }
-  const named = config.sources.local.project;
-  if (named !== undefined && !seen.has(named)) context.addIssue({ code: "custom", path: ["sources", "local", "project"], message: `no project is called ${JSON.stringify(named)}${seen.size === 0 ? "; add a [[projects]] table" : `; write one of ${[...seen.keys()].join(", ")}`}` });
+  const { local, azureDevOps } = config.sources;
+  const names: readonly (readonly [string | undefined, readonly (string | number)[]])[] = [
+    [local.project, ["sources", "local", "project"]], [azureDevOps.project, ["sources", "azureDevOps", "project"]],
+    ...azureDevOps.areas.map(({ project }, index) => [project, ["sources", "azureDevOps", "areas", index, "project"]] as const),
+  ];
+  for (const [named, path] of names) if (named !== undefined && !seen.has(named)) context.addIssue({ code: "custom", path: [...path], message: `no project is called ${JSON.stringify(named)}${seen.size === 0 ? "; add a [[projects]] table" : `; write one of ${[...seen.keys()].join(", ")}`}` });
 });
 export type Config = z.infer<typeof Config>;
 
 /** What validates but does nothing yet; doctor says so. Dotted keys. */
-export const unservedSections: readonly string[] = ["discord", "azdo", "github", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
+export const unservedSections: readonly string[] = ["discord", "github", "language", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
 
 /** A stage's settings with the fallbacks applied. */
 export interface StageSettings {
