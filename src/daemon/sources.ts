@@ -1,10 +1,12 @@
 /** The sources of work items that are in use, and who tells which of them. */
 import { join } from "node:path";
 import { Effect } from "effect";
+import { execa } from "execa";
 import { type Config, projectSettings } from "../domain/config.ts";
 import type { WorkItemSource } from "../domain/work-item.ts";
 import { PushRefused, SourceNotSet, type SourcePushesShape, type SourceShape } from "../ports/source.ts";
 import { azureDevOps } from "../sources/azure-devops/source.ts";
+import { gitHub } from "../sources/github/source.ts";
 import { localDirectory } from "../sources/local-directory.ts";
 import { localStatus } from "../sources/local-status.ts";
 import type { SourceProject } from "../sources/project-of.ts";
@@ -22,8 +24,10 @@ export const composeSources = ({ config, env, stateDirectory }: { readonly confi
   // Also items of a directory that is watched no more are told.
   const local = localStatus(join(stateDirectory, "reports"));
   const azure = config.sources.azureDevOps.enabled ? azureSource(config, env, projects) : undefined;
+  const { github: hub } = config.sources;
   const sources = [
     ...(directory === undefined ? [] : [{ source: localDirectory({ directory, projects, project }, local), everyMs: pollMs }]),
+    ...(hub.repos.length === 0 ? [] : [{ source: gitHub({ url: hub.url, token: gitHubToken(env), repos: hub.repos.map(({ name, project }) => ({ name, project })), projects, labels: hub.labels, assignedTo: hub.assignedTo, close: hub.close }, systemClock), everyMs: hub.pollMs }]),
     ...(azure === undefined ? [] : [{ source: azure.source, everyMs: config.sources.azureDevOps.pollMs }]),
   ];
   const tellers = new Map<WorkItemSource, SourceShape["push"]>([["local", local], ...sources.map(({ source }): [WorkItemSource, SourceShape["push"]] => [source.kind, source.push])]);
@@ -35,6 +39,14 @@ export const composeSources = ({ config, env, stateDirectory }: { readonly confi
       push: (push) => tellers.get(push.source)?.(push) ?? Effect.fail(new PushRefused({ message: `${push.source} is no source of this factory: nothing in the configuration says how to reach it` })),
     },
   };
+};
+
+/** Of the environment, else of gh where the user has it. */
+const gitHubToken = (env: Env) => async (): Promise<string | undefined> => {
+  const given = env["GITHUB_TOKEN"] || env["GH_TOKEN"];
+  if (given) return given;
+  const { failed, stdout } = await execa("gh", ["auth", "token"], { stdin: "ignore", reject: false, timeout: 10_000, env: { ...env }, extendEnv: false });
+  return failed || stdout.trim() === "" ? undefined : stdout.trim();
 };
 
 /** The older name of the token is heard where the newer one is not there. */

@@ -34,6 +34,7 @@ const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name o
 
 /** A token goes over it: in the clear to this machine alone. */
 const trackerUrl = z.string().regex(/^(https:\/\/[^\s?#]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(\/[^\s?#]*)?)$/, "an address that begins with https://").transform((url) => url.replace(/\/+$/, ""));
+const repoName = z.string().regex(/^[\w.-]+\/[\w.-]+$/, "a repository is written OWNER/NAME");
 const fieldName = z.string().regex(/^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+)?$/, "the reference name of a field, e.g. Custom.OperatorLane").transform((name) => (name === "" ? undefined : name)).optional();
 const gateField = (name: string) => fieldName.meta({ description: "Reference name of that field.", examples: [`Custom.${name}`] });
 
@@ -139,6 +140,17 @@ export const Config = z.strictObject({
         project: z.string().min(1).meta({ description: "Name of the [[projects]] entry that its items belong to.", examples: ["app"] }),
       })).default([]).describe("Which area path is which project."),
     }).prefault({}).describe("Work items of Azure DevOps."),
+    github: z.strictObject({
+      url: trackerUrl.default("https://api.github.com").describe("The interface of a server of your own instead, e.g. https://github.example.com/api/v3."),
+      pollMs: milliseconds.default(60_000).describe("Milliseconds between two looks at it; a list that is as it was costs nothing there."),
+      labels: z.array(z.string().min(1)).default([]).meta({ description: "Labels that an issue must have, all of them, to be work.", examples: [["agent"]] }),
+      assignedTo: z.string().min(1).default("@me").describe("Whose issues are work: @me (the token's owner), * (anybody's, also nobody's), or a login."),
+      close: z.boolean().default(true).describe("Close an issue once its work is done."),
+      repos: z.array(z.strictObject({
+        name: repoName.meta({ description: "Repository whose issues are work.", examples: ["octocat/hello-world"] }),
+        project: text.meta({ description: "Project of its issues that name none by a label project:NAME; needed with more than one project.", examples: ["app"] }),
+      })).default([]).describe("Repositories on GitHub whose issues are work items; the token is in GITHUB_TOKEN, GH_TOKEN, or of gh."),
+    }).prefault({}).describe("Issues of GitHub."),
   }).prefault({}).describe("Where work items come from."),
 
   projects: z.array(ProjectConfig).default([]).describe("The repositories this factory works on, one table each."),
@@ -280,7 +292,7 @@ export const Config = z.strictObject({
   }).prefault({}).describe("Work items of Azure DevOps."),
 
   github: z.strictObject({
-    repos: z.array(z.string().regex(/^[\w.-]+\/[\w.-]+$/, "a repository is written OWNER/NAME")).default([]).meta({ description: "Repositories whose CI is watched.", examples: [["octocat/hello-world"]] }),
+    repos: z.array(repoName).default([]).meta({ description: "Repositories whose CI is watched.", examples: [["octocat/hello-world"]] }),
   }).prefault({}).describe("Repositories on GitHub."),
 }).superRefine((config, context) => {
   const seen = new Map<string, number>();
@@ -289,9 +301,10 @@ export const Config = z.strictObject({
     if (first !== undefined) context.addIssue({ code: "custom", path: ["projects", index, "name"], message: `project ${first + 1} has this name already; give each project its own` });
     else seen.set(project.name, index);
   }
-  const { local, azureDevOps } = config.sources;
+  const { local, azureDevOps, github } = config.sources;
   const names: readonly (readonly [string | undefined, readonly (string | number)[]])[] = [
     [local.project, ["sources", "local", "project"]], [azureDevOps.project, ["sources", "azureDevOps", "project"]],
+    ...github.repos.map(({ project }, index) => [project, ["sources", "github", "repos", index, "project"]] as const),
     ...azureDevOps.areas.map(({ project }, index) => [project, ["sources", "azureDevOps", "areas", index, "project"]] as const),
   ];
   for (const [named, path] of names) if (named !== undefined && !seen.has(named)) context.addIssue({ code: "custom", path: [...path], message: `no project is called ${JSON.stringify(named)}${seen.size === 0 ? "; add a [[projects]] table" : `; write one of ${[...seen.keys()].join(", ")}`}` });

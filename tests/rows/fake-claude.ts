@@ -20,6 +20,8 @@ say({ type: "result", subtype: "success", is_error: false, session_id: session, 
 export const putClaude = (directory: string): string => {
   const bin = join(directory, "bin");
   mkdirSync(bin);
+  // Whatever stands above: a package.json there decides how a program without an extension is read.
+  writeFileSync(join(bin, "package.json"), '{ "type": "commonjs" }');
   writeFileSync(join(bin, "claude"), fakeClaude);
   chmodSync(join(bin, "claude"), 0o755);
   return bin;

@@ -7,7 +7,7 @@
  */
 import { Effect } from "effect";
 import { Gate } from "../../domain/gate.ts";
-import { PushRefused, SourceConflict, SourceMisread, type SourcePush, type SourceTrouble } from "../../ports/source.ts";
+import { PushRefused, SourceConflict, SourceMisread, type SourcePush, type SourceTrouble, SourceUnavailable } from "../../ports/source.ts";
 import { type Mark, markWith, readMark, renderMark } from "../mark.ts";
 import { readRecord, tagsOf } from "./read.ts";
 import { type AzureRest, isRefusal, type PatchOperation, type Refusal, sourceName } from "./rest.ts";
@@ -21,10 +21,12 @@ const gateTag = (gate: Gate): string => `gate:${gate}`;
 const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
 export const azurePush = (settings: AzureSettings, rest: AzureRest) => ({ item: id, sourceId, set }: SourcePush): Effect.Effect<void, SourceTrouble | PushRefused> => Effect.gen(function* () {
-  for (let n = 0; n < patience; n++) {
+  for (let n = 0, begun = false; n < patience; n++) {
     const item = yield* itemNow(rest, sourceId), me = yield* rest.me;
     const ours = (yield* rest.comments(sourceId)).flatMap(({ id: comment, text, createdBy, isDeleted }) => (createdBy.id === me && isDeleted !== true && readMark(text) !== undefined ? [{ comment, mark: readMark(text) }] : [])).at(-1);
     if (ours === undefined) {
+      if (begun) return yield* Effect.fail(new SourceUnavailable({ source: sourceName, message: `${sourceName} does not show our comment on ${sourceId} yet` }));
+      begun = true;
       // From here on it can be told what others have changed since.
       yield* say(rest, sourceId, ours, { id, gates: [], revision: item.rev });
       continue;
