@@ -39,6 +39,8 @@ export interface Synced { readonly source: string; readonly taken: number; reado
 const longestWaitMs = 300_000;
 /** Memories asked for at the same time. */
 const asking = 4;
+/** Offers at the same time. */
+const together = 200;
 
 export class SourceSync {
   readonly #options: SyncOptions;
@@ -94,12 +96,15 @@ export class SourceSync {
       known.add(item.sourceId);
       count++;
     };
+    const taking: (readonly [Offered, Remembered | undefined])[] = [];
     for (const { each, memory } of recalled) {
       if (Result.isFailure(memory)) trouble = memory.failure;
-      else if (memory.success !== undefined) await take(each.item, memory.success);
+      else if (memory.success !== undefined) taking.push([each.item, memory.success]);
     }
     const strangers = new Set(recalled.flatMap(({ each, memory }) => (Result.isSuccess(memory) && memory.success === undefined ? [each] : [])));
-    for (const each of unseen) if (!each.spoken || strangers.has(each)) await take(each.item, undefined);
+    for (const each of unseen) if (!each.spoken || strangers.has(each)) taking.push([each.item, undefined]);
+    // In this order; together they are few commits.
+    for (let from = 0; from < taking.length; from += together) await Promise.all(taking.slice(from, from + together).map(([item, remembered]) => take(item, remembered)));
     return { count, trouble };
   }
 
