@@ -1,7 +1,7 @@
 import { Deferred, Effect } from "effect";
 import type { WorkItemId } from "../src/domain/ids.ts";
 import { Clock } from "../src/ports/clock.ts";
-import { SourcePushes, type SourcePush } from "../src/ports/source.ts";
+import { SourcePushes, type SourcePush, type SourceTrouble } from "../src/ports/source.ts";
 import type { EffectHandler } from "./effect-runner.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { EffectHandler } from "./effect-runner.ts";
  * Owns: the order of the pushes, and the waits between their tries. Talks to: the port SourcePushes.
  *
  * I1 Of one item a push is tried only after the one before it was taken or refused. I2 A source that does not answer is asked again for ever, ever more
- * rarely; a `drain` asks every waiting one at once. I3 Nothing is dropped but what its source refuses, and that is told.
+ * rarely, and not before it said that it will answer; a `drain` asks every waiting one at once. I3 Nothing is dropped but what its source refuses, and that is told.
  */
 export interface Drained { readonly drained: number; readonly errors: readonly string[] }
 
@@ -42,17 +42,17 @@ export class PushQueue {
       for (let waitMs = firstWaitMs; ; waitMs = Math.min(longestWaitMs, waitMs * 2)) {
         const result = yield* push(entry.push).pipe(
           Effect.as({ type: "source.pushed" as const }),
-          Effect.catchTag("PushRefused", ({ message }) => Effect.succeed({ type: "source.refused" as const, message })),
-          Effect.catchTag("SourceUnavailable", ({ message }) => Effect.succeed(message)),
+          Effect.catch((trouble) => Effect.succeed(trouble._tag === "PushRefused" ? { type: "source.refused" as const, message: trouble.message } : trouble)),
         );
-        if (typeof result !== "string") {
+        if ("type" in result) {
           answer(entry, result.type === "source.refused" ? result.message : undefined);
           return result;
         }
         // Those behind it wait for the same.
-        for (const each of this.#waiting.values()) if (each.push.item === item) answer(each, result);
+        for (const each of this.#waiting.values()) if (each.push.item === item) answer(each, result.message);
         entry.nudge = Deferred.makeUnsafe();
-        yield* Effect.raceFirst(sleep(waitMs), Deferred.await(entry.nudge));
+        const clock = yield* Clock;
+        yield* Effect.raceFirst(sleep(Math.max(waitMs, notBefore(result) - clock.now())), Deferred.await(entry.nudge));
       }
     }).pipe(Effect.ensuring(Effect.sync(() => {
       answer(entry, "the factory stopped");
@@ -65,17 +65,20 @@ export class PushQueue {
   /** How many are waiting. */
   get size(): number { return this.#waiting.size; }
 
-  /** Tries all that wait now, once each, and tells what came of it. */
-  async drain(): Promise<Drained> {
+  /** Tries all that wait now, once each, and tells what came of it. `unusable`: what keeps a source from being told anything at all. */
+  async drain(unusable: readonly string[] = []): Promise<Drained> {
     const results = await Promise.all([...this.#waiting.values()].map((entry) => new Promise<string | undefined>((resolve) => {
       const { item, source, sourceId } = entry.push;
       entry.tried.push((trouble) => resolve(trouble === undefined ? undefined : `${item} (${source} ${sourceId}): ${trouble}`));
       Deferred.doneUnsafe(entry.nudge, Effect.void);
     })));
     const errors = results.filter((result) => result !== undefined);
-    return { drained: results.length - errors.length, errors };
+    return { drained: results.length - errors.length, errors: [...unusable, ...errors] };
   }
 }
+
+/** When the source said that it will answer. */
+const notBefore = (trouble: SourceTrouble): number => (trouble._tag === "SourceLimited" ? trouble.until : trouble._tag === "SourceUnavailable" ? (trouble.retryAt ?? 0) : 0);
 
 const answer = (entry: Waiting, trouble: string | undefined): void => {
   for (const told of entry.tried.splice(0)) told(trouble);

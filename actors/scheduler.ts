@@ -79,6 +79,8 @@ export class Scheduler {
       busy++;
       byProject.set(item.project, (byProject.get(item.project) ?? 0) + 1);
     }
+    // With thousands that wait, most looks end here.
+    if (busy >= this.#options.slots) return;
     const candidates = [...this.#items]
       .filter(([address, item]) => item.status === "ready" && !this.#claimed.has(address) && this.#mayClaim(item))
       .sort(([, a], [, b]) => a.priority - b.priority || a.createdAt - b.createdAt || a.id.localeCompare(b.id, "en", { numeric: true }));

@@ -5,12 +5,15 @@ import { type Address, laneAddress, pipelineAddress, teamAddress } from "../src/
 import type { OperatorLane } from "../src/domain/lane.ts";
 import type { Policy } from "../src/domain/policy.ts";
 import type { LedgerEntry } from "../src/domain/view.ts";
-import { type BlockedReason, canAutoClose, type WorkItem } from "../src/domain/work-item.ts";
+import { type BlockedReason, canAutoClose, isTerminal, type Remembered, type Standing, type WorkItem } from "../src/domain/work-item.ts";
 import type { EffectFailed, Stamp } from "./durable.ts";
 import type { PipelineEnded, PipelineGates } from "./pipeline-context.ts";
 
 /** What a work item knows, hears and asks for; its chart is in work-item.ts. */
-export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number }
+export interface WorkItemInput { readonly item: WorkItem; readonly policy: Policy; /** First pipeline attempt of this lineage; part of its address. */ readonly attempt: number; /** What its source was told of it before the factory lost its state. */ readonly remembered?: Remembered }
+
+/** How it had ended, when it had. */
+export const endedBefore = ({ remembered }: Pick<WorkItemInput, "remembered">): string | undefined => (remembered?.status !== undefined && isTerminal(remembered.status) ? remembered.status : undefined);
 
 export interface WorkItemContext {
   readonly item: WorkItem;
@@ -48,6 +51,14 @@ export interface WorkItemContext {
   readonly driver?: string | undefined;
   /** What a person said to do differently, when the last attempt was stuck. */
   readonly guidance?: string;
+  /** It had ended so before the factory lost its state; its source said so. */
+  readonly endedBefore?: string;
+  /** The lane that its source named last. */
+  readonly sourceLane?: OperatorLane;
+  /** Its source keeps it from being worked on, and nothing else does. */
+  readonly held?: boolean;
+  /** Why its source has ended it. */
+  readonly closed?: string;
   readonly gates: Gates;
   readonly ledger: readonly LedgerEntry[];
 }
@@ -76,6 +87,10 @@ export type WorkItemEvent = (
   | { readonly type: "workspace.removed" }
   | { readonly type: "alarm.retry" }
   | { readonly type: "source.refused"; readonly message: string }
+  /** Somebody names its lane there. */
+  | { readonly type: "source.lane"; readonly lane: OperatorLane }
+  /** Somebody moves it there; `says`: in the source's own words. */
+  | { readonly type: "source.state"; readonly standing: Standing; readonly says: string }
   | EffectFailed
 ) & Stamp;
 

@@ -7,7 +7,7 @@ import { backoffMs } from "../src/domain/policy.ts";
 import { type BlockedReason, canAutoClose } from "../src/domain/work-item.ts";
 import { chartOptions, hostActions } from "./durable.ts";
 import { required } from "./pipeline-context.ts";
-import { canPause, changedGates, openGates, operatorAddress, operatorFor, type WorkItemContext, type WorkItemEvent, type WorkItemInput } from "./work-item-context.ts";
+import { canPause, changedGates, endedBefore, openGates, operatorAddress, operatorFor, type WorkItemContext, type WorkItemEvent, type WorkItemInput } from "./work-item-context.ts";
 
 /**
  * One work item from discovery to its end. The lane decides who may claim it; a pipeline, or in a lane with a chart of its own that chart, does the work (all tell
@@ -22,7 +22,9 @@ import { canPause, changedGates, openGates, operatorAddress, operatorFor, type W
  * I9 What is published is done, whatever becomes of its worktree. I10 Nothing is published with a gate open that it needs, unless a person says so;
  * what may not close by itself is published only once a person has said why it may (`review`, with an entry in the ledger). I11 A source is told of each
  * change of a gate, and of the end, once; what was handed in by a command has no source to tell. I12 Work that is stuck waits for a person, with the rule and what was
- * tried; what they say is told to the next attempt.
+ * tried; what they say is told to the next attempt. I13 What its source has closed is cancelled, and its work kept; in `review` and later it is a person's, or
+ * too late. What its source holds is begun no more, and is paused where its lane can be; it goes on by itself when the source lets it. I14 What had ended before the
+ * factory lost its state stays ended, and its source is not told again.
  */
 interface Args { readonly context: WorkItemContext; readonly event: WorkItemEvent }
 const tellOperator = (event: (args: Args) => { readonly type: string } & Readonly<Record<string, unknown>>) => ({
@@ -57,11 +59,20 @@ const takeGates = [pushGates, "takeGates"] as const;
 /** What an earlier attempt has shown says nothing about the next one. */
 const newAttempt = [push(({ context }) => ({ gates: changedGates(context.gates, {}) })), "nextAttempt"] as const;
 const isOfThisRun = ({ context, event }: Args): boolean => event.type === "pipeline.paused" && context.running && canPause(context.operator) && event.attempt === context.attempt;
+const isFreed = ({ context, event }: Args): boolean => event.type === "source.state" && event.standing === "open" && context.held === true;
 const waitsForClosing = (context: WorkItemContext): boolean => !canAutoClose(context.item) && openGates(context).length === 0;
-const pushEnd = (status: "done" | "failed" | "cancelled" | "exhausted") => push(() => ({ status }));
+const pushEnd = (status: "done" | "failed" | "cancelled" | "exhausted") =>
+  push(({ context }) => (context.endedBefore === undefined ? { status, ...(status === "done" && context.published !== "" ? { published: context.published.slice(0, 2_000) } : {}) } : {}));
 
 /** I7, I8. */
 const goOn = [{ guard: "worked", target: "verifying" }, { guard: "byCommand", target: "claimed", actions: newAttempt }, { target: "ready" }] as const;
+
+/** I13. */
+const closedIdle = { guard: "sourceClosed", target: "cancelled", actions: ["noteClosed", "noteCancelled"] } as const;
+const closedRunning = { guard: "closedWhileRuns", target: "cancelling", actions: ["noteClosed", tellOperator(() => ({ type: "cancel" }))] } as const;
+const heldIdle = { guard: "sourceHolds", target: "paused", actions: "noteHeld" } as const;
+
+const goOnReleased = [{ guard: "worked", target: "verifying", actions: "released" }, { guard: "byCommand", target: "claimed", actions: ["released", ...newAttempt] }, { target: "ready", actions: "released" }] as const;
 
 /** What the end of the current pipeline means for the item. */
 const afterPipeline = [
@@ -78,11 +89,25 @@ const afterPipeline = [
 
 const isInfraEnd = (event: WorkItemEvent): boolean => event.type === "pipeline.ended" && (event.outcome === "failed" || event.outcome === "exhausted") && event.failure === "infra";
 
+/** I14. */
+const past = (input: WorkItemInput): Partial<WorkItemContext> => {
+  const ended = endedBefore(input), { remembered, item: { source } } = input;
+  if (ended === undefined || remembered === undefined) return {};
+  const evidence = `${source} was told so before`;
+  return { endedBefore: ended, gates: Object.fromEntries(remembered.gates.map((gate) => [gate, { state: "met", evidence }])), ...(ended === "done" ? { published: remembered.published ?? evidence } : { reason: `it was ${ended} before: ${evidence}` }) };
+};
+
 export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
   actions: {
     ...hostActions,
     nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operatorLane: laneAfter({ context, event }), operator: operatorFor(laneAfter({ context, event })), running: true, worked: false, gates: {}, byCommand: event.type === "claim" ? event.explicit : context.byCommand, driver: event.type === "claim" ? event.session : context.driver, reason: "", blocked: null, question: null, retryAt: null })),
+    setSourceLane: assign(({ event }) => (event.type === "source.lane" ? { operatorLane: event.lane, sourceLane: event.lane, byCommand: false } : {})),
+    noteClosed: assign(({ context, event }) => (event.type === "source.state" ? { closed: `${context.item.source} has closed it: ${event.says.slice(0, 200)}` } : {})),
+    noteHeld: assign(({ context, event }) => (event.type === "source.state" ? { held: true, reason: `${context.item.source} holds it: ${event.says.slice(0, 200)}` } : {})),
+    release: assign({ held: false }),
+    released: assign(({ context }) => (context.held === true ? { held: false, reason: "" } : {})),
+    warnSource: assign(({ context, event }) => (event.type === "source.state" ? { warnings: [...new Set([...context.warnings, `${context.item.source} says: ${event.says.slice(0, 200)}`])].slice(-20) } : {})),
     setLane: assign(({ event }) => (event.type === "lane" ? { operatorLane: event.lane, byCommand: false } : {})),
     takePipeline: assign(({ context, event }) =>
       event.type === "pipeline.ended"
@@ -114,7 +139,7 @@ export const workItemMachine = setup({
     warnReconcile: assign(({ context, event }) => (event.type === "reconcile" ? { warnings: [...context.warnings, event.reason].slice(-20) } : {})),
     giveUpPipeline: assign({ running: false }),
     noteRejected: assign(({ event }) => (event.type === "reject" ? { reason: `rejected: ${event.reason}` } : {})),
-    noteCancelled: assign({ reason: "cancelled", blocked: null, question: null }),
+    noteCancelled: assign(({ context }) => ({ reason: context.closed ?? "cancelled", blocked: null, question: null })),
     notePublished: assign(({ event }) => (event.type === "published" ? { published: event.where, reason: "" } : {})),
     takeGates: assign((args) => ({ gates: gatesAfter(args) })),
     noteDeferred: assign(({ context, event }) => ({ reason: "§I4 closure-evidence-missing: it spans several projects, so a person has to close it", ledger: [...context.ledger, { at: event.at, what: "deferred" as const, reason: `it spans ${[...new Set([context.item.project, ...context.item.spans ?? []])].join(", ")}`.slice(0, 500) }].slice(-20) })),
@@ -127,6 +152,22 @@ export const workItemMachine = setup({
   guards: {
     keepsWorktree: ({ context }) => context.policy.keepWorktree || context.workspace === null,
     needsApproval: ({ context }) => context.policy.requireApproval,
+    /** I14. */
+    wasDone: ({ context }) => context.endedBefore === "done",
+    wasFailed: ({ context }) => context.endedBefore === "failed",
+    wasCancelled: ({ context }) => context.endedBefore === "cancelled",
+    wasExhausted: ({ context }) => context.endedBefore === "exhausted",
+    /** What a source says again is nothing new: somebody may have chosen another lane here since. */
+    namesLane: ({ context, event }) => event.type === "source.lane" && event.lane !== (context.sourceLane ?? context.item.operatorLane),
+    sourceOpen: ({ event }) => event.type === "source.state" && event.standing === "open",
+    sourceClosed: ({ event }) => event.type === "source.state" && event.standing === "closed",
+    closedWhileRuns: ({ context, event }) => event.type === "source.state" && event.standing === "closed" && context.running,
+    sourceHolds: ({ event }) => event.type === "source.state" && event.standing === "held",
+    holdsOperator: ({ context, event }) => event.type === "source.state" && event.standing === "held" && canPause(context.operator) && context.held !== true,
+    freed: (asked) => isFreed(asked),
+    freedRuns: (asked) => isFreed(asked) && asked.context.running,
+    freedWorked: (asked) => isFreed(asked) && asked.context.worked,
+    freedByCommand: (asked) => isFreed(asked) && asked.context.byCommand,
     /** I3. */
     mayClaim: ({ context, event }) => event.type === "claim" && (event.explicit || context.operatorLane !== "manual"),
     pipelineDone: ({ event }) => event.type === "pipeline.ended" && event.outcome === "done",
@@ -171,13 +212,15 @@ export const workItemMachine = setup({
   context: ({ input }) => ({
     item: input.item, policy: input.policy, lineage: input.attempt, operatorLane: input.item.operatorLane, attempt: input.attempt - 1, running: false, byCommand: false, worked: false,
     failures: 0, infraFailures: 0, iterations: 0, retryAt: null, blocked: null, question: null, reason: "", workspace: null, head: "", checks: null,
-    failing: [], summary: "", warnings: [], costUsd: 0, published: "", tidied: false, gates: {}, ledger: [],
+    failing: [], summary: "", warnings: [], costUsd: 0, published: "", tidied: false, gates: {}, ledger: [], ...past(input),
   }),
   initial: "discovered",
   on: {
     lane: { actions: "setLane" },
     "pipeline.gates": { guard: "ofThisPipeline", actions: takeGates },
     "source.refused": { actions: "warnRefused" },
+    "source.lane": { guard: "namesLane", actions: "setSourceLane" },
+    "source.state": [{ guard: "sourceOpen", actions: "release" }, { actions: "warnSource" }],
     // A pipeline that lost an event is not trusted to end by itself: it is told to stop, and its work is kept.
     reconcile: [
       { guard: "pipelineRuns", target: ".blocked", actions: ["noteReconcile", { type: "block", params: { why: "needsReconcile" } }, tellOperator(() => ({ type: "cancel" }))] },
@@ -186,18 +229,20 @@ export const workItemMachine = setup({
   },
   states: {
     discovered: {
-      always: [{ guard: "needsApproval", target: "awaitingApproval" }, { target: "ready" }],
+      always: [{ guard: "wasDone", target: "done" }, { guard: "wasFailed", target: "failed" }, { guard: "wasCancelled", target: "cancelled" }, { guard: "wasExhausted", target: "exhausted" }, { guard: "needsApproval", target: "awaitingApproval" }, { target: "ready" }],
     },
     awaitingApproval: {
       on: {
         approve: "ready",
         reject: { target: "cancelled", actions: "noteRejected" },
+        "source.state": [closedIdle, { guard: "sourceOpen" }, { actions: "warnSource" }],
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
     },
     ready: {
       on: {
         claim: { guard: "mayClaim", target: "claimed", actions: newAttempt },
+        "source.state": [closedIdle, heldIdle],
         pause: "paused",
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
@@ -215,6 +260,7 @@ export const workItemMachine = setup({
         "pipeline.asks": { target: "blocked", actions: ["takeQuestion", { type: "block", params: { why: "needsHuman" } }] },
         pause: { guard: "operatorPauses", actions: tellOperator(() => ({ type: "pause" })) },
         "pipeline.paused": { guard: "ofThisRun", target: "paused" },
+        "source.state": [closedRunning, { guard: "holdsOperator", actions: ["noteHeld", tellOperator(() => ({ type: "pause" }))] }, { guard: "sourceOpen", actions: "released" }, { actions: "warnSource" }],
         cancel: { target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },
       },
     },
@@ -234,6 +280,7 @@ export const workItemMachine = setup({
           { guard: "effectIo", target: "retryAt", actions: ["noteEffect", "countInfra", "setRetry"] },
           { target: "blocked", actions: ["noteEffect", { type: "block", params: { why: "needsEnvironment" } }] },
         ],
+        "source.state": [closedIdle, { guard: "sourceOpen", actions: "release" }, { actions: "warnSource" }],
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
     },
@@ -275,6 +322,7 @@ export const workItemMachine = setup({
       on: {
         "alarm.retry": goOn,
         retry: goOn,
+        "source.state": [closedIdle, heldIdle],
         pause: "paused",
         cancel: { target: "cancelled", actions: "noteCancelled" },
       },
@@ -295,6 +343,7 @@ export const workItemMachine = setup({
         "pipeline.asks": { guard: "pipelineAsks", actions: "takeQuestion" },
         // The question came just before the pause that took it back.
         "pipeline.paused": { guard: "asksInThisRun", target: "paused", actions: "unblock" },
+        "source.state": [closedRunning, closedIdle, { guard: "sourceOpen", actions: "release" }, { actions: "warnSource" }],
         reconcile: { guard: "pipelineWindsDown", actions: ["noteReconcile", "giveUpPipeline"] },
         retry: [
           { guard: "neverClaimed", target: "discovered", actions: "unblock" },
@@ -317,7 +366,14 @@ export const workItemMachine = setup({
           { guard: "pipelineCancelled", target: "cancelled", actions: ["takePipeline", "noteCancelled"] },
           { actions: "takePipeline" },
         ],
-        resume: [{ guard: "pipelineRuns", target: "operating", actions: ["takeDriver", tellOperator(({ event }) => ({ type: "resume", ...(event.type === "resume" && event.session !== undefined ? { session: event.session } : {}) }))] }, ...goOn],
+        "source.state": [
+          closedRunning, closedIdle,
+          { guard: "freedRuns", target: "operating", actions: ["released", tellOperator(() => ({ type: "resume" }))] },
+          { guard: "freedWorked", target: "verifying", actions: "released" },
+          { guard: "freedByCommand", target: "claimed", actions: ["released", ...newAttempt] },
+          { guard: "freed", target: "ready", actions: "released" },
+        ],
+        resume: [{ guard: "pipelineRuns", target: "operating", actions: ["takeDriver", "released", tellOperator(({ event }) => ({ type: "resume", ...(event.type === "resume" && event.session !== undefined ? { session: event.session } : {}) }))] }, ...goOnReleased],
         cancel: [
           { guard: "pipelineRuns", target: "cancelling", actions: tellOperator(() => ({ type: "cancel" })) },
           { target: "cancelled", actions: "noteCancelled" },

@@ -45,6 +45,7 @@ const alphabet: readonly WorkItemEvent[] = [
   stamped({ type: "claim", explicit: true }), stamped({ type: "claim", explicit: true, session: "session-a", lane: "ralph" }), stamped({ type: "approve" }), stamped({ type: "reject", reason: "not wanted" }), stamped({ type: "answer", text: "the first" }),
   stamped({ type: "retry" }), stamped({ type: "pause" }), stamped({ type: "resume" }), stamped({ type: "resume", session: "session-a" }), stamped({ type: "cancel" }), stamped({ type: "lane", lane: "manual" }), stamped({ type: "lane", lane: "none" }), stamped({ type: "lane", lane: "ralph" }),
   stamped({ type: "acknowledgeClose", reason: "all parts are released" }), stamped({ type: "acknowledgeClose", reason: " " }), stamped({ type: "source.refused", message: "it is gone" }),
+  stamped({ type: "source.lane", lane: "ralph" }), stamped({ type: "source.lane", lane: "none" }), stamped({ type: "source.state", standing: "open", says: "To Do" }), stamped({ type: "source.state", standing: "held", says: "On Hold" }), stamped({ type: "source.state", standing: "closed", says: "Removed" }),
   stamped({ type: "reconcile", reason: "an event was poisoned" }), stamped({ type: "reconcile", reason: "and another" }), stamped({ type: "pipeline.asks", question: "which one?" }), stamped({ type: "pipeline.asks", question: "and this?" }),
 ];
 
@@ -113,6 +114,14 @@ const hears: Readonly<Record<string, readonly WorkItemEvent["type"][]>> = {
   paused: ["pipeline.ended", "resume", "cancel"], cancelling: ["pipeline.ended"],
 };
 
+const past = ["implementationComplete", "testsPassed"] as const;
+const restored = ({ endedBefore }: WorkItemContext): boolean => endedBefore !== undefined;
+/** Its source has closed it, and that counts here. */
+const isClosed = (event: WorkItemEvent | undefined): boolean => event?.type === "source.state" && event.standing === "closed";
+/** The source names another lane than it did. */
+const names = (event: WorkItemEvent | undefined, from: WorkItemContext): boolean => event?.type === "source.lane" && event.lane !== (from.sourceLane ?? from.item.operatorLane);
+const isFreed = (event: WorkItemEvent | undefined, from: WorkItemContext): boolean => event?.type === "source.state" && event.standing === "open" && from.held === true;
+
 export const exploration: Exploration = {
   inputs: [
     { name: "two more chances after wrong work", input: input({ itemFailures: 2, infraRetries: 1 }) },
@@ -123,6 +132,8 @@ export const exploration: Exploration = {
     { name: "an epic over two projects, reviewed by a person and by nobody else", input: input({ review: "human", stages: { coder: policy.stages.coder } }, "none", 1, { spans: ["demo", "other"] }) },
     { name: "an epic of a command", input: input({ stages: { coder: policy.stages.coder } }, "none", 1, { source: "command", spans: ["other"] }) },
     { name: "lane autopilot, no second chance", input: input({}, "autopilot") },
+    ...(["done", "failed", "cancelled", "exhausted"] as const).map((status) => ({ name: `${status} before the state was lost`, input: { ...input({ requireApproval: true }), remembered: { id, status, gates: [...past], ...(status === "done" ? { published: "branch enact/LOC-7" } : {}) } } })),
+    { name: "under way before the state was lost", input: { ...input({}, "ralph"), remembered: { id, status: "operating", gates: [...past] } } },
     { name: "a later lineage, one more chance", input: input({ itemFailures: 1, requireApproval: true }, "none", 3) },
   ],
   events: [...alphabet],
@@ -133,14 +144,15 @@ export const exploration: Exploration = {
     if (snapshot.matches("cancelling")) return {};
     return {
       lane: c.operatorLane, operator: c.running ? c.operator : null, begun: c.attempt >= c.lineage, running: c.running, worked: c.worked, byCommand: c.byCommand, failures: c.failures, infraFailures: c.infraFailures, retryAt: when(c.retryAt),
-      blocked: c.blocked, asks: c.question !== null, gates: Object.keys(c.gates).length === 0 ? "none" : !(c.running || c.worked) ? "some" : open(c).length > 0 ? "some" : "enough",
+      blocked: c.blocked, asks: c.question !== null, held: c.held === true, gates: Object.keys(c.gates).length === 0 ? "none" : !(c.running || c.worked) ? "some" : open(c).length > 0 ? "some" : "enough",
     };
   },
   restStates: ["awaitingApproval", "ready", "review", "blocked", "paused", "done", "failed", "cancelled", "exhausted"],
   states: [
     { name: "I1 failures and infraFailures keep to caps of their own", holds: (s) => contextOf(s).infraFailures <= contextOf(s).policy.infraRetries && contextOf(s).failures <= contextOf(s).policy.itemFailures + (at(s, "failed") ? 1 : 0) },
-    { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => !at(s, "review", "publishing", "tidying", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
-    { name: "I10 nothing is published without the evidence that it needs", holds: (s) => !at(s, "publishing", "tidying", "done") || (open(contextOf(s)).length === 0 && (!spans(contextOf(s)) || contextOf(s).gates.closureEvidence !== undefined) && (at(s, "publishing") || contextOf(s).gates.closureEvidence !== undefined)) },
+    { name: "I2 only a head whose last check had no new failures is reviewed, published or done", holds: (s) => restored(contextOf(s)) || !at(s, "review", "publishing", "tidying", "done") || (contextOf(s).failing.length === 0 && same(contextOf(s).checks, { base: "0/1", head: "1/1" }) && contextOf(s).head === "head1") },
+    { name: "I14 what had ended before is ended at once, with what its source knows", holds: (s) => !restored(contextOf(s)) || (at(s, "done", "failed", "cancelled", "exhausted") && s.value === contextOf(s).endedBefore && same(Object.keys(contextOf(s).gates), past) && contextOf(s).published === (at(s, "done") ? "branch enact/LOC-7" : "")) },
+    { name: "I10 nothing is published without the evidence that it needs", holds: (s) => restored(contextOf(s)) || !at(s, "publishing", "tidying", "done") || (open(contextOf(s)).length === 0 && (!spans(contextOf(s)) || contextOf(s).gates.closureEvidence !== undefined) && (at(s, "publishing") || contextOf(s).gates.closureEvidence !== undefined)) },
     { name: "I4 a pipeline runs only where the item waits for it", holds: (s) => contextOf(s).running === at(s, "operating", "cancelling") || (at(s, "paused") && pauses(contextOf(s))) || (at(s, "blocked") && (!contextOf(s).running || contextOf(s).blocked !== "needsEnvironment")) },
     { name: "I5 every end but done says why; done says where", holds: (s) => (s.status === "active" || at(s, "done") ? true : contextOf(s).reason !== "") && (!at(s, "tidying", "done") || (contextOf(s).published !== "" && contextOf(s).reason === "")) },
     { name: "an item waits for approval only where the policy asks for it", holds: (s) => !at(s, "awaitingApproval") || contextOf(s).policy.requireApproval },
@@ -150,10 +162,10 @@ export const exploration: Exploration = {
   first: [asksNothing],
   edges: [
     { name: "I3 automation never claims a manual item; any other claim of a ready one counts", holds: (e) => { const { event, state, from } = read(e); return event?.type !== "claim" || state !== "ready" || (event.explicit || from.operatorLane !== "manual" ? at(e.to, "operating") : ignored(e)); } },
-    { name: "I7 I8 done work goes on to its check, an item claimed by a command by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && event?.type === "resume")) || at(e.to, from.running ? "operating" : from.worked ? "verifying" : from.byCommand ? "operating" : "ready"); } },
+    { name: "I7 I8 done work goes on to its check, an item claimed by a command by itself, others wait to be claimed", holds: (e) => { const { event, state, from } = read(e); return !((state === "retryAt" && (event?.type === "alarm.retry" || event?.type === "retry")) || (state === "paused" && (event?.type === "resume" || isFreed(event, from)))) || at(e.to, from.running ? "operating" : from.worked ? "verifying" : from.byCommand ? "operating" : "ready"); } },
     { name: "I8 done work is repeated only when the last check found it wrong", holds: (e) => { const { event, from, to, state, end } = read(e); return e.from.status !== "active" || to.worked === (end && to.iterations > from.iterations ? end.outcome === "done" : event?.type === "verify.done" && state === "verifying" && event.report.newFailures.length > 0 ? false : at(e.to, "operating") && to.attempt > from.attempt ? false : from.worked); } },
-    { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
-    { name: "the lane is set by its event, or by a claim that names one", holds: (e) => { const { event, from, to } = read(e), lane = event?.type === "lane" && e.from.status === "active"; const claims = event?.type === "claim" && event.lane !== undefined && read(e).state === "ready";
+    { name: "I3 who claimed is remembered until the lane changes hands", holds: (e) => { const { event, from, to, state } = read(e); return e.from.status !== "active" || to.byCommand === (event?.type === "lane" || names(event, from) ? false : event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.explicit : from.byCommand); } },
+    { name: "the lane is set by its event, or by a claim that names one", holds: (e) => { const { event, from, to } = read(e), lane = (event?.type === "lane" || (event?.type === "source.lane" && names(event, from))) && e.from.status === "active"; const claims = event?.type === "claim" && event.lane !== undefined && read(e).state === "ready";
       return to.operatorLane === (lane || claims ? event.lane : from.operatorLane) && (!lane || (same(e.from.value, e.to.value) && e.actions.length === 0)); } },
     { name: "I4 a new pipeline (in a lane with a chart of its own, that) is the next attempt of this lineage, and only when none runs", holds: (e) => {
       const { from, to } = read(e), lane = to.operatorLane, must = lane === "team" || lane === "ralph" || lane === "autopilot" || lane === "ultrawork" ? lane : "pipeline", started = ["pipeline", "team", "ralph", "autopilot", "ultrawork"].flatMap((chart) => spawned(e, chart)), rises = at(e.to, "operating") && !from.running;
@@ -209,7 +221,7 @@ export const exploration: Exploration = {
     } },
     { name: "who claims, or resumes what was begun, says whose session does the work", holds: (e) => {
       const { state, event, from, to } = read(e);
-      return to.driver === (event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.session : event?.type === "resume" && state === "paused" && from.running ? event.session : from.driver) && told(e, "resume").every(({ event: said }) => event?.type === "resume" && said["session"] === event.session);
+      return to.driver === (event?.type === "claim" && state === "ready" && at(e.to, "operating") ? event.session : event?.type === "resume" && state === "paused" && from.running ? event.session : from.driver) && told(e, "resume").every(({ event: said }) => (event?.type === "resume" ? said["session"] === event.session : isFreed(event, from) && said["session"] === undefined));
     } },
     { name: "I12 work that is stuck asks a person, with the rule", holds: (e) => { const r = read(e); return !(decides(r) && r.end?.failure === "stuck") || (at(e.to, "blocked") && !r.to.running && (r.to.question ?? "").includes(r.end.reason) && r.to.reason === r.end.reason); } },
     { name: "a question blocks the item until it is answered, and a newer one replaces it", holds: (e) => { const { state, event, from, to } = read(e); return event?.type !== "pipeline.asks" || !(state === "operating" || (state === "blocked" && from.blocked === "needsHuman" && from.running)) || (at(e.to, "blocked") && to.blocked === "needsHuman" && to.question === event.question && to.reason === event.question); } },
@@ -221,11 +233,27 @@ export const exploration: Exploration = {
     } },
     { name: "I4 a cancel stops the pipeline first when one runs, ends the item at once when none does, and comes too late for publishing", holds: (e) => {
       const { state, event, from } = read(e), stops = told(e, "cancel"), poisoned = event?.type === "reconcile" && from.running && state !== "cancelling" && !(state === "blocked" && from.blocked === "needsReconcile");
-      const cancels = event?.type === "cancel" && e.from.status === "active" && state !== "publishing" && state !== "tidying" && state !== "cancelling";
+      const cancels = (event?.type === "cancel" || (isClosed(event) && state !== "review")) && e.from.status === "active" && state !== "publishing" && state !== "tidying" && state !== "cancelling";
       return stops.length === (poisoned || (cancels && from.running) ? 1 : 0) && stops.every(({ to }) => to === operatorOf(from)) && (!cancels || at(e.to, from.running ? "cancelling" : "cancelled")) && (event?.type !== "cancel" || cancels || ignored(e));
     } },
+    { name: "I13 what its source closes under review or later is a person's, or too late: a warning", holds: (e) => { const { state, event, from, to } = read(e); return !(event?.type === "source.state" && event.standing === "closed" && (state === "review" || state === "publishing" || state === "tidying" || state === "cancelling")) || (same(e.from.value, e.to.value) && e.actions.length === 0 && to.warnings.includes(`${from.item.source} says: Removed`)); } },
+    { name: "I13 what its source holds is begun no more; a lane that runs is paused once; anything else goes on with a warning", holds: (e) => {
+      const { state, event, from, to } = read(e);
+      if (event?.type !== "source.state" || event.standing !== "held" || e.from.status !== "active") return true;
+      const why = `${from.item.source} holds it: On Hold`;
+      if (state === "ready" || state === "retryAt") return at(e.to, "paused") && to.held === true && to.reason === why && asked(e, "source.push").length === 0;
+      if (state === "operating" && pauses(from) && from.held !== true) return at(e.to, "operating") && to.held === true && to.reason === why && tells(e, "pause", from);
+      return state === "paused" || state === "awaitingApproval" ? same(e.from.value, e.to.value) && e.actions.length === 0 && to.held === from.held : same(e.from.value, e.to.value) && e.actions.length === 0 && to.held === from.held && to.warnings.includes(`${from.item.source} says: On Hold`);
+    } },
+    { name: "I13 it goes on by itself when the source lets it, and what a person has paused stays so", holds: (e) => {
+      const { state, event, from, to } = read(e);
+      if (event?.type !== "source.state" || event.standing !== "open" || e.from.status !== "active") return true;
+      if (state === "paused" && from.held === true) return to.held !== true && to.reason === "" && (!from.running || (at(e.to, "operating") && tells(e, "resume", from)));
+      return same(e.from.value, e.to.value) && e.actions.length === 0 && (state === "awaitingApproval" || to.held !== true) && (from.held === true || ignored(e) || from.held !== to.held);
+    } },
+    { name: "I13 a person's resume lets it go on whatever its source says", holds: (e) => { const { state, event, to } = read(e); return !(state === "paused" && event?.type === "resume") || to.held !== true; } },
     { name: "I4 cancelling ends as cancelled when the pipeline has ended, or the host gave up on it", holds: (e) => { const { state, event, end } = read(e); return state !== "cancelling" || (end || event?.type === "reconcile" ? at(e.to, "cancelled") : at(e.to, "cancelling")); } },
-    { name: "cancelled says so, or why", holds: (e) => { const { event, to, from } = read(e); return !at(e.to, "cancelled") || e.from.status !== "active" || (to.blocked === null && to.reason === (event?.type === "reject" ? `rejected: ${event.reason}` : event?.type === "reconcile" ? event.reason : "cancelled") && from.published === ""); } },
+    { name: "cancelled says so, or why", holds: (e) => { const { event, to, from } = read(e); return !at(e.to, "cancelled") || e.from.status !== "active" || (to.blocked === null && to.reason === (to.closed !== undefined ? "local has closed it: Removed".replace("local", from.item.source) : event?.type === "reject" ? `rejected: ${event.reason}` : event?.type === "reconcile" ? event.reason : "cancelled") && from.published === ""); } },
     { name: "a poisoned event blocks the item for a person; a second one gives up on the pipeline", holds: (e) => {
       const { state, event, from, to } = read(e);
       if (event?.type !== "reconcile" || e.from.status !== "active" || state === "publishing" || state === "tidying" || state === "cancelling") return true;
@@ -253,7 +281,7 @@ export const exploration: Exploration = {
     { name: "I10 gates change by what the pipeline shows, the last check, a person and the publication, and begin anew with each attempt", holds: (e) => { const r = read(e); return e.from.status !== "active" || same(r.to.gates, gatesMust(e, r)); } },
     { name: "I11 the source is told of every change of a gate, and of the end, once; a command's item has none", holds: (e) => {
       const { from, to } = read(e), changed = allGates.filter((gate) => (gate in from.gates) !== (gate in to.gates)), ends = e.from.status === "active" && e.to.status !== "active";
-      const sets = [...(changed.length > 0 ? [{ gates: Object.fromEntries(changed.map((gate) => [gate, gate in to.gates])) }] : []), ...(ends ? [{ status: e.to.value }] : [])];
+      const sets = [...(changed.length > 0 ? [{ gates: Object.fromEntries(changed.map((gate) => [gate, gate in to.gates])) }] : []), ...(ends ? [{ status: e.to.value, ...(at(e.to, "done") ? { published: to.published } : {}) }] : [])];
       return same(asked(e, "source.push"), from.item.source === "command" ? [] : sets.map((set) => ({ kind: "source.push", item: id, source: "local", sourceId: item.sourceId, set })));
     } },
     { name: "what a source refuses is a warning", holds: (e) => { const { event, from, to } = read(e); return event?.type !== "source.refused" || e.from.status !== "active" || (same(e.from.value, e.to.value) && e.actions.length === 0 && to.warnings.at(-1) === "local was not told: it is gone".replace("local", from.item.source)); } },
@@ -263,6 +291,6 @@ export const exploration: Exploration = {
       return to.ledger.length === from.ledger.length + (defers || closes ? 1 : 0) && (!defers || (entry?.what === "deferred" && entry.reason.includes("other") && to.reason.includes("closure-evidence-missing"))) && (!closes || (entry?.what === "acknowledged" && entry.reason === event.reason)) && (!(defers || closes) || entry?.at === now);
     } },
     { name: "who waits for review without evidence says for which", holds: (e) => { const { state, to } = read(e); return !(state === "verifying" && at(e.to, "review")) || spans(to) || to.policy.review === "human" || open(to).every((gate) => to.reason.includes(gate)); } },
-    { name: "misplaced events change nothing", holds: (e) => { const { state, event } = read(e); return e.from.status !== "active" || !event || event.type === "lane" || event.type === "reconcile" || event.type === "pipeline.gates" || event.type === "source.refused" || (hears[state] ?? []).includes(event.type) || ignored(e); } },
+    { name: "misplaced events change nothing", holds: (e) => { const { state, event } = read(e); return e.from.status !== "active" || !event || event.type === "lane" || event.type === "reconcile" || event.type === "pipeline.gates" || event.type === "source.refused" || event.type === "source.state" || (event.type === "source.lane" && names(event, read(e).from)) || (hears[state] ?? []).includes(event.type) || ignored(e); } },
   ],
 };

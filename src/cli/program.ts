@@ -171,6 +171,9 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   const push = add(program, "push", "what the sources are still to be told of their items", "push drain");
   add(push, "drain", "tell them now, one try each; exits 1 when something could not be told", "push drain", "push drain --json")
     .action((_: object, command: Command) => run(async () => (await import("./commands/push.ts")).drain)(command, {}));
+  add(program, "sync", "look at the sources of work items now, once; exits 1 when one could not be read", "sync", "sync --once --json")
+    .option("--once", "what it does anyway: the daemon looks again and again by itself")
+    .action((_: object, command: Command) => run(async () => (await import("./commands/push.ts")).sync)(command, {}));
   spendCommand({ program, add, run });
   adapterCommands({ program, add, run });
   inspectGroup({ program, add, run });

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { type FactoryClient, spendKinds } from "./contract.ts";
 import {
   ActorDetail, ActorSummary, AnyAddress, Attachment, Checkpoint, CommandReceipt, FactoryDescription, FactoryStatus, ItemCommand, ItemEvidence, ItemState, JournalLine, MessageReceipt, ProcessNode, ProviderState, PushReport,
-  SessionCommand, SessionReceipt, SessionView, SpendReport, StopAttempt, StopVerdict, Submission, TeamCommand, TeamState, TerminalState,
+  SessionCommand, SessionReceipt, SessionView, SpendReport, StopAttempt, StopVerdict, Submission, SyncReport, TeamCommand, TeamState, TerminalState,
 } from "./wire.ts";
 import { AdapterName } from "../domain/agent.ts";
 import { WorkItemId } from "../domain/ids.ts";
@@ -50,6 +50,7 @@ export const routes = {
   status: { ...read, path: "/api/status", owner: true, result: FactoryStatus, says: "The owner: pid, slots, terminals, and why nothing more is started just now." },
   stop: { ...write, path: "/api/stop", owner: true, body: z.strictObject({ keepAgents: z.boolean() }), result: none, says: "Ends the factory; its agents end politely, or are left running for the next one. Answers when it has begun to stop." },
   drain: { ...write, path: "/api/pushes/drain", owner: true, body: none, result: PushReport, says: "Tells the sources at once what they are still to be told of their items, one try each; what could not be told is tried again by itself." },
+  sync: { ...write, path: "/api/sources/sync", owner: true, body: none, result: z.array(SyncReport), says: "Looks at every source once, now: new items are taken in, what was moved there is told to its item." },
   provider: { ...read, path: "/api/provider", result: ProviderState, says: "The usual adapter, and the one that was chosen in its place." },
   chooseProvider: { ...write, path: "/api/provider", body: z.strictObject({ adapter: AdapterName.nullable() }), result: CommandReceipt, says: "New turns of the usual adapter are this one's from now on; null is the usual one again." },
   tree: { ...read, path: "/api/tree", owner: true, result: z.array(ProcessNode), says: "The supervisor tree." },

@@ -66,6 +66,8 @@ export interface LiveFactory {
   readonly stop: (options: { readonly keepAgents: boolean }) => Promise<void>;
   /** Tells the sources at once what they are still to be told of their items; one try each. */
   readonly drain: () => Promise<PushReport>;
+  /** Looks at every source once, now: new items are taken in, what was moved there is told to its item. */
+  readonly sync: () => Promise<readonly SyncReport[]>;
   /** Where agents can be watched, also those that have ended: read from the state directory, so it needs no owner. */
   readonly terminals: () => Promise<readonly TerminalState[]>;
   /**
@@ -118,6 +120,8 @@ export interface ProviderState {
 
 /** `errors`: what could not be told, by item; it is tried again by itself. */
 export interface PushReport { readonly drained: number; readonly errors: readonly string[] }
+/** What one look at a source came to. `malformed`: what is no work item there, with why. `trouble`: why the look is not whole; null when it is. */
+export interface SyncReport { readonly source: string; readonly taken: number; readonly changed: number; readonly malformed: readonly string[]; readonly trouble: string | null }
 export type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
 export type { StopVerdict } from "../domain/stop-policy.ts";
 

@@ -101,6 +101,7 @@ export const httpClient = ({ address, locate, onState }: HttpClientOptions): Con
     status: () => must(routes.status),
     stop: async (options) => { await must(routes.stop, { body: options }); },
     drain: () => must(routes.drain),
+    sync: () => must(routes.sync),
     terminals: () => must(routes.terminals),
     attachment: (terminal, { write }) => must(routes.attachment, { body: { address: terminal, write } }),
     message: (terminal, text, { interrupt }) => must(routes.message, { body: { address: terminal, text, interrupt } }),

@@ -10,6 +10,7 @@ export const offlineLive: LiveFactory = {
   status: refused("tell its status"),
   stop: refused("be stopped"),
   drain: refused("tell the sources anything"),
+  sync: refused("look at its sources"),
   terminals: async () => [],
   watchTerminal: (_address, _options, onFrame) => {
     onFrame({ type: "ended" });

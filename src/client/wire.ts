@@ -59,6 +59,7 @@ export const TeamCommand: z.ZodType<contract.TeamCommand> = z.discriminatedUnion
   z.strictObject({ type: z.literal("shutdown"), force: z.boolean() }),
 ]);
 
+export const SyncReport: z.ZodType<contract.SyncReport> = z.object({ source: z.string(), taken: z.number(), changed: z.number(), malformed: z.array(z.string()), trouble: z.string().nullable() });
 export const PushReport: z.ZodType<contract.PushReport> = z.object({ drained: z.number(), errors: z.array(z.string()) });
 export { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
 export { StopVerdict } from "../domain/stop-policy.ts";

@@ -26,7 +26,7 @@ import { makeLive } from "./live.ts";
 import { forgetStatus, noteStatus, type OwnerStatus, readStatus, silentOwner } from "./owner-status.ts";
 import { policyFor } from "./policy.ts";
 import { reviver } from "./reviver.ts";
-import { adapters, composePorts, localSources, makeOwnWorkspaces } from "./ports.ts";
+import { adapters, composePorts, makeOwnWorkspaces } from "./ports.ts";
 import { openScoped } from "./scoped.ts";
 import { redactedText, redactor, secretsIn } from "./secrets.ts";
 import { asProblem, isTagged, messageOf, nextFor, prepare, type Setting, settingFor } from "./setting.ts";
@@ -130,7 +130,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
     owner = await startOwner({
       store: store.value, config, env: setting.env, home: setting.home,
       factory: factoryHash(setting.stateDirectory), runsDirectory: join(setting.stateDirectory, "runs"),
-      ports: composed.layer, sources: automation ? localSources(config) : [], automation,
+      ports: composed.layer, sources: composed.sources.sources, automation,
       redact, emit, ...(bin === undefined ? {} : { hooks: { node: process.execPath, bin, config: setting.loaded.file, repository: setting.repository } }),
       // Only a daemon shows panes: a command ends with its items.
       ...(stop === undefined ? {} : {
@@ -158,7 +158,8 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
   const { slots, slotsPerProject } = config.scheduler;
   const live = makeLive({
     inspector: inspecting(owner.inspection),
-    drain: () => owner.pushes.drain(),
+    drain: () => owner.pushes.drain(composed.sources.pushes.unusable),
+    sync: async () => (await owner.sync()).map(({ malformed, ...look }) => ({ ...look, malformed: malformed.map(({ sourceId, problem }) => `${sourceId}: ${problem}`) })),
     ...(stop === undefined ? {} : { stop }),
     terminals: makeTerminals({ root, clock: systemClock, items: () => client.items(), without: "this factory is a command; the daemon shows panes, start it with: enact-factory start", ...(keeper ? { keeper } : {}) }),
     status: async () => ({

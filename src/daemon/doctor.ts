@@ -1,6 +1,6 @@
 import { access, constants, mkdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Effect } from "effect";
+import { Effect, Result } from "effect";
 import { execa } from "execa";
 import type { DoctorCheck } from "../client/contract.ts";
 import { capsOf, Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
@@ -11,6 +11,7 @@ import { openReader } from "../store/open.ts";
 import { hookChecks as hooks } from "./hook-settings.ts";
 import type { Setting } from "./setting.ts";
 import { adapters, sandboxName } from "./ports.ts";
+import { composeSources } from "./sources.ts";
 
 /** Looks at everything a run needs, one by one; changes nothing but an empty scratch directory for the sandbox probe. */
 export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> => [
@@ -25,6 +26,7 @@ export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> 
   await program(setting, "tmux", ["-V"], "agents have no terminals to attach to; everything else works", "apt-get install tmux (macOS: brew install tmux)", "warning"),
   ...hooks({ home: setting.home, env: setting.env, directory: setting.repository }),
   spending(setting.config),
+  ...(await trackers(setting)),
   ...unserved(setting.config),
 ];
 
@@ -101,6 +103,18 @@ const agents = async ({ config, env, home, stateDirectory: directory }: Setting)
     const { ok, detail, mend } = await Effect.runPromise(adapter.probe({ env, home, runDirectory: join(directory, "runs") }));
     if (ok && !adapter.verified) return { name: `agent ${name}`, state: "warning", detail: `${detail}; this adapter is untested against the real program`, without, mend: `read docs/adapters/${name}.md, and watch its first turns` };
     return { name: `agent ${name}`, state: ok ? "ok" : "failed", detail, without, ...(mend === undefined ? {} : { mend }) };
+  }));
+};
+
+/** Sources in use beyond this machine, asked for what is open there. */
+const trackers = async ({ config, env, stateDirectory: directory }: Setting): Promise<readonly DoctorCheck[]> => {
+  const { sources, notices } = composeSources({ config, env, stateDirectory: directory });
+  return Promise.all(sources.filter(({ source }) => source.kind !== "local").map(async ({ source: { name: of, byStates } }): Promise<DoctorCheck> => {
+    const name = `source ${of}`, without = "no work is taken from it, and it is told nothing";
+    const answer = await Effect.runPromise(Effect.result(byStates(["open"])));
+    if (Result.isFailure(answer)) return { name, state: "failed", detail: answer.failure.message, without, mend: answer.failure._tag === "SourceDenied" ? answer.failure.mend : answer.failure._tag === "SourceNotSet" ? `set ${answer.failure.missing.join(", ")} in .env` : "see docs/sources.md" };
+    const { found, malformed } = answer.success;
+    return { name, state: notices.length + malformed.length > 0 ? "warning" : "ok", detail: [`${found.length} open`, ...malformed.slice(0, 3).map(({ sourceId, problem }) => `${sourceId} is no work item: ${problem}`), ...notices].join("; "), without };
   }));
 };
 

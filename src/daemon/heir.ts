@@ -193,6 +193,7 @@ export const heir = async (options: HeirOptions): Promise<Connection> => {
     status: () => read((by) => by.status()),
     stop: (how) => act((by) => by.stop(how)),
     drain: () => act((by) => by.drain()),
+    sync: () => act((by) => by.sync()),
     terminals: () => read((by) => by.terminals()),
     watchTerminal: (address, { from, ready }, onFrame) => {
       let place = from;

@@ -11,6 +11,7 @@ import type { PaneKeeper } from "../../actors/pane-keeper.ts";
 import { poller } from "../../actors/poller.ts";
 import { PushQueue } from "../../actors/push-queue.ts";
 import { Scheduler } from "../../actors/scheduler.ts";
+import { SourceSync, type Synced } from "../../actors/source-sync.ts";
 import { Seats } from "../../actors/seats.ts";
 import type { AdapterGate } from "../../actors/adapter-gate.ts";
 import type { SpendGate } from "../../actors/spend-gate.ts";
@@ -18,14 +19,14 @@ import { Supervisor } from "../../actors/supervisor.ts";
 import { messageHandler, Mouths } from "../../actors/turn-mouths.ts";
 import { catalog } from "../../machines/index.ts";
 import { incidentsAddress } from "../../machines/incidents.ts";
-import { intakeAddress } from "../../machines/intake.ts";
+import { intakeAddress, takenFrom } from "../../machines/intake.ts";
 import { providerAddress } from "../../machines/provider.ts";
 import { ledgerKeeps, spendAddress } from "../../machines/spend.ts";
 import type { LiveChange } from "../client/contract.ts";
 import type { AgentEvent } from "../domain/agent.ts";
 import { type Config, settingsOfRepository } from "../domain/config.ts";
 import type { HookProgram } from "../domain/hook-environment.ts";
-import { type Address, parseAddress } from "../domain/ids.ts";
+import { type Address, itemAddress, parseAddress } from "../domain/ids.ts";
 import { WorkItemView } from "../domain/view.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import { Clock } from "../ports/clock.ts";
@@ -80,12 +81,16 @@ export interface Owner {
   readonly routing: AdapterGate;
   readonly inspection: Inspection;
   readonly pushes: PushQueue;
+  /** One look at each source, now. */
+  readonly sync: () => Promise<readonly Synced[]>;
   readonly tree: Supervisor["tree"];
   readonly stop: (how: "suspend" | "abandon") => Promise<void>;
 }
 
 /** From the store's hint to the look at the mail of other processes; DESIGN §4 allows 250 ms. Writes of our own cause hints too, so a busy store is looked at this often. */
 const mailWithinMs = 100;
+/** From a source's hint to the look at it: a file is mostly whole by then. */
+const hintedWithinMs = 200;
 /** A hint may be lost; so late is a message then. */
 const mailEveryMs = 2_000;
 const oldRunsEveryMs = 3_600_000;
@@ -189,7 +194,9 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   spend.open();
   for (const row of await Effect.runPromise(store.views("item"))) note(scheduler, row.actor, JSON.parse(row.view));
 
+  const syncs = options.sources.map(({ source, everyMs }) => ({ source, everyMs, sync: syncOf(source, everyMs, { host, scheduler, config, notice }) }));
   let settled = false;
+
   const root: Supervisor = new Supervisor({
     id: "factory", clock, ...patience,
     children: [
@@ -209,7 +216,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         if (settled) await removeOldRuns(options.runsDirectory, clock.now() - config.limits.keepRunsDays * 86_400_000);
         settled = true;
       }),
-      ...(options.automation ? options.sources.map(({ source, everyMs }) => poller(`source ${source.name}`, everyMs, clock, () => offerAll(source, host, config, notice))) : []),
+      ...(options.automation ? syncs.map(({ source, everyMs, sync }) => poller(`source ${source.name}`, everyMs, clock, () => sync.round(), { subscribe: source.watch, withinMs: hintedWithinMs })) : []),
     ],
     onEscalate: (error) => lost(`the supervisor gave up: ${String(error)}`),
     observe: (event) => heard(event, event.path),
@@ -218,6 +225,11 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
 
   return {
     host, scheduler, seats, spend, routing, inspection, pushes,
+    sync: async () => {
+      const looks = await Promise.all(syncs.map(({ sync }) => sync.once()));
+      await host.idle();
+      return looks;
+    },
     tree: () => root.tree(),
     stop: async (how) => {
       inspection.stop();
@@ -250,26 +262,15 @@ const endSeats = (seats: Seats, { actor, view }: Change): void => {
   if (parsed.success && isTerminal(parsed.data.status)) seats.endItem(parsed.data.id);
 };
 
-/** Everything the source has goes to the intake, which knows what it has seen before. What it cannot read is said once. */
-const toldMalformed = new WeakMap<SourceShape, Set<string>>();
-const offered = new WeakMap<SourceShape, Set<string>>();
-const offerAll = async (source: SourceShape, host: DurableHost, config: Config, notice: (level: "warning", text: string) => void): Promise<void> => {
-  const told = toldMalformed.get(source) ?? new Set<string>();
-  toldMalformed.set(source, told);
-  const known = offered.get(source) ?? new Set<string>();
-  offered.set(source, known);
-  const { items, malformed } = await Effect.runPromise(source.poll);
-  for (const { sourceId, problem } of malformed) {
-    if (told.has(`${sourceId}\0${problem}`)) continue;
-    told.add(`${sourceId}\0${problem}`);
-    notice("warning", `${source.name}: ${sourceId} is no work item: ${problem}`);
-  }
-  for (const item of items) {
-    if (known.has(item.sourceId)) continue;
-    await host.send(intakeAddress, { type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured", requireApproval: item.requireApproval ?? false }), claim: false });
-    known.add(item.sourceId);
-  }
-};
+const syncOf = (source: SourceShape, everyMs: number, { host, scheduler, config, notice }: { readonly host: DurableHost; readonly scheduler: Scheduler; readonly config: Config; readonly notice: (level: "info" | "warning", text: string) => void }): SourceSync => new SourceSync({
+  source, everyMs, notice, clock: systemClock,
+  known: async () => takenFrom((await host.state(intakeAddress))?.state, source.kind),
+  living: () => scheduler.items,
+  offer: (item, remembered) => host.send(intakeAddress, {
+    type: "offer", item, policy: policyFor(config, item.repository, { stages: "configured", requireApproval: item.requireApproval ?? false }), claim: false, ...(remembered === undefined ? {} : { remembered }),
+  }),
+  tell: ({ id, lineage }, event) => host.send(itemAddress(id, lineage), { ...event }),
+});
 
 /** One line of an agent's stream, for people. */
 const readable = (event: AgentEvent): string | undefined => {

@@ -8,23 +8,22 @@ import { opencode } from "../adapters/opencode/adapter.ts";
 import { adaptersLayer } from "../adapters/registry.ts";
 import { responses } from "../adapters/responses/adapter.ts";
 import { scriptedAdapter } from "../adapters/scripted/adapter.ts";
-import { type Config, projectSettings, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
+import { type Config, type SandboxSetting, settingsOfRepository } from "../domain/config.ts";
 import type { Adapter, Adapters } from "../ports/adapter.ts";
 import type { AgentProcess } from "../ports/agent-process.ts";
 import type { Prompts } from "../ports/prompts.ts";
 import type { Publisher } from "../ports/publisher.ts";
-import { PushRefused, SourcePushes, type SourcePushesShape, type SourceShape } from "../ports/source.ts";
+import { SourcePushes } from "../ports/source.ts";
 import type { Verifier } from "../ports/verifier.ts";
 import { Workspaces, type WorkspacesShape } from "../ports/workspaces.ts";
 import { agentProcessLayer } from "../process/agent-process.ts";
 import { promptsLayer } from "../prompts/prompts.ts";
 import { localPublisherLayer } from "../publish/local.ts";
-import { localDirectory } from "../sources/local-directory.ts";
-import { localStatus } from "../sources/local-status.ts";
 import { probeSandbox } from "../sandbox/probe.ts";
 import { verifierLayer } from "../verify/service.ts";
 import { defaultScopes } from "../workspaces/scope.ts";
 import { makeWorkspaces } from "../workspaces/service.ts";
+import { composeSources, type Sources } from "./sources.ts";
 
 /** The implementations behind the ports, one place: a new adapter, source or sandbox is registered here and nowhere else. */
 export const adapters: readonly Adapter[] = [claude, codex, responses, opencode, cursor, hermes, scriptedAdapter];
@@ -53,14 +52,8 @@ export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | 
 
 export type OwnPorts = AgentProcess | Adapters | Prompts | Workspaces | Verifier | Publisher | SourcePushes;
 
-/** Who tells which source. */
-const pushesTo = (reports: string): SourcePushesShape => {
-  const local = localStatus(reports);
-  return { push: (push) => (push.source === "local" ? local(push) : Effect.fail(new PushRefused({ message: `this version cannot tell ${push.source} anything` }))) };
-};
-
-export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string }> => {
-  const { config, stateDirectory } = place;
+export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string; readonly sources: Sources }> => {
+  const { config, stateDirectory } = place, sources = composeSources(place);
   // Exports stand outside every repository, as worktrees do: tools that look upwards must not find the user's.
   const exports = join(dirname(place.worktrees), "exports");
   const layer = Layer.mergeAll(
@@ -75,19 +68,12 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
         return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
       },
     }),
-    Layer.succeed(SourcePushes, pushesTo(join(stateDirectory, "reports"))),
+    Layer.succeed(SourcePushes, sources.pushes),
     localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
   );
-  return { layer, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };
+  return { layer, sources, sandbox: await sandboxName(config.verify.sandbox, join(dirname(place.worktrees), "probe")) };
 };
 
 /** What checks will run in, for people: the sandbox's name, or why there is none. */
 export const sandboxName = (setting: SandboxSetting, scratch: string): Promise<string> =>
   Effect.runPromise(probeSandbox(setting, scratch).pipe(Effect.map(({ name }) => name), Effect.catch(({ message }) => Effect.succeed(`none: ${message}`))));
-
-export const localSources = (config: Config): readonly { readonly source: SourceShape; readonly everyMs: number }[] => {
-  const { directory, pollMs, project } = config.sources.local;
-  if (directory === undefined) return [];
-  const projects = config.projects.map((each) => projectSettings(config, each)).map(({ name, repository, lane }) => ({ name, repository, lane }));
-  return [{ source: localDirectory({ directory, projects, project }), everyMs: pollMs }];
-};

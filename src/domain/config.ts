@@ -15,6 +15,7 @@ import { Language } from "./language.ts";
 import { OperatorLane } from "./lane.ts";
 import { mostDenials } from "./session.ts";
 import { CapName, type Caps } from "./ledger.ts";
+import type { Gate } from "./gate.ts";
 import type { Stage } from "./stage.ts";
 import { defaultLanePolicy, defaultRefusedRetries, executors } from "./policy.ts";
 import { defaultStopLimits } from "./stop-policy.ts";
@@ -34,6 +35,12 @@ const path = z.string().min(1, "a path cannot be empty");
 const argv = z.array(z.string()).min(1, "a command is an array of its words, e.g. [\"npm\", \"ci\"]");
 const relativePath = z.string().regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$)).+$/, "a path inside the repository, without ..");
 const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment variable, without its value");
+
+/** A token goes over it: in the clear to this machine alone. */
+const trackerUrl = z.string().regex(/^(https:\/\/[^\s?#]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(\/[^\s?#]*)?)$/, "an address that begins with https://").transform((url) => url.replace(/\/+$/, ""));
+const repoName = z.string().regex(/^[\w.-]+\/[\w.-]+$/, "a repository is written OWNER/NAME");
+const fieldName = z.string().regex(/^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+)?$/, "the reference name of a field, e.g. Custom.OperatorLane").transform((name) => (name === "" ? undefined : name)).optional();
+const gateField = (name: string) => fieldName.meta({ description: "Reference name of that field.", examples: [`Custom.${name}`] });
 
 /** `container` runs checks with the user's podman or docker in that image. */
 export const SandboxSetting = z.union([z.enum(["auto", "off"]), z.strictObject({ container: z.string().min(1, "the name of an image") })], { error: 'write "auto", "off" or { container = "IMAGE" }' });
@@ -115,6 +122,40 @@ export const Config = z.strictObject({
       project: text.meta({ description: "Project of items that name none; needed with more than one project.", examples: ["app"] }),
       pollMs: milliseconds.default(2_000).describe("Milliseconds between two looks into the directory."),
     }).prefault({}).describe("Work items from files."),
+    azureDevOps: z.strictObject({
+      enabled: z.boolean().default(false).describe("Take work items from Azure DevOps; org, project, token and team are in [azdo], or in AZDO_ORG, AZDO_PROJECT, AZDO_PAT and AZDO_TEAM_ID."),
+      url: trackerUrl.default("https://dev.azure.com").describe("A server of your own instead; its collection is the org."),
+      pollMs: milliseconds.default(30_000).describe("Milliseconds between two looks at it."),
+      project: text.meta({ description: "Project of items that neither a tag project:NAME nor an area gives one; needed with more than one project.", examples: ["app"] }),
+      assignedTo: z.string().min(1).default("@me").describe("Whose items are work: @me (the token's owner), * (anybody's, also nobody's), or a person's name or address."),
+      types: z.array(z.string().min(1)).default([]).meta({ description: "Types of work items that are work; all when empty.", examples: [["Bug", "User Story", "Task"]] }),
+      areaPath: text.meta({ description: "Only below this area path; the team's areas when absent.", examples: ["Fabrikam\\Web"] }),
+      iterationPath: text.meta({ description: "Only below this iteration path, or @CurrentIteration.", examples: ["@CurrentIteration"] }),
+      states: z.strictObject({
+        open: z.array(z.string().min(1)).min(1, "at least one state must be work").default(["Todo", "To Do", "In Progress"]).describe("States in which an item may be worked on. Completed and removed ones end it, all others hold it."),
+        done: z.string().min(1).default("Done").describe("Set when it is done; the process's own completed state where there is no such one."),
+        failed: z.string().min(1).default("Blocked").describe("Set when it failed or is exhausted; a tag Blocked where there is no such state."),
+      }).prefault({}).describe("Names of states, which depend on the process."),
+      laneField: fieldName.meta({ description: "Field that names the operator lane; a tag such as lane:ralph does it too.", examples: ["Custom.OperatorLane"] }),
+      gateFields: z.strictObject({
+        implementationComplete: gateField("ImplementationComplete"), reviewPassed: gateField("ReviewPassed"), testsPassed: gateField("TestsPassed"), docsUpdated: gateField("DocsUpdated"), closureEvidence: gateField("ClosureEvidence"),
+      } satisfies Record<Gate, z.ZodType>).prefault({}).describe("Fields (yes or no) that show the gates; a tag such as gate:testsPassed where there is none."),
+      areas: z.array(z.strictObject({
+        path: z.string().min(1).meta({ description: "Area path; what lies below it belongs to it too, and the longest one counts.", examples: ["Fabrikam\\Web"] }),
+        project: z.string().min(1).meta({ description: "Name of the [[projects]] entry that its items belong to.", examples: ["app"] }),
+      })).default([]).describe("Which area path is which project."),
+    }).prefault({}).describe("Work items of Azure DevOps."),
+    github: z.strictObject({
+      url: trackerUrl.default("https://api.github.com").describe("The interface of a server of your own instead, e.g. https://github.example.com/api/v3."),
+      pollMs: milliseconds.default(60_000).describe("Milliseconds between two looks at it; a list that is as it was costs nothing there."),
+      labels: z.array(z.string().min(1)).default([]).meta({ description: "Labels that an issue must have, all of them, to be work.", examples: [["agent"]] }),
+      assignedTo: z.string().min(1).default("@me").describe("Whose issues are work: @me (the token's owner), * (anybody's, also nobody's), or a login."),
+      close: z.boolean().default(true).describe("Close an issue once its work is done."),
+      repos: z.array(z.strictObject({
+        name: repoName.meta({ description: "Repository whose issues are work.", examples: ["octocat/hello-world"] }),
+        project: text.meta({ description: "Project of its issues that name none by a label project:NAME; needed with more than one project.", examples: ["app"] }),
+      })).default([]).describe("Repositories on GitHub whose issues are work items; the token is in GITHUB_TOKEN, GH_TOKEN, or of gh."),
+    }).prefault({}).describe("Issues of GitHub."),
   }).prefault({}).describe("Where work items come from."),
 
   projects: z.array(ProjectConfig).default([]).describe("The repositories this factory works on, one table each."),
@@ -265,7 +306,7 @@ export const Config = z.strictObject({
   }).prefault({}).describe("Work items of Azure DevOps."),
 
   github: z.strictObject({
-    repos: z.array(z.string().regex(/^[\w.-]+\/[\w.-]+$/, "a repository is written OWNER/NAME")).default([]).meta({ description: "Repositories whose CI is watched.", examples: [["octocat/hello-world"]] }),
+    repos: z.array(repoName).default([]).meta({ description: "Repositories whose CI is watched.", examples: [["octocat/hello-world"]] }),
   }).prefault({}).describe("Repositories on GitHub."),
 }).superRefine((config, context) => {
   const seen = new Map<string, number>();
@@ -276,13 +317,18 @@ export const Config = z.strictObject({
   }
   const servers = config.mcp.servers.map(({ name }) => name);
   for (const [index, name] of servers.entries()) if (servers.indexOf(name) < index) context.addIssue({ code: "custom", path: ["mcp", "servers", index, "name"], message: `server ${servers.indexOf(name) + 1} has this name already` });
-  const named = config.sources.local.project;
-  if (named !== undefined && !seen.has(named)) context.addIssue({ code: "custom", path: ["sources", "local", "project"], message: `no project is called ${JSON.stringify(named)}${seen.size === 0 ? "; add a [[projects]] table" : `; write one of ${[...seen.keys()].join(", ")}`}` });
+  const { local, azureDevOps, github } = config.sources;
+  const names: readonly (readonly [string | undefined, readonly (string | number)[]])[] = [
+    [local.project, ["sources", "local", "project"]], [azureDevOps.project, ["sources", "azureDevOps", "project"]],
+    ...github.repos.map(({ project }, index) => [project, ["sources", "github", "repos", index, "project"]] as const),
+    ...azureDevOps.areas.map(({ project }, index) => [project, ["sources", "azureDevOps", "areas", index, "project"]] as const),
+  ];
+  for (const [named, path] of names) if (named !== undefined && !seen.has(named)) context.addIssue({ code: "custom", path: [...path], message: `no project is called ${JSON.stringify(named)}${seen.size === 0 ? "; add a [[projects]] table" : `; write one of ${[...seen.keys()].join(", ")}`}` });
 });
 export type Config = z.infer<typeof Config>;
 
 /** What validates but does nothing yet; doctor says so. Dotted keys. */
-export const unservedSections: readonly string[] = ["discord", "azdo", "github", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
+export const unservedSections: readonly string[] = ["discord", "github", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
 
 /** A stage's settings with the fallbacks applied. */
 export interface StageSettings {

@@ -36,7 +36,7 @@ export const SyncFrom = z.union([z.enum(["here", "team"]), z.object({ commit: z.
 export type SyncFrom = z.infer<typeof SyncFrom>;
 
 /** What a source is told: only what has changed. */
-export const SourceUpdate = z.object({ gates: z.partialRecord(Gate, z.boolean()).optional(), status: WorkItemStatus.optional() });
+export const SourceUpdate = z.object({ gates: z.partialRecord(Gate, z.boolean()).optional(), status: WorkItemStatus.optional(), /** Where the work is, once it is done. */ published: z.string().optional() });
 export type SourceUpdate = z.infer<typeof SourceUpdate>;
 
 /** Outward effects that durable charts ask for. Each is a row of the outbox; its result comes back as a journaled event. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Gate } from "./gate.ts";
 import { WorkItemId } from "./ids.ts";
 import { OperatorLane } from "./lane.ts";
 import { TeamSpec } from "./team.ts";
@@ -52,6 +53,14 @@ export const BlockedReason = z.enum(["needsSpec", "needsEnvironment", "needsHuma
 export type BlockedReason = z.infer<typeof BlockedReason>;
 
 export const terminalStatuses = ["done", "failed", "cancelled", "exhausted"] as const satisfies readonly WorkItemStatus[];
+/** How an item stands in its source. `held`: it is there, and not to be worked on now. */
+export const standings = ["open", "held", "closed"] as const;
+export type Standing = (typeof standings)[number];
+
+/** What a source was told of an item in an earlier life of the factory, as far as the source still has it. */
+export const Remembered = z.object({ id: WorkItemId, status: WorkItemStatus.optional(), gates: z.array(Gate), published: z.string().max(2_000).optional() });
+export type Remembered = z.infer<typeof Remembered>;
+
 export const isTerminal = (status: WorkItemStatus): boolean => (terminalStatuses as readonly string[]).includes(status);
 
 /** States in which an item uses a slot: agents or checks may run. Waiting for a person or an alarm uses none. */

@@ -17,6 +17,7 @@ export const answers: { readonly [Name in RouteName]: (client: FactoryClient, in
     return {};
   },
   drain: (client) => client.drain(),
+  sync: (client) => client.sync(),
   provider: (client) => client.provider(),
   chooseProvider: (client, { body }) => client.chooseProvider(body.adapter),
   tree: (client) => client.tree(),

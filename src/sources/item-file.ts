@@ -4,10 +4,7 @@ import { z } from "zod";
 import { OperatorLane } from "../domain/lane.ts";
 import { isSlip, nearest } from "../domain/nearest.ts";
 import { WorkItemKind } from "../domain/work-item.ts";
-
-/** Caps of the domain's WorkItem, in UTF-16 units. What is longer is cut with a marker that says where the rest is. */
-const titleCap = 4_000;
-const bodyCap = 1_000_000;
+import { cutBody, cutTitle } from "./item-text.ts";
 
 const created = z.date({ error: "must be a date and time, e.g. 2026-11-22T09:00:00Z" });
 const Front = z.strictObject({
@@ -87,14 +84,13 @@ const unknownKey = (key: string, known: readonly string[]): string => {
 
 const finish = (front: z.infer<typeof Front>, text: string, source: ItemSource): ItemFile => {
   const written = front.title ?? heading(text) ?? source.fileName.replace(/\.[^.]*$/, "");
-  const title = oneLine(written);
-  if (title === "") return { ok: false, problem: "the title is empty" };
-  const short = title.length > titleCap ? cut(title, titleCap, (left) => ` … [cut: ${left} more characters; the whole title is in the description]`) : title;
+  const short = cutTitle(written);
+  if (short === "") return { ok: false, problem: "the title is empty" };
   // What the title loses must stand in the body: a title of the front matter is nowhere else.
   const whole = front.title !== undefined && short !== front.title ? `${front.title}\n\n${text}` : text;
   const trimmed = whole.replace(/^(?:[ \t]*\r?\n)+/, "").trimEnd();
   const unread = source.unread > 0 ? `\n… [cut: ${source.unread} more bytes are in ${source.fileName}]` : "";
-  const body = trimmed.length + unread.length > bodyCap ? cut(trimmed, bodyCap, (left) => `\n… [cut: ${left} more characters${source.unread > 0 ? ` and ${source.unread} more bytes` : ""} are in ${source.fileName}]`) : `${trimmed}${unread}`;
+  const body = cutBody(trimmed, source.fileName, { beside: unread, inside: source.unread > 0 ? ` and ${source.unread} more bytes` : "" });
   return {
     ok: true,
     item: {
@@ -118,14 +114,4 @@ const heading = (text: string): string | undefined => {
     }
   }
   return first;
-};
-
-/** Control characters, line ends and direction overrides would let a title write over a screen or a log. */
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu, " ").replace(/\p{Surrogate}/gu, "\ufffd").trim();
-
-/** At most `cap` units, marker included, never half of a surrogate pair. */
-const cut = (text: string, cap: number, marker: (left: number) => string): string => {
-  let kept = cap - marker(text.length).length;
-  if (/[\ud800-\udbff]/.test(text[kept - 1] ?? "")) kept -= 1;
-  return text.slice(0, kept) + marker(text.length - kept);
 };

@@ -5,17 +5,15 @@
  * I1 sourceId is the file's `id`, else its name: editing a file or reading it again never makes a second item.
  * I2 no file outside of the directory is opened, whatever links stand in it.
  * I3 one bad file never hides another: it is listed as malformed.
+ * I4 what was taken in stays as it was: a file that is edited, closed or taken away later says nothing.
  */
-import { constants } from "node:fs";
+import { constants, watch } from "node:fs";
 import { open, readdir, realpath } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { Effect } from "effect";
-import type { OperatorLane } from "../domain/lane.ts";
-import { type Malformed, type Offered, type SourceShape, SourceUnavailable } from "../ports/source.ts";
+import { type Absent, type Found, type Listed, type Malformed, type Offered, SourceMisread, type SourceShape, SourceUnavailable } from "../ports/source.ts";
 import { readItem } from "./item-file.ts";
-
-/** What the source has to know of a project. */
-export interface SourceProject { readonly name: string; readonly repository: string; readonly lane: OperatorLane }
+import { projectOf, type SourceProject } from "./project-of.ts";
 
 export interface LocalDirectoryOptions {
   /** Absolute. */
@@ -29,13 +27,37 @@ export interface LocalDirectoryOptions {
 const mostBytes = 4_194_304;
 const defaultPriority = 3;
 
-export const localDirectory = (options: LocalDirectoryOptions): SourceShape => ({
-  name: `local directory ${options.directory}`,
-  poll: Effect.tryPromise({
+export const localDirectory = (options: LocalDirectoryOptions, push: SourceShape["push"]): SourceShape => {
+  const read = Effect.tryPromise({
     try: () => readDirectory(options),
     catch: (error) => new SourceUnavailable({ source: "local", message: `${options.directory} cannot be read: ${error instanceof Error ? error.message : String(error)}` }),
-  }),
-});
+  });
+  return {
+    name: `local directory ${options.directory}`, kind: "local", followed: false, push,
+    byStates: (wanted) => (wanted.includes("open") ? Effect.map(read, ({ items, malformed }): Listed => ({ found: items.map(asFound), malformed })) : Effect.succeed({ found: [], malformed: [] })),
+    byIds: (ids) => (ids.length === 0 ? Effect.succeed(new Map()) : Effect.flatMap(read, ({ items, malformed }) => {
+      const found = new Map<string, Found | Absent>(items.filter(({ sourceId }) => ids.includes(sourceId)).map((item) => [item.sourceId, asFound(item)]));
+      const missing = ids.filter((id) => !found.has(id)), [first] = malformed;
+      // The id of a file that cannot be read stands in that file.
+      if (first !== undefined && missing.length > 0) return Effect.fail(new SourceMisread({ source: "local", message: `${first.sourceId} may be ${missing[0]}, but ${first.problem}` }));
+      return Effect.succeed(new Map([...found, ...missing.map((id): [string, Absent] => [id, { absent: "no file has it" }])]));
+    })),
+    watch: (hint) => {
+      try {
+        const watcher = watch(options.directory, { persistent: false }, hint);
+        // It is only a hint: the next poll says what is wrong with the directory.
+        watcher.on("error", () => watcher.close());
+        return () => watcher.close();
+      } catch {
+        return () => {};
+      }
+    },
+    // A file of ours beside the directory is no memory: whoever lost the state has lost it too.
+    recall: () => Effect.succeed(undefined),
+  };
+};
+
+const asFound = (item: Offered): Found => ({ item, standing: "open", says: "there", laneNamed: true, spoken: false });
 
 type Read = { readonly item: Offered; readonly file: string } | Malformed;
 
@@ -88,7 +110,7 @@ const readFile = async (root: string, name: string, options: LocalDirectoryOptio
   const read = readItem({ format: /\.md$/i.test(name) ? "md" : "toml", text: content.text, fileName: name, unread: content.unread });
   if (!read.ok) return malformed(read.problem);
   const { item } = read;
-  const project = projectOf(item.project ?? options.project, options.projects);
+  const project = projectOf(item.project ?? options.project, options.projects, 'write project = "…"');
   if (typeof project === "string") return malformed(project);
   const playbook = item.playbook === undefined ? undefined : await playbookOf(root, item.playbook);
   if (playbook !== undefined && "problem" in playbook) return malformed(playbook.problem);
@@ -134,16 +156,6 @@ const readSome = async (path: string): Promise<Content> => {
   } finally {
     await file.close();
   }
-};
-
-const projectOf = (name: string | undefined, projects: readonly SourceProject[]): SourceProject | string => {
-  const known = projects.map((project) => project.name).join(", ");
-  if (name === undefined) {
-    const [only, ...others] = projects;
-    if (only !== undefined && others.length === 0) return only;
-    return projects.length === 0 ? "the configuration has no project to work on" : `it names no project; write project = "…", one of ${known}`;
-  }
-  return projects.find((project) => project.name === name) ?? `no project is called ${JSON.stringify(name)}${known === "" ? "" : `; write one of ${known}`}`;
 };
 
 /** A playbook stands beside the items, also when a link says otherwise. */

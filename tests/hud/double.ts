@@ -127,7 +127,7 @@ export const doubleOf = (options: DoubleOptions = {}): Double => {
     },
     sessions: async () => [], session: refused, stopCheck: refused,
     status: offline ? refused : async () => status,
-    stop: refused, drain: refused,
+    stop: refused, drain: refused, sync: refused,
     terminals: async () => terminals,
     watchTerminal: (address, _, onFrame) => {
       asked({ watch: address });

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Effect, Fiber, Layer } from "effect";
 import { describe, expect, test } from "vitest";
@@ -27,29 +27,10 @@ import { Workspaces } from "../../src/ports/workspaces.ts";
 import { openOwner } from "../../src/store/open.ts";
 import { itemIn, makeRoom, type Room } from "../cli/room.ts";
 import { SimulatedClock } from "../support/clock.ts";
+import { putClaude } from "./fake-claude.ts";
 import { guardMs, makePlace, type Place, quick, type Run, runsIn, turn } from "./fixture.ts";
 
-/** Plays the CLI's side: notes its arguments and answers in its stream's form; a reading turn approves, a working one writes a file. */
-const fakeClaude = `#!/usr/bin/env node
-const { readFileSync, writeFileSync } = require("node:fs");
-readFileSync(0);
-const say = (line) => console.log(JSON.stringify(line));
-const argv = process.argv.slice(2), session = argv[argv.indexOf("--session-id") + 1];
-const reads = argv.includes("dontAsk");
-if (!reads) writeFileSync("work.txt", "work");
-const text = reads ? 'Good.\\n\\n\`\`\`enact-verdict\\n{"decision": "approve"}\\n\`\`\`' : "Written.";
-say({ type: "system", subtype: "init", session_id: session, model: "fake" });
-say({ type: "assistant", message: { content: [{ type: "text", text }] }, parent_tool_use_id: null });
-say({ type: "result", subtype: "success", is_error: false, session_id: session, result: text, total_cost_usd: 0, usage: { input_tokens: 1, output_tokens: 1 } });
-`;
-
-const withClaude = (room: Room): Readonly<Record<string, string>> => {
-  const bin = join(room.directory, "bin");
-  mkdirSync(bin);
-  writeFileSync(join(bin, "claude"), fakeClaude);
-  chmodSync(join(bin, "claude"), 0o755);
-  return { PATH: `${bin}:${room.env["PATH"] ?? ""}` };
-};
+const withClaude = (room: Room): Readonly<Record<string, string>> => ({ PATH: `${putClaude(room.directory)}:${room.env["PATH"] ?? ""}` });
 const runs = (room: Room, id: string): readonly Run[] => runsIn(join(room.directory, ".enact", "factory", "runs"), id);
 const modelOf = ({ argv }: Run): string | undefined => (argv.includes("--model") ? argv[argv.indexOf("--model") + 1] : undefined);
 
@@ -102,10 +83,11 @@ const own = async (place: Place, adapters: readonly Adapter[] | undefined, sourc
   };
 };
 
+const silent: Omit<SourceShape, "name" | "byStates"> = { kind: "local", followed: false, byIds: () => Effect.succeed(new Map()), watch: () => () => {}, recall: () => Effect.succeed(undefined), push: () => Effect.void };
 const once = (name: string, title: string, repository: string, playbook: string): SourceShape => ({
-  name,
-  poll: Effect.succeed({
-    items: [{ source: "local", sourceId: title, title, body: "", kind: "chore", priority: 2, createdAt: 1, project: "repo", repository, operatorLane: "none", playbook }],
+  ...silent, name,
+  byStates: () => Effect.succeed({
+    found: [{ item: { source: "local", sourceId: title, title, body: "", kind: "chore", priority: 2, createdAt: 1, project: "repo", repository, operatorLane: "none", playbook }, standing: "open", says: "there", laneNamed: true, spoken: false }],
     malformed: [],
   }),
 });
@@ -132,7 +114,7 @@ describe("the set of adapters", { timeout: guardMs }, () => {
     const good = place.put("good.toml", turn("coder", '{ write = "work.txt", text = "work" }'));
     const bad = place.put("bad.toml", turn("coder", "{ crash = 3 }"));
     let beats = 0;
-    const broken: SourceShape = { name: "broken", poll: Effect.suspend(() => { beats++; return Effect.die(new Error("the tracker answers nonsense")); }) };
+    const broken: SourceShape = { ...silent, name: "broken", byStates: () => Effect.suspend(() => { beats++; return Effect.die(new Error("the tracker answers nonsense")); }) };
     await using factory = await own(place, undefined, [
       { source: broken, everyMs: 100 }, { source: once("bad", "crashes", repository, bad), everyMs: 100 }, { source: once("good", "works", repository, good), everyMs: 100 },
     ]);

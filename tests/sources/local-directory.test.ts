@@ -24,7 +24,11 @@ const put = (name: string, content: string | Buffer, at = 1_700_000_000): void =
   writeFileSync(join(items, name), content);
   utimesSync(join(items, name), at, at);
 };
-const poll = (options: Partial<LocalDirectoryOptions> = {}) => Effect.runPromise(localDirectory({ directory: items, projects: [app], project: undefined, ...options }).poll);
+const source = (options: Partial<LocalDirectoryOptions> = {}) => localDirectory({ directory: items, projects: [app], project: undefined, ...options }, () => Effect.void);
+const poll = async (options: Partial<LocalDirectoryOptions> = {}) => {
+  const { found, malformed } = await Effect.runPromise(source(options).byStates(["open"]));
+  return { items: found.map(({ item }) => item), malformed };
+};
 /** Every item offered is one that the domain accepts. */
 const offered = async (options: Partial<LocalDirectoryOptions> = {}) => {
   const { items: found, malformed } = await poll(options);
@@ -185,7 +189,7 @@ test("an item without a project: the only one, the configured one, or malformed"
 });
 
 test("a directory that is not there is unavailable, not empty", async () => {
-  const result = await Effect.runPromise(Effect.result(localDirectory({ directory: join(root, "absent"), projects: [app], project: undefined }).poll));
+  const result = await Effect.runPromise(Effect.result(source({ directory: join(root, "absent") }).byStates(["open"])));
   expect(Result.isFailure(result) && result.failure).toMatchObject({ _tag: "SourceUnavailable", source: "local", message: expect.stringContaining("ENOENT") });
 });
 

@@ -12,3 +12,18 @@ export const drain: Command<object> = (context) => reading(context, async (clien
   }
   return report.errors.length === 0 ? exitCode.ok : exitCode.failed;
 });
+
+/** One look at every source. */
+export const sync: Command<object> = (context) => reading(context, async (client) => {
+  const looks = await client.sync();
+  if (context.json) printJson(context, looks);
+  else {
+    if (looks.length === 0) context.terminal.out.write("No source is configured.\n");
+    for (const { source, taken, changed, malformed, trouble } of looks) {
+      context.terminal.out.write(`${oneLine(source)}: ${taken} taken in, ${changed} changed\n`);
+      for (const problem of malformed) context.terminal.err.write(`  no work item: ${oneLine(problem)}\n`);
+      if (trouble !== null) context.terminal.err.write(`  ${oneLine(trouble)}\n`);
+    }
+  }
+  return looks.every(({ trouble }) => trouble === null) ? exitCode.ok : exitCode.failed;
+});
