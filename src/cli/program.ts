@@ -12,6 +12,7 @@ import { inspectGroup } from "./groups/inspect.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
 import { daemonCommands } from "./groups/daemon.ts";
+import { receiptCommands } from "./groups/receipt.ts";
 import { spendCommand } from "./groups/spend.ts";
 import { terminalCommands } from "./groups/terminals.ts";
 import { hooksCommands } from "./groups/hooks.ts";
@@ -171,6 +172,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   const push = add(program, "push", "what the sources are still to be told of their items", "push drain");
   add(push, "drain", "tell them now, one try each; exits 1 when something could not be told", "push drain", "push drain --json")
     .action((_: object, command: Command) => run(async () => (await import("./commands/push.ts")).drain)(command, {}));
+  receiptCommands({ program, add, run });
   spendCommand({ program, add, run });
   adapterCommands({ program, add, run });
   inspectGroup({ program, add, run });
