@@ -107,7 +107,7 @@ describe("diff", { timeout: guardMs }, () => {
   test("the diff of an item is its worktree as it stands while it runs, uncommitted files included, and its branch afterwards; it can be applied", async () => {
     const place = makePlace(quick), repository = place.repository("repo");
     await using factory = await makeFactory(place);
-    const playbook = place.put("p.toml", `${turn("coder", '{ write = "new dir/a.txt", text = "one\\n" }, { question = "Which?" }')}${turn("coder", '{ write = "b.txt", text = "two\\n" }, { result = "Wrote it." }')}${turn("critic", '{ verdict = "approve" }')}`);
+    const playbook = place.put("p.toml", `${turn("coder", '{ write = "new dir/a.txt", text = "one\\n" }, { question = "Which?" }', "try = 1")}${turn("coder", '{ write = "b.txt", text = "two\\n" }, { result = "Wrote it." }', "try = 2")}${turn("critic", '{ verdict = "approve" }')}`);
     const id = await factory.submit("Write a", { repository, playbook });
     await expect.poll(async () => (await factory.client.item(id))?.item.status, { timeout: guardMs }).toBe("blocked");
     const live = await factory.client.diff(id);
