@@ -28,6 +28,8 @@ module.exports = {
     // Checks and our own agent confine commands in the same way.
     room("sandbox-confines-commands", "^src/sandbox/", [domain, ports], "the probed ways to confine a command"),
     ...["workspaces", "publish"].map((folder) => port(folder, "^src/git/")),
+    // What a change's hash is has one owner.
+    room("receipts-are-signed-and-verified", "^src/receipts/", [domain, "^src/git/", "^src/workspaces/changes\\.ts$"], "the factory's key, the envelope, and how it is looked at"),
     port("verify", "^src/git/", "^src/sandbox/"),
     // Which checks a project brings has one owner, and so have the texts that models are told.
     room("agent-is-a-program-of-its-own", "^src/agent/", [domain, "^machines/", "^src/(git|sandbox)/", "^src/verify/discover\\.ts$", "^src/prompts/agent-words\\.ts$"], "our own agent, started like any CLI"),
@@ -37,7 +39,7 @@ module.exports = {
     room("hud-knows-the-client", "^src/hud/", [domain, client], "the terminal dashboard is a client"),
     room("mcp-knows-the-client", "^src/mcp/", [domain, client], "tools over MCP are a client"),
     room("prompts-are-texts", "^src/prompts/", [domain, ports, client], "the texts of prompts, packaged skills and a project's own"),
-    room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|sandbox|verify|sources|config|publish|client|gateway|mcp|prompts)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
+    room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|sandbox|verify|sources|config|publish|receipts|client|gateway|mcp|prompts)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
     { name: "nobody-imports-the-bin", severity: "error", from: {}, to: { path: "^src/main\\.ts$" } },
     { name: "no-dev-dependency-in-the-product", severity: "error", from: { path: "^(src|machines|actors|tmux)/" }, to: { dependencyTypes: ["npm-dev"] } },
   ],

@@ -12,6 +12,7 @@ import { inspectGroup } from "./groups/inspect.ts";
 import { type GlobalOptions, placeOf } from "./place.ts";
 import { exitCode, report } from "./problem.ts";
 import { daemonCommands } from "./groups/daemon.ts";
+import { receiptCommands } from "./groups/receipt.ts";
 import { spendCommand } from "./groups/spend.ts";
 import { terminalCommands } from "./groups/terminals.ts";
 import { hooksCommands } from "./groups/hooks.ts";
@@ -174,6 +175,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   add(program, "sync", "look at the sources of work items now, once; exits 1 when one could not be read", "sync", "sync --once --json")
     .option("--once", "what it does anyway: the daemon looks again and again by itself")
     .action((_: object, command: Command) => run(async () => (await import("./commands/push.ts")).sync)(command, {}));
+  receiptCommands({ program, add, run });
   spendCommand({ program, add, run });
   adapterCommands({ program, add, run });
   inspectGroup({ program, add, run });

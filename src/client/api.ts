@@ -8,8 +8,8 @@
 import { z } from "zod";
 import { type FactoryClient, spendKinds } from "./contract.ts";
 import {
-  ActorDetail, ActorSummary, AnyAddress, Attachment, Checkpoint, CommandReceipt, FactoryDescription, FactoryStatus, ItemCommand, ItemEvidence, ItemState, JournalLine, MessageReceipt, ProcessNode, ProviderState, PushReport,
-  SessionCommand, SessionReceipt, SessionView, SpendReport, StopAttempt, StopVerdict, Submission, SyncReport, TeamCommand, TeamState, TerminalState,
+  ActorDetail, ActorSummary, AnyAddress, Attachment, Checkpoint, CommandReceipt, Envelope, FactoryDescription, FactoryStatus, ItemCommand, ItemEvidence, ItemState, JournalLine, MessageReceipt, ProcessNode, ProviderState, PushReport,
+  SessionCommand, SessionReceipt, SessionView, SpendReport, StopAttempt, StopVerdict, Submission, SyncReport, TeamCommand, TeamState, TerminalState, Undone, WorkChange,
 } from "./wire.ts";
 import { AdapterName } from "../domain/agent.ts";
 import { WorkItemId } from "../domain/ids.ts";
@@ -62,6 +62,9 @@ export const routes = {
   evidence: { ...read, path: "/api/items/:id/evidence", params: byId, result: ItemEvidence, says: "Effects not yet answered, alarms, dead letters and the last events of one item." },
   checkpoints: { ...read, path: "/api/items/:id/checkpoints", params: byId, result: z.array(Checkpoint), says: "Checkpoints of an item's work, oldest first." },
   restore: { ...write, path: "/api/items/:id/restore", params: byId, body: z.strictObject({ ref: z.string().min(1).max(300), to: z.string().max(4_096).regex(/^\//, "an absolute path") }), result: z.object({ directory: z.string() }), says: "Puts a checkpoint's files into a new directory." },
+  diff: { ...read, path: "/api/items/:id/diff", params: byId, result: WorkChange, says: "The change of an item: as its worktree stands while it runs, else base to head of its branch. A patch of more than 4 MiB is cut." },
+  undo: { ...write, path: "/api/items/:id/undo", params: byId, body: z.strictObject({ onto: z.string().min(1).max(300).nullable() }), result: Undone, says: "Takes back what an item published: by a commit on a new branch, or by moving its own branch back; a checkpoint holds it before." },
+  receipt: { ...write, path: "/api/items/:id/receipt", params: byId, body: none, result: Envelope, says: "The signed receipt of what an item published. Makes the factory's key when there is none." },
   journal: {
     ...read, path: "/api/journal", query: z.strictObject({ id: WorkItemId.optional(), after: whole.optional(), limit: whole.min(1).max(journalPage).optional() }), result: z.array(JournalLine),
     says: `The journal of one item or of everything, in commit order, from the position after \`after\` on; at most ${journalPage} lines, which is also the default.`,

@@ -1,7 +1,9 @@
 import type { AdapterName, Effort } from "../domain/agent.ts";
+import type { Undone, WorkChange } from "../domain/change.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import type { ActorDetail, ActorSummary, InspectionEvent } from "../domain/inspection.ts";
 import type { OperatorLane } from "../domain/lane.ts";
+import type { Envelope, ReceiptCheckup } from "../domain/receipt.ts";
 import type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
 import type { StopVerdict } from "../domain/stop-policy.ts";
 import type { CapState } from "../domain/ledger.ts";
@@ -46,6 +48,12 @@ export interface StoredFactory {
   readonly checkpoints: (id: WorkItemId) => Promise<readonly { readonly ref: string; readonly commit: string }[]>;
   /** Puts a checkpoint's files into a new directory and names it. */
   readonly restore: (id: WorkItemId, ref: string, to: string) => Promise<string>;
+  /** The change of an item: as its worktree stands while it runs, else base..head of its branch. Rejects with `ClientProblem` when there is none. */
+  readonly diff: (id: WorkItemId) => Promise<WorkChange>;
+  /** Takes back what an item published, on a new branch or by moving its own back; `onto`: the branch that has it, null for finding it. Asked again it tells what it did. */
+  readonly undo: (id: WorkItemId, options: { readonly onto: string | null }) => Promise<Undone>;
+  /** The receipt of what an item published, signed with the factory's key, which is made at its first use. Rejects with `ClientProblem` when nothing was published. */
+  readonly receipt: (id: WorkItemId) => Promise<Envelope>;
   /** Every team, running ones first, then by name. */
   readonly teams: () => Promise<readonly TeamState[]>;
   /** Sends a command to a team by its name. Rejects with `ClientProblem` when there is none. */
@@ -353,12 +361,21 @@ export interface LocalTools {
   readonly tryAdapter: (place: FactoryPlace, name: AdapterName, model: string | null) => Promise<AdapterTrial>;
   readonly backup: (options: { readonly configFile?: string; readonly directory: string; readonly to: string }) => Promise<string>;
   readonly restoreBackup: (options: { readonly configFile?: string; readonly directory: string; readonly from: string; readonly force: boolean }) => Promise<string>;
+  readonly receipts: ReceiptTools;
   readonly daemon: DaemonTools;
   readonly hook: HookTools;
   readonly hooks: HookSettings;
   readonly skills: SkillShelf;
   readonly version: string;
   readonly now: () => number;
+}
+
+/** Receipts without a factory that runs. */
+export interface ReceiptTools {
+  /** Of this factory's key, which is made when there is none. */
+  readonly publicKey: (place: FactoryPlace) => Promise<{ readonly keyid: string; readonly pem: string }>;
+  /** Whose key: of a PEM file, the one with an id, or null: this factory's. Rejects when it could not be looked at. */
+  readonly verify: (options: FactoryPlace & { readonly file: string; readonly key: { readonly pem: string } | { readonly keyid: string } | null; readonly against: string | null }) => Promise<ReceiptCheckup>;
 }
 
 /** A store opened for one hook. */

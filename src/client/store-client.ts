@@ -4,8 +4,10 @@ import { pendingGates } from "../domain/gate.ts";
 import { type Address, itemAddress, laneAddress, teamAddress, type WorkItemId } from "../domain/ids.ts";
 import type { AdapterName } from "../domain/agent.ts";
 import type { Policy } from "../domain/policy.ts";
+import { type Envelope, receiptOf, type Statement } from "../domain/receipt.ts";
 import { ProviderView } from "../domain/routing.ts";
 import type { Day } from "../domain/spend.ts";
+import { WorkItemView } from "../domain/view.ts";
 import { isTerminal, WorkItem } from "../domain/work-item.ts";
 import { ClientProblem, type CommandReceipt, type FactoryClient, type FactoryDescription, type ItemCommand, type ItemState, type JournalLine, type LiveChange, type LiveFactory, type ProcessNode, type Submission } from "./contract.ts";
 import type { StopLimits } from "../domain/stop-policy.ts";
@@ -39,6 +41,9 @@ export interface StoreClientOptions {
   readonly nextChange: () => Promise<void>;
   readonly checkpoints: FactoryClient["checkpoints"];
   readonly restore: FactoryClient["restore"];
+  readonly diff: FactoryClient["diff"];
+  readonly undo: FactoryClient["undo"];
+  readonly sign: (statement: Statement) => Promise<Envelope>;
   readonly stop: StopLimits;
   /** The live half of the contract: the owner's own, or `offlineLive`. */
   readonly live: LiveFactory;
@@ -104,6 +109,19 @@ export const storeClient = (options: StoreClientOptions): FactoryClient => {
     tree: options.tree,
     checkpoints: options.checkpoints,
     restore: options.restore,
+    diff: options.diff,
+    undo: options.undo,
+    receipt: async (id) => {
+      const rows = await Effect.runPromise(reader.views("item"));
+      const lineages = rows.filter(({ actor }) => actor.startsWith(`item/${id}/`)).flatMap(({ view }) => [WorkItemView.safeParse(JSON.parse(view)).data ?? []].flat()).toSorted((a, b) => b.lineage - a.lineage);
+      const [newest] = lineages, published = lineages.find(({ status }) => status === "done");
+      if (newest === undefined) throw new ClientProblem(`there is no work item ${id}`, "list them with: enact-factory task list");
+      if (published === undefined) throw new ClientProblem(`${id} has published nothing yet; it is ${newest.status}`, `see what it waits for with: enact-factory why ${id}`);
+      const denials = (await journal({ actorPrefix: "session/" })).filter(({ type }) => type === "stop.denied");
+      const statement = receiptOf(published, [...await journalOf(id, 0, Number.MAX_SAFE_INTEGER), ...denials].sort((a, b) => a.position - b.position));
+      if (statement === undefined) throw new ClientProblem(`the journal of ${id} does not tell what was published: an older version wrote it`, `see what there is with: enact-factory log ${id}`);
+      return options.sign(statement);
+    },
 
     submit: async (submission) => {
       const { title, body, kind, priority, repository, sourceId, lane, claim, playbook, team } = submission;

@@ -83,6 +83,8 @@ export const ProcessNode: z.ZodType<contract.ProcessNode> = z.lazy(() => z.objec
   id: z.string(), kind: z.string(), state: z.string(), restarts: z.number(), since: at, lastCrash: z.string().optional(), detail: z.string().optional(), children: z.array(ProcessNode).optional(),
 }));
 
+export { Undone, WorkChange } from "../domain/change.ts";
+export { Envelope } from "../domain/receipt.ts";
 export const Checkpoint = z.object({ ref: z.string(), commit: z.string() });
 
 export const TerminalState: z.ZodType<contract.TerminalState> = z.object({

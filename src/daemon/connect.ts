@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { Effect } from "effect";
 import { closeTerminals, PaneKeeper } from "../../actors/pane-keeper.ts";
 import manifest from "../../package.json" with { type: "json" };
-import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type LiveChange, type LiveFactory } from "../client/contract.ts";
+import { ClientProblem, type ConnectOptions, type Connection, type FactoryClient, type FactoryDescription, type ItemState, type LiveChange, type LiveFactory } from "../client/contract.ts";
 import { httpClient } from "../client/http-client.ts";
 import { idleReason } from "../client/idle.ts";
 import { sayTo } from "../client/messages.ts";
@@ -12,10 +12,13 @@ import { storeClient, type StoreClientOptions } from "../client/store-client.ts"
 import { secretValues } from "../config/redact.ts";
 import { factoryHash, worktreeRoot } from "../config/state-directory.ts";
 import { settingsOfRepository } from "../domain/config.ts";
+import type { WorkItemId } from "../domain/ids.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import type { JournalRow, StoreReaderShape, StoreShape } from "../ports/store.ts";
 import { type WorkspacesShape } from "../ports/workspaces.ts";
 import { openTerminals, type TerminalsOptions } from "../../tmux/index.ts";
+import { seal } from "../receipts/envelope.ts";
+import { signingKey } from "../receipts/key.ts";
 import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
@@ -85,6 +88,9 @@ export const becomeOwner = async (setting: Setting, options: OwnOptions): Promis
   });
   return store && connectAsOwner(setting, store, options);
 };
+
+/** Of a change that clients are shown. */
+const patchBytes = 4 * 1_024 * 1_024;
 
 /** The text stays the same while the silence lasts, so that it is said once. */
 const silenceOf = (setting: Setting): string | undefined => {
@@ -235,6 +241,11 @@ const connectAsReader = async (setting: Setting): Promise<Connection> => {
 };
 
 const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: WorkspacesShape, live: Pick<StoreClientOptions, "deliver" | "describe" | "watch" | "tree" | "nextChange" | "live">): FactoryClient => {
+  const known = async (id: WorkItemId): Promise<ItemState["item"]> => {
+    const found = await client.item(id);
+    if (!found) throw new ClientProblem(`there is no work item ${id}`, "list them with: enact-factory task list");
+    return found.item;
+  };
   const client: FactoryClient = storeClient({
     ...live, reader, now: systemClock.now, today: calendarOf(setting.config).today, stop: setting.config.stop, adapters: { usual: setting.config.adapter, known: adapters.map(({ name }) => name) },
     policy: (repository, request) => policyFor(setting.config, repository, request),
@@ -244,9 +255,22 @@ const clientOver = (setting: Setting, reader: StoreReaderShape, workspaces: Work
       return found ? Effect.runPromise(workspaces.checkpoints(id, found.item.repository)) : [];
     },
     restore: async (id, ref, to) => {
-      const found = await client.item(id);
-      if (!found) throw new ClientProblem(`there is no work item ${id}`, "list them with: enact-factory task list");
-      return Effect.runPromise(workspaces.restore(id, found.item.repository, ref, to)).catch((error: unknown) => { throw asProblem(error, `see its checkpoints with: enact-factory task restore ${id}`); });
+      const { repository } = await known(id);
+      return Effect.runPromise(workspaces.restore(id, repository, ref, to)).catch((error: unknown) => { throw asProblem(error, `see its checkpoints with: enact-factory task restore ${id}`); });
+    },
+    diff: async (id) => {
+      const { id: item, lineage: attempt, repository, branch, base, head, status } = await known(id);
+      const commits = branch === null || base === null ? null : { branch, base, head: head ?? `refs/heads/${branch}` };
+      return Effect.runPromise(workspaces.change({ item, attempt, repository, live: status !== "done", commits, maxBytes: patchBytes })).catch((error: unknown) => { throw asProblem(error, `see what it does with: enact-factory why ${id}`); });
+    },
+    undo: async (id, { onto }) => {
+      const { id: item, repository, branch, base, head, status, published } = await known(id);
+      if (status !== "done" || published === "" || branch === null || base === null || head === null) throw new ClientProblem(`${id} has published nothing that could be undone; it is ${status}`, isTerminal(status) ? `its work, if any, is kept: enact-factory task restore ${id} --list` : `end it with: enact-factory task cancel ${id}`);
+      return Effect.runPromise(workspaces.undo({ item, repository, branch, base, head, local: published === `branch ${branch}`, onto })).catch((error: unknown) => { throw asProblem(error, "see what is wrong with: enact-factory doctor"); });
+    },
+    sign: async (statement) => {
+      await prepare(setting);
+      return seal(statement, await signingKey(setting.stateDirectory).catch((error: unknown) => { throw asProblem(error, "see what is wrong with: enact-factory doctor"); }));
     },
   });
   return client;

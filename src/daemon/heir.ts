@@ -184,6 +184,10 @@ export const heir = async (options: HeirOptions): Promise<Connection> => {
     tree: () => read((by) => by.tree()),
     checkpoints: (id) => read((by) => by.checkpoints(id)),
     restore: (id, ref, to) => act((by) => by.restore(id, ref, to)),
+    diff: (id) => read((by) => by.diff(id)),
+    // Twice is as good as once: the second tells what the first did.
+    undo: (id, how) => read((by) => by.undo(id, how)),
+    receipt: (id) => read((by) => by.receipt(id)),
     teams: () => read((by) => by.teams()),
     team: (name, command) => ask((by) => by.team(name, command), command.type === "message" || command.type === "shutdown"),
     sessions: () => read((by) => by.sessions()),

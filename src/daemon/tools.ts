@@ -33,6 +33,11 @@ export const createLocalTools = (bin?: string): LocalTools => ({
   now: systemClock.now,
   skills: skillShelf(),
 
+  receipts: {
+    publicKey: async (place) => (await import("./receipt-tools.ts")).ownPublicKey(await settingFor(place)),
+    verify: async (options) => (await import("./receipt-tools.ts")).verify(options),
+  },
+
   daemon: {
     find: async (place) => findDaemon((await settingFor(place)).stateDirectory),
     serve: async (options) => (await import("./daemon.ts")).serve(options, bin),

@@ -51,7 +51,7 @@ export interface ToolDiff { readonly path: string; readonly removed: readonly st
 
 /** What an adapter reads off its CLI's stream: the one vocabulary of pipeline, renderers and progress evidence. */
 export type AgentEvent =
-  | { readonly type: "session"; readonly sessionId: string; readonly model?: string }
+  | { readonly type: "session"; readonly sessionId: string; readonly model?: string; /** The CLI's, as it names it itself. */ readonly version?: string }
   /** The CLI took the prompt that was typed into its screen. */
   | { readonly type: "prompted" }
   | { readonly type: "text"; readonly text: string }
@@ -138,6 +138,8 @@ export const TurnOutcome = z.object({
   ]),
   /** Which ran it, when that is not the one that was asked for. */
   adapter: AdapterName.optional(),
+  /** Of the CLI that ran it, where it says so. */
+  cliVersion: z.string().max(100).optional(),
   sessionId: z.string().nullable(),
   /** Cumulative cost of the session when the CLI reports it so, else of this run; US dollars. */
   sessionCostUsd: z.number(),

@@ -27,6 +27,8 @@ export interface Tally {
   readonly costUsd: number | null;
   /** As the CLI names it. */
   readonly model: string | null;
+  /** The CLI's own. */
+  readonly version: string | null;
   readonly verdict: TurnOutcome["verdict"];
   readonly audit: TurnOutcome["audit"];
   readonly plan: TeamPlan | null;
@@ -47,13 +49,13 @@ export interface TurnEnd {
 }
 
 export const begin = (turn: Tally["turn"]): Tally => ({
-  turn, sessionId: turn.sessionId, usage: null, sessionUsage: null, costUsd: null, model: null, verdict: null, audit: null, plan: null, criteria: null, messages: [],
+  turn, sessionId: turn.sessionId, usage: null, sessionUsage: null, costUsd: null, model: null, version: null, verdict: null, audit: null, plan: null, criteria: null, messages: [],
   permissionDenials: [], failure: null, question: null, result: null, heard: [],
 });
 
 export const push = (tally: Tally, event: AgentEvent): Tally => {
   switch (event.type) {
-    case "session": return { ...tally, sessionId: event.sessionId, model: event.model ?? tally.model };
+    case "session": return { ...tally, sessionId: event.sessionId, model: event.model ?? tally.model, version: event.version?.slice(0, 100) ?? tally.version };
     case "usage": return { ...tally, usage: event.usage, sessionUsage: event.session ?? tally.sessionUsage };
     case "cost": return { ...tally, costUsd: Math.max(0, event.usd) };
     case "verdict": return { ...tally, verdict: event.verdict };
@@ -102,7 +104,7 @@ export const finish = (tally: Tally, end: TurnEnd): TurnOutcome => {
   // A new session starts from nothing; only the one that was resumed carries what it had cost.
   const before = turn.sessionId !== null && sessionId === turn.sessionId ? turn.sessionCostUsd : 0;
   return {
-    runId: turn.runId, ended: ending(tally, end), sessionId, sessionCostUsd: before + costUsd, costUsd, usage: tally.usage ?? noUsage, ...(tally.sessionUsage === null ? {} : { sessionUsage: tally.sessionUsage }), verdict, audit,
+    runId: turn.runId, ended: ending(tally, end), ...(tally.version === null ? {} : { cliVersion: tally.version }), sessionId, sessionCostUsd: before + costUsd, costUsd, usage: tally.usage ?? noUsage, ...(tally.sessionUsage === null ? {} : { sessionUsage: tally.sessionUsage }), verdict, audit,
     permissionDenials: [...tally.permissionDenials], swept: end.swept, ...(tally.heard.length === 0 ? {} : { heard: [...tally.heard] }),
     ...(tally.plan === null ? {} : { plan: tally.plan }), ...(tally.criteria === null ? {} : { criteria: tally.criteria }), ...(tally.messages.length === 0 ? {} : { messages: [...tally.messages] }),
   };

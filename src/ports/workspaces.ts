@@ -1,4 +1,5 @@
 import { Context, Data, type Effect } from "effect";
+import type { Undone, WorkChange } from "../domain/change.ts";
 import type { SyncFrom } from "../domain/effects.ts";
 import type { Fingerprint } from "../domain/fingerprint.ts";
 import type { WorkItemId } from "../domain/ids.ts";
@@ -29,6 +30,28 @@ export interface CommittedWork {
   readonly dropped?: readonly string[];
 }
 export type Merged = { readonly merged: true; readonly head: string } | { readonly merged: false; readonly files: readonly string[] };
+export interface ChangeRequest {
+  readonly item: WorkItemId;
+  /** Names the worktree. */
+  readonly attempt: number;
+  readonly repository: string;
+  /** As the worktree stands, when there is one. */
+  readonly live: boolean;
+  /** Else, and of a worktree that is gone; null: nothing was committed. */
+  readonly commits: { readonly base: string; readonly head: string; readonly branch: string } | null;
+  readonly maxBytes: number;
+}
+export interface UndoRequest {
+  readonly item: WorkItemId;
+  readonly repository: string;
+  readonly branch: string;
+  readonly base: string;
+  readonly head: string;
+  /** It was published to nowhere but this repository. */
+  readonly local: boolean;
+  /** The branch to take it back from; null: the one that has it. */
+  readonly onto: string | null;
+}
 export interface Checkpoint { readonly ref: string; readonly commit: string }
 
 /** One worktree per run lineage. Every operation is idempotent: after a crash it is simply asked again. */
@@ -49,6 +72,10 @@ export interface WorkspacesShape {
   readonly merge: (item: WorkItemId, workspace: Workspace, commit: string, message: string) => Effect.Effect<Merged, WorkspaceError>;
   /** The diff base..head as text, cut at `maxBytes` with a marker. */
   readonly diff: (workspace: Workspace, maxBytes: number) => Effect.Effect<string, WorkspaceError>;
+  /** The change for people. Nothing that a person or a later command would see is written. */
+  readonly change: (request: ChangeRequest) => Effect.Effect<WorkChange, WorkspaceError>;
+  /** Takes back what was published: its branch goes back, or a new branch gets the revert. A checkpoint holds the change before. What cannot be done without loss is refused. */
+  readonly undo: (request: UndoRequest) => Effect.Effect<Undone, WorkspaceError>;
   /** Cheap fingerprint of the worktree as it is now, uncommitted and untracked files included. */
   readonly fingerprint: (workspace: Workspace) => Effect.Effect<Fingerprint, WorkspaceError>;
   /** Changes since `since` (a commit) that `scope` does not allow are checkpointed, then undone. Returns the paths undone. */

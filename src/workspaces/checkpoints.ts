@@ -28,6 +28,21 @@ export const commitTree = Effect.fnUntraced(function* (place: GitPlace, tree: st
   return yield* git(place, ["commit-tree", tree, ...parents.flatMap((parent) => ["-p", parent])], { input: `${text}\n`, env });
 });
 
+/** Keeps a commit that is there already; once. */
+export const keepCommit = Effect.fnUntraced(function* (place: GitPlace, commonDir: string, item: string, commit: string): Effect.fn.Return<Checkpoint, GitFailed> {
+  for (;;) {
+    const known = yield* listCheckpoints(place, item), last = known.at(-1), same = known.findLast((each) => each.commit === commit);
+    if (same !== undefined) return same;
+    const ref = `${prefix(item)}${last === undefined ? 1 : numberOf(last) + 1}`;
+    if (yield* made(place, ref, commit, commonDir, undefined)) return { ref, commit };
+  }
+});
+
+/** False when somebody else has made that reference meanwhile. */
+const made = (place: GitPlace, ref: string, commit: string, commonDir: string, admin: string | undefined): Effect.Effect<boolean, GitFailed> =>
+  pastLocks(git(place, ["update-ref", ref, commit, ""]), commonDir, admin).pipe(Effect.as(true),
+    Effect.catchTag("GitFailed", (e) => /reference already exists/.test(e.stderr) ? Effect.succeed(false) : Effect.fail(e)));
+
 /** Stores a snapshot, unless the newest checkpoint holds the same content on the same commits. */
 export const storeCheckpoint = Effect.fnUntraced(function* (tree: OpenWorktree, item: string, snapshot: Snapshot, why: string): Effect.fn.Return<Checkpoint, WorkspaceError | GitFailed> {
   const tip = yield* commitOf(tree.place, `refs/heads/${tree.record.branch}`);
@@ -38,8 +53,6 @@ export const storeCheckpoint = Effect.fnUntraced(function* (tree: OpenWorktree, 
     if (last !== undefined && (yield* git(tree.place, ["rev-parse", `${last.commit}^{tree}`, `${last.commit}^@`])) === [snapshot.tree, ...parents].join("\n")) return last;
     const ref = `${prefix(item)}${last === undefined ? 1 : numberOf(last) + 1}`;
     const commit = yield* commitTree(tree.place, snapshot.tree, parents, `checkpoint of ${item}: ${why}`);
-    const stored = yield* pastLocks(git(tree.place, ["update-ref", ref, commit, ""]), tree.record.commonDir, tree.admin).pipe(Effect.as(true),
-      Effect.catchTag("GitFailed", (e) => /reference already exists/.test(e.stderr) ? Effect.succeed(false) : Effect.fail(e)));
-    if (stored) return { ref, commit };
+    if (yield* made(tree.place, ref, commit, tree.record.commonDir, tree.admin)) return { ref, commit };
   }
 });

@@ -25,11 +25,11 @@ export interface BranchSteps {
 }
 
 const isAncestor = (place: GitPlace, old: string, young: string): Effect.Effect<boolean, GitFailed> => (old === young ? Effect.succeed(true) : gitAsks(place, ["merge-base", "--is-ancestor", old, young]));
-const treeOf = (place: GitPlace, commit: string): Effect.Effect<string, GitFailed> => git(place, ["rev-parse", `${commit}^{tree}`]);
+export const treeOf = (place: GitPlace, commit: string): Effect.Effect<string, GitFailed> => git(place, ["rev-parse", `${commit}^{tree}`]);
 const utf8 = (raw: string): string => Buffer.from(raw, "latin1").toString("utf8");
 
 /** Both sides as one tree; with conflicts the tree has markers in the files named. */
-const mergeTrees = (place: GitPlace, ours: string, theirs: string): Step<{ readonly tree: string; readonly files: readonly string[] }> =>
+export const mergeTrees = (place: GitPlace, ours: string, theirs: string): Step<{ readonly tree: string; readonly files: readonly string[] }> =>
   gitBytes(place, ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs]).pipe(
     Effect.catchTag("GitFailed", (error): Step<Buffer> => {
       if (error.exitCode === 1 && error.stdout.length > 0) return Effect.succeed(error.stdout);

@@ -42,10 +42,10 @@ export const openRepository = Effect.fnUntraced(function* (path: string): Effect
 });
 
 /** Git refs cannot nest under the item's branch, so a member's name follows two dashes, which no item's name has. */
-const nameOf = ({ item, attempt, member }: WorkspaceRequest): string => `${attempt === 1 ? item : `${item}-${attempt}`}${member === undefined ? "" : `--${member}`}`;
+const nameOf = ({ item, attempt, member }: Pick<WorkspaceRequest, "item" | "attempt" | "member">): string => `${attempt === 1 ? item : `${item}-${attempt}`}${member === undefined ? "" : `--${member}`}`;
 
 /** `root/REPOSITORY-HASH/ITEM[-ATTEMPT]`: readable, and apart for repositories of the same name. */
-export const workspacePath = (root: string, commonDir: string, request: WorkspaceRequest): string => {
+export const workspacePath = (root: string, commonDir: string, request: Pick<WorkspaceRequest, "item" | "attempt" | "member">): string => {
   const repository = basename(commonDir) === ".git" ? basename(dirname(commonDir)) : basename(commonDir);
   return join(root, `${repository.replaceAll(/[^A-Za-z0-9._-]/g, "_").slice(0, 40)}-${createHash("sha256").update(commonDir).digest("hex").slice(0, 12)}`, nameOf(request));
 };

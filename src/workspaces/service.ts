@@ -13,7 +13,9 @@ import { accessSync, constants, mkdirSync, realpathSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { GitFailed, commitOf, git, gitAsks, gitBytes } from "../git/git.ts";
-import { type CommittedWork, WorkspaceEscape, type WorkspaceError, WorkspaceIo, type WorkspacesShape, WorkspaceUnusable } from "../ports/workspaces.ts";
+import { type ChangeRequest, type CommittedWork, WorkspaceEscape, type WorkspaceError, WorkspaceIo, type WorkspacesShape, WorkspaceUnusable } from "../ports/workspaces.ts";
+import type { WorkChange } from "../domain/change.ts";
+import { changeBetween, patchBetween } from "./change.ts";
 import { type Change, changesBetween } from "./changes.ts";
 import { commitTree, listCheckpoints, storeCheckpoint } from "./checkpoints.ts";
 import { type BranchSteps, judgeResolution, mergeCompleted, mergeInto, syncWorktree } from "./merge.ts";
@@ -21,11 +23,12 @@ import { discard, keepAside, nestedRepositories } from "./discard.ts";
 import { pastLocks } from "./locks.ts";
 import type { WorkspacesOptions } from "./options.ts";
 import { type OpenWorktree, adminOf, checkPath, fromGit, leadsOut, openWorktree } from "./place.ts";
-import { forgetMerged, openRepository, prepare, runOwnHook } from "./prepare.ts";
+import { forgetMerged, openRepository, prepare, runOwnHook, workspacePath } from "./prepare.ts";
 import { io, present, readRecord, writeRecord } from "./record.ts";
 import { allows } from "./scope.ts";
 import { type Snapshot, adoptIndex, withSnapshot } from "./snapshot.ts";
 import { surroundings } from "./surroundings.ts";
+import { undo as undoPublished } from "./undo.ts";
 
 /** git's failures become the port's. */
 const settled = <A>(effect: Effect.Effect<A, WorkspaceError | GitFailed>): Effect.Effect<A, WorkspaceError> =>
@@ -149,6 +152,24 @@ const removeWorktree = Effect.fnUntraced(function* (options: WorkspacesOptions, 
   if (record !== undefined) yield* forgetMerged(repository, record.branch).pipe(Effect.ignore);
 });
 
+/** Where the item's worktree stands, when an agent may have seen it. */
+const worktreeOf = Effect.fnUntraced(function* (root: string, { item, attempt, repository: path }: ChangeRequest): Effect.fn.Return<string | undefined, WorkspaceError | GitFailed> {
+  const { commonDir } = yield* openRepository(path), worktree = workspacePath(root, commonDir, { item, attempt });
+  return (yield* readRecord(worktree))?.state === "ready" && (yield* checkPath(root, worktree)) === "there" ? worktree : undefined;
+});
+
+const worktreeChange = (tree: OpenWorktree, maxBytes: number): Effect.Effect<WorkChange, WorkspaceError | GitFailed> => withSnapshot(tree, "scratch", (snapshot) => {
+  const { branch, base } = tree.record;
+  return changeBetween(snapshot.place, base, snapshot.tree, maxBytes).pipe(Effect.map((change): WorkChange => ({ branch, base, head: null, worktree: tree.path, ...change })));
+});
+
+const branchChange = Effect.fnUntraced(function* ({ item, repository: path, commits, maxBytes }: ChangeRequest): Effect.fn.Return<WorkChange, WorkspaceError | GitFailed> {
+  if (commits === null) return yield* new WorkspaceUnusable({ message: `${item} has changed nothing yet`, mend: `see what it waits for with: enact-factory why ${item}` });
+  const { place, top } = yield* openRepository(path), head = yield* commitOf(place, commits.head), base = yield* commitOf(place, commits.base);
+  if (head === undefined || base === undefined) return yield* new WorkspaceUnusable({ message: `the commits of ${item} are not in ${top} any more`, mend: `see what is kept with: enact-factory task restore ${item} --list` });
+  return { branch: commits.branch, base, head, worktree: null, ...(yield* changeBetween(place, base, head, maxBytes)) };
+});
+
 const restoreCheckpoint = Effect.fnUntraced(function* (item: string, repositoryPath: string, ref: string, to: string): Effect.fn.Return<string, WorkspaceError | GitFailed> {
   const repository = yield* openRepository(repositoryPath);
   const found = (yield* listCheckpoints(repository.place, item)).find((checkpoint) => checkpoint.ref === ref);
@@ -188,10 +209,14 @@ export const makeWorkspaces = (options: WorkspacesOptions): WorkspacesShape => {
     merge: (item, workspace, commit, message) => on(workspace.path, (tree) => mergeInto(branchSteps)(tree, item, commit, message)),
     diff: (workspace, maxBytes) => on(workspace.path, (tree) => Effect.gen(function* () {
       const head = (yield* commitOf(tree.place, `refs/heads/${tree.record.branch}`)) ?? tree.record.base;
-      return yield* gitBytes(tree.place, ["diff-tree", "-p", "-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color", tree.record.base, head], { maxBytes }).pipe(
-        Effect.map((bytes) => bytes.toString("utf8")),
-        Effect.catchTag("GitFailed", (e) => e.fault.kind === "tooMuchOutput" ? Effect.succeed(`${e.stdout.subarray(0, maxBytes).toString("utf8")}\n[the diff is longer; cut after ${maxBytes} bytes]\n`) : Effect.fail(e)));
+      const { patch, cut } = yield* patchBetween(tree.place, tree.record.base, head, maxBytes);
+      return cut ? `${patch}\n[the diff is longer; cut after ${maxBytes} bytes]\n` : patch;
     })),
+    change: (request) => settled(Effect.gen(function* () {
+      const worktree = request.live ? yield* worktreeOf(yield* rootOf, request) : undefined;
+      return yield* worktree === undefined ? branchChange(request) : on(worktree, (tree) => worktreeChange(tree, request.maxBytes));
+    })),
+    undo: (request) => alone(`undo\0${request.repository}`, settled(openRepository(request.repository).pipe(Effect.flatMap((repository) => undoPublished(repository, request))))),
     fingerprint: (workspace) => on(workspace.path, (tree) => Effect.all({ tree: withSnapshot(tree, "scratch", (snapshot) => Effect.succeed(snapshot.tree)), git: surroundings(tree) })),
     enforce: (item, workspace, since, scope) => on(workspace.path, (tree) => scope === "all" ? Effect.succeed([]) : withSnapshot(tree, "keep", undo(tree, item, since, allows(scope, options.project(tree.record.repository).scopes)))),
     checkpoint: (item, workspace, why) => on(workspace.path, (tree) => withSnapshot(tree, "keep", (snapshot) => settled(storeCheckpoint(tree, item, snapshot, why)))),

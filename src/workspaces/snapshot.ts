@@ -24,6 +24,8 @@ export interface Snapshot {
   readonly head: string;
   /** The index that describes the tree, with fresh stat data; lives until {@link withSnapshot} ends. */
   readonly index: string;
+  /** Where the tree's objects can be read until then. */
+  readonly place: GitPlace;
 }
 
 /** Bytes of a path as git gives them, kept one character a byte. */
@@ -112,7 +114,7 @@ const build = Effect.fnUntraced(function* (tree: OpenWorktree, index: string, pl
   }
   const added = [...wanted].filter((path) => kept.has(path) || !isCopied(path));
   if (added.length > 0) yield* git(place, ["update-index", "-z", "--add", "--remove", "--replace", "--stdin"], { input: nul(added) });
-  return { tree: yield* git(place, ["write-tree"]), head, index };
+  return { tree: yield* git(place, ["write-tree"]), head, index, place };
 });
 
 /** Takes a snapshot, hands it to `use`, and forgets the working copy. With `keep` its index becomes the one the next snapshot starts from. */

@@ -87,8 +87,9 @@ export const company = (place: Place): Company => {
     await hold();
     return { delivered: "now" };
   };
+  const nothingThere = async (): Promise<never> => { throw new ClientProblem("there is no repository here", ""); };
   const clientOver = (deliver: SessionsOptions["deliver"]): FactoryClient => storeClient({
-    reader, deliver, now, stop: stopLimits, today: () => "2026-11-30", policy: () => policy, projectOf: () => "demo", adapters: { usual: "scripted", known: ["scripted"] }, nextChange: settled, watch: () => () => {}, tree: async () => [], checkpoints: async () => [], restore: async () => "", live: offlineLive,
+    reader, deliver, now, stop: stopLimits, today: () => "2026-11-30", policy: () => policy, projectOf: () => "demo", adapters: { usual: "scripted", known: ["scripted"] }, nextChange: settled, watch: () => () => {}, tree: async () => [], checkpoints: async () => [], restore: async () => "", diff: nothingThere, undo: nothingThere, sign: nothingThere, live: offlineLive,
     describe: async () => ({ role: "client", store: "memory", stateDirectory: "/state", configFile: null, generation: state.generation, sandbox: "" }),
   });
   const daemon = clientOver(atOwner), mail = clientOver(byMail), hook = sessionClient({ reader, deliver: byMail, now, stop: stopLimits });

@@ -47,6 +47,11 @@ describe("how a turn ended", () => {
     }));
   });
 
+  test("says which version of its CLI ran it, where the CLI does", () => {
+    expect(outcomeOf([{ type: "session", sessionId: "s1", version: "2.1.330" }, { type: "session", sessionId: "s1" }], end()).cliVersion).toBe("2.1.330");
+    expect(outcomeOf([{ type: "session", sessionId: "s1" }], end())).not.toHaveProperty("cliVersion");
+  });
+
   test("completed needs a result, exit 0 and no failure; what the agent says alone is never enough", () => {
     fc.assert(fc.property(events, ends, (all, ended) => {
       if (outcomeOf(all, ended).ended.how !== "completed") return;

@@ -119,7 +119,7 @@ export const doubleOf = (options: DoubleOptions = {}): Double => {
     provider: async () => ({ usual: "claude", chosen: null, since: 0 }),
     chooseProvider: refused,
     tree: async () => (offline ? [] : tree),
-    checkpoints: async () => [], restore: refused,
+    checkpoints: async () => [], restore: refused, diff: refused, undo: refused, receipt: refused,
     teams: async () => teams,
     team: async (name: string, sent: TeamCommand) => {
       asked({ team: name, command: sent });

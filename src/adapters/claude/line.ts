@@ -17,7 +17,7 @@ const ResultBlock = z.object({
 /** A block of a type we do not read. */
 const OtherBlock = z.looseObject({ type: z.string() }).transform(() => ({ type: "other" as const }));
 
-const Init = z.object({ type: z.literal("system"), subtype: z.literal("init"), session_id: z.string(), model: z.string().optional() });
+const Init = z.object({ type: z.literal("system"), subtype: z.literal("init"), session_id: z.string(), model: z.string().optional(), claude_code_version: z.string().optional().catch(undefined) });
 const ApiRetry = z.object({
   type: z.literal("system"), subtype: z.literal("api_retry"),
   attempt: z.number(), max_retries: z.number(), retry_delay_ms: z.number(), error_status: z.number().nullable().optional(), error: z.string().optional(),

@@ -57,7 +57,7 @@ export const claudeReader = (turn: TurnRequest): StreamReader => {
   const system = (line: LineOf<"system">): readonly AgentEvent[] => {
     switch (line.subtype) {
       case "init":
-        return [{ type: "session", sessionId: line.session_id, ...(line.model === undefined ? {} : { model: line.model }) }];
+        return [{ type: "session", sessionId: line.session_id, ...(line.model === undefined ? {} : { model: line.model }), ...(line.claude_code_version === undefined ? {} : { version: line.claude_code_version }) }];
       case "permission_denied":
         return denied(line.tool_name, line.tool_use_id, line.message ?? "");
       case "api_retry": {

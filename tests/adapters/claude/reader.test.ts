@@ -7,6 +7,10 @@ import { ended, read, streamBytes, streamLines, streamNames, turnRequest } from 
 
 
 describe("STRUCT-07 captured streams of the real CLI give typed events", () => {
+  test("the session is named with its model and the version of the CLI", () => {
+    expect(read(streamLines("edit")).find(({ type }) => type === "session")).toMatchObject({ model: expect.any(String), version: expect.stringMatching(/^\d+\.\d+\.\d+$/) });
+  });
+
   /** How each stream closes: the text of its result, or the kind of its failure. The exit is what the CLI really gave. */
   const closes: Readonly<Record<string, { readonly result: string } | { readonly failure: string; readonly exit: ReturnType<typeof ended> }>> = {
     "edit": { result: "add() adds now; its test passes." },
