@@ -26,7 +26,6 @@ const Commit = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "a full commi
 const Time = z.iso.datetime();
 
 /** A text for an agent: which one, and what it was. */
-const PromptMark = z.strictObject({ id: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 
 const ReceiptTurn = z.strictObject({
   run: z.string(), attempt: z.number(), stage: Stage.nullable(), member: z.string().nullable(), iteration: z.number().nullable(),
@@ -34,7 +33,8 @@ const ReceiptTurn = z.strictObject({
   /** As the CLI names its version itself; null: it does not. */
   cliVersion: z.string().nullable(),
   /** null: not on record; the text itself is in no journal, so it cannot be made up for afterwards. */
-  prompt: PromptMark.nullable(),
+  /** Stage, language, and the first digits of the SHA-256 of its templates (docs/prompts.md). */
+  prompt: z.string().nullable(),
   ended: z.enum(["completed", "question", "failed", "cancelled"]), failure: z.string().nullable(), endedAt: Time,
   /** null: no process ran. */
   used: z.strictObject({ tokens: Usage, cost: Cost, wallMs: z.number() }).nullable(),
@@ -125,15 +125,12 @@ const turnOf = (line: ReceiptLine, starts: ReadonlyMap<string, z.infer<typeof Wo
     turn: {
       run: outcome.runId, attempt: address.attempt, stage: spend?.stage ?? start?.stage ?? null, member: spend?.member ?? start?.name ?? null, iteration: start?.iteration ?? null,
       adapter: spend?.adapter ?? outcome.adapter ?? start?.adapter ?? "unknown", model: spend?.model ?? (outcome.adapter === undefined ? start?.model : undefined) ?? null,
-      cliVersion: outcome.cliVersion ?? null, prompt: promptIn(line.event["outcome"]),
+      cliVersion: outcome.cliVersion ?? null, prompt: outcome.promptVersion ?? null,
       ended: ended.how, failure: ended.how === "failed" ? ended.failure.kind : null, endedAt: time(line.at),
       used: spend === undefined ? null : { tokens: spend.amount.usage, cost: spend.amount.cost, wallMs: spend.amount.wallMs },
     },
   };
 };
-
-/** What marks a turn's prompt, where turns are marked: the one place that knows its name. */
-const promptIn = (outcome: unknown): z.infer<typeof PromptMark> | null => z.object({ prompt: z.object({ id: z.string(), sha256: z.string() }).pipe(PromptMark) }).safeParse(outcome).data?.prompt ?? null;
 
 const checksOf = (results: readonly CheckResult[]): z.infer<typeof ReceiptCheck>[] => results.map(({ name, status, exitCode, failures, flaky }) => ({ name, status, exitCode, failures: failures.length, flaky }));
 

@@ -38,7 +38,7 @@ const events: readonly (readonly [actor: string, type: string, event: object])[]
   ["item/LOC-1/2", "actor.start", { input: { item, attempt: 2 } }],
   ["item/LOC-1/2", "claim", { explicit: false }],
   ["stage/LOC-1/2/coder.1", "actor.start", { input: { stage: "coder", iteration: 1, adapter: "codex", model: null } }],
-  ["stage/LOC-1/2/coder.1", "turn.ended", turn("one", { adapter: "claude", cliVersion: "2.1.330", prompt: { id: "coder/3", sha256: "c".repeat(64) }, spend: spend("one", 0.25) })],
+  ["stage/LOC-1/2/coder.1", "turn.ended", turn("one", { adapter: "claude", cliVersion: "2.1.330", promptVersion: "coder/en/3f2a9c01b7de", spend: spend("one", 0.25) })],
   ["stage/LOC-1/2/coder.1", "turn.ended", turn("two", { ended: { how: "failed", failure: { kind: "crashed", exitCode: 1, signal: null, message: "x" } }, spend: spend("two", 0, 1) })],
   ["stage/LOC-1/2/coder.1", "turn.ended", turn("three", { ended: { how: "failed", failure: { kind: "capReached", cap: "itemUsd", spent: 1, limit: 1, message: "used up" } } })],
   ["pipeline/LOC-1/2", "stuck", { rule: "sameDiff", says: "the change did not change" }],
@@ -62,7 +62,7 @@ describe("what a receipt says", () => {
   test("facts of the journal, of this lineage alone; what is unknown is null or counted apart", () => {
     const { predicate } = statementOf();
     expect(predicate.turns).toMatchObject([
-      { run: "one", stage: "coder", iteration: 1, adapter: "claude", model: "m-1", cliVersion: "2.1.330", prompt: { id: "coder/3", sha256: "c".repeat(64) } },
+      { run: "one", stage: "coder", iteration: 1, adapter: "claude", model: "m-1", cliVersion: "2.1.330", prompt: "coder/en/3f2a9c01b7de" },
       { run: "two", cliVersion: null, prompt: null, ended: "failed", failure: "crashed" },
       { run: "three", adapter: "codex", failure: "capReached", used: null },
       { run: "audit", used: null },

@@ -42,7 +42,7 @@ describe("receipts", { timeout: guardMs }, () => {
     expect(predicate.checks).toMatchObject({ sandbox: "off", base: [{ name: "has a", status: "failed" }], head: [{ name: "has a", status: "passed", exitCode: 0, failures: 0 }], newFailures: [] });
     expect(predicate.verdicts).toMatchObject([{ by: "critic", decision: "approve", findings: { minor: 1, info: 1, major: 0, critical: 0 } }]);
     expect(predicate.turns).toMatchObject([
-      { stage: "coder", iteration: 1, adapter: "scripted", cliVersion: null, prompt: null, ended: "completed", used: { tokens: { inputTokens: 1000, outputTokens: 200, cachedTokens: 400 }, cost: { usd: 0.5 } } },
+      { stage: "coder", iteration: 1, adapter: "scripted", cliVersion: null, prompt: expect.stringMatching(/^coder\/en\/[0-9a-f]{12}$/), ended: "completed", used: { tokens: { inputTokens: 1000, outputTokens: 200, cachedTokens: 400 }, cost: { usd: 0.5 } } },
       { stage: "critic", ended: "completed" },
     ]);
     expect(predicate.total).toMatchObject({ turns: 2, withoutProcess: 0, cost: { usd: 0.5, unpricedTokens: 0 } });
