@@ -9,6 +9,7 @@ import { priceOf } from "../domain/spend.ts";
 import { stages, writeScope } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
 import { hookChecks as hooks } from "./hook-settings.ts";
+import { channelChecks } from "./notify-tools.ts";
 import type { Setting } from "./setting.ts";
 import { adapters, sandboxName } from "./ports.ts";
 
@@ -25,6 +26,7 @@ export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> 
   await program(setting, "tmux", ["-V"], "agents have no terminals to attach to; everything else works", "apt-get install tmux (macOS: brew install tmux)", "warning"),
   ...hooks({ home: setting.home, env: setting.env, directory: setting.repository }),
   spending(setting.config),
+  ...(await channelChecks(setting)),
   ...unserved(setting.config),
 ];
 

@@ -15,6 +15,8 @@ import type { Publisher } from "../ports/publisher.ts";
 import { PushRefused, SourcePushes, type SourcePushesShape, type SourceShape } from "../ports/source.ts";
 import type { Verifier } from "../ports/verifier.ts";
 import { Workspaces, type WorkspacesShape } from "../ports/workspaces.ts";
+import type { Notifier } from "../ports/notifier.ts";
+import { makeChannels, notifierLayer } from "../notify/channels.ts";
 import { agentProcessLayer } from "../process/agent-process.ts";
 import { localPublisherLayer } from "../publish/local.ts";
 import { localDirectory } from "../sources/local-directory.ts";
@@ -22,6 +24,7 @@ import { localStatus } from "../sources/local-status.ts";
 import { probeSandbox } from "../sandbox/probe.ts";
 import { verifierLayer } from "../verify/service.ts";
 import { defaultScopes } from "../workspaces/scope.ts";
+import { wallClock } from "./system-clock.ts";
 import { makeWorkspaces } from "../workspaces/service.ts";
 
 /** The implementations behind the ports, one place: a new adapter, source or sandbox is registered here and nowhere else. */
@@ -49,7 +52,12 @@ export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | 
     },
   });
 
-export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher | SourcePushes;
+export type OwnPorts = AgentProcess | Adapters | Workspaces | Verifier | Publisher | SourcePushes | Notifier;
+
+/** Where notices come from: this machine, and the terminal of this process, where it has one. */
+export const noticeSurroundings = (env: Place["env"]): Parameters<typeof makeChannels>[1] => ({
+  env, platform: process.platform, now: wallClock, ...(process.stderr.isTTY ? { bell: () => { process.stderr.write("\u0007"); } } : {}),
+});
 
 /** Who tells which source. */
 const pushesTo = (reports: string): SourcePushesShape => {
@@ -58,7 +66,7 @@ const pushesTo = (reports: string): SourcePushesShape => {
 };
 
 export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string }> => {
-  const { config, stateDirectory } = place;
+  const { config, env, stateDirectory } = place;
   // Exports stand outside every repository, as worktrees do: tools that look upwards must not find the user's.
   const exports = join(dirname(place.worktrees), "exports");
   const layer = Layer.mergeAll(
@@ -72,6 +80,7 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
         return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
       },
     }),
+    notifierLayer(makeChannels(config, noticeSurroundings(env))),
     Layer.succeed(SourcePushes, pushesTo(join(stateDirectory, "reports"))),
     localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
   );
