@@ -18,7 +18,7 @@ module.exports = {
     room("tmux-stands-alone", "^tmux/", [], "the terminal fabric knows nothing of ours"),
     room("ports-know-the-domain", ports, [domain], "narrow interfaces"),
     room("actors-run-charts", "^actors/", [domain, "^machines/", "^tmux/", ports], "what runs charts"),
-    ...["store", "sources", "config"].map((folder) => port(folder)),
+    ...["store", "sources", "notify", "config"].map((folder) => port(folder)),
     // Our own agent and its adapter speak in one set of words; where a path ends has one owner.
     port("adapters", "^src/agent/protocol\\.ts$", "^src/sandbox/real-target\\.ts$"),
     // Which processes belong together has one owner, and it is the room that a terminal's processes need it in.
@@ -39,7 +39,7 @@ module.exports = {
     room("hud-knows-the-client", "^src/hud/", [domain, client], "the terminal dashboard is a client"),
     room("mcp-knows-the-client", "^src/mcp/", [domain, client], "tools over MCP are a client"),
     room("prompts-are-texts", "^src/prompts/", [domain, ports, client], "the texts of prompts, packaged skills and a project's own"),
-    room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|sandbox|verify|sources|config|publish|receipts|client|gateway|mcp|prompts)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
+    room("daemon-composes", "^src/daemon/", ["^src/(domain|ports|store|process|adapters|workspaces|sandbox|verify|sources|notify|config|publish|receipts|client|gateway|mcp|prompts)/", "^machines/", "^actors/", "^tmux/"], "composition root"),
     { name: "nobody-imports-the-bin", severity: "error", from: {}, to: { path: "^src/main\\.ts$" } },
     { name: "no-dev-dependency-in-the-product", severity: "error", from: { path: "^(src|machines|actors|tmux)/" }, to: { dependencyTypes: ["npm-dev"] } },
   ],

@@ -18,7 +18,7 @@ export const workspaceTrouble = (error: WorkspaceError): EffectTrouble => {
   }
 };
 
-export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher>, "turn" | "turn.message" | "source.push"> = {
+export const workHandlers: Omit<EffectHandlers<Workspaces | Verifier | Publisher>, "turn" | "turn.message" | "source.push" | "notify"> = {
   "workspace.prepare": (request) =>
     Workspaces.use((workspaces) => workspaces.prepare(request)).pipe(
       Effect.map((workspace) => event({ type: "workspace.ready", workspace })),

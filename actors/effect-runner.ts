@@ -150,6 +150,7 @@ export class EffectRunner<R> {
       case "verify": return handlers[request.kind](request, context);
       case "turn": return handlers[request.kind](request, context);
       case "source.push": return handlers[request.kind](request, context);
+      case "notify": return handlers[request.kind](request, context);
       case "publish": return handlers[request.kind](request, context);
     }
   }

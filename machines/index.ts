@@ -6,6 +6,7 @@ import { exploration as exploreAutopilot } from "./exploration/autopilot.ts";
 import { exploration as exploreIncidents } from "./exploration/incidents.ts";
 import { exploration as exploreIntake } from "./exploration/intake.ts";
 import { exploration as exploreMember } from "./exploration/member.ts";
+import { exploration as exploreNotices } from "./exploration/notices.ts";
 import { exploration as explorePipeline } from "./exploration/pipeline.ts";
 import { exploration as exploreProgress } from "./exploration/progress.ts";
 import { exploration as exploreProvider } from "./exploration/provider.ts";
@@ -21,6 +22,7 @@ import { incidentsMachine } from "./incidents.ts";
 import { intakeMachine } from "./intake.ts";
 import { noOlderVersion, olderPipeline, olderStage } from "./older-versions.ts";
 import { memberMachine } from "./member.ts";
+import { noticesMachine } from "./notices.ts";
 import { pipelineMachine } from "./pipeline.ts";
 import { progressMachine } from "./progress.ts";
 import { providerMachine } from "./provider.ts";
@@ -31,7 +33,7 @@ import { spendMachine } from "./spend.ts";
 import { stageMachine } from "./stage.ts";
 import { teamMachine } from "./team.ts";
 import { ultraworkMachine } from "./ultrawork.ts";
-import { viewAutopilot, viewMember, viewPipeline, viewProgress, viewRalph, viewSession, viewSpend, viewStage, viewTeam, viewUltrawork, viewWorkItem } from "./views.ts";
+import { viewAutopilot, viewMember, viewNotices, viewPipeline, viewProgress, viewRalph, viewSession, viewSpend, viewStage, viewTeam, viewUltrawork, viewWorkItem } from "./views.ts";
 import { workItemMachine } from "./work-item.ts";
 
 const unseen = (): null => null;
@@ -52,6 +54,7 @@ export const catalog: readonly CatalogEntry[] = [
   { id: "incidents", version: 1, machine: incidentsMachine, durable: true, migrate: noOlderVersion("incidents"), view: (snapshot) => snapshot.context, exploration: exploreIncidents },
   { id: "spend", version: 1, machine: spendMachine, durable: true, migrate: noOlderVersion("spend"), view: viewSpend, exploration: exploreSpend },
   { id: "provider", version: 1, machine: providerMachine, durable: true, migrate: noOlderVersion("provider"), view: (snapshot) => snapshot.context, exploration: exploreProvider },
+  { id: "notices", version: 1, machine: noticesMachine, durable: true, migrate: noOlderVersion("notices"), view: viewNotices, exploration: exploreNotices },
   { id: "agent-process", version: 1, machine: agentProcessMachine, durable: false, migrate: noOlderVersion("agent-process"), view: unseen, exploration: exploreAgentProcess },
   { id: "responses-turn", version: 1, machine: responsesTurnMachine, durable: false, migrate: noOlderVersion("responses-turn"), view: unseen, exploration: exploreResponsesTurn },
 ];

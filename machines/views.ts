@@ -9,6 +9,8 @@ import type { TeamView } from "../src/domain/team.ts";
 import type { LaneRunView, MemberView, PipelineView, ProgressView, StageView, WorkItemView } from "../src/domain/view.ts";
 import { WorkItemStatus } from "../src/domain/work-item.ts";
 import { type AutopilotContext, childAddress } from "./autopilot-context.ts";
+import type { ChannelView } from "../src/domain/notice.ts";
+import type { NoticesContext } from "./notices.ts";
 import type { PipelineContext } from "./pipeline-context.ts";
 import type { ProgressContext } from "./progress.ts";
 import type { MemberContext } from "./member-context.ts";
@@ -136,3 +138,5 @@ export const viewTeam = (snapshot: Snapshot<TeamContext>): TeamView => {
 };
 
 export const viewSpend = ({ context: { caps, items, days } }: Snapshot<SpendContext>): Ledger => ({ caps, items, days });
+
+export const viewNotices = ({ context: { channel, lastAt, open, lost } }: Snapshot<NoticesContext>): ChannelView => ({ channel, lastAt, open, lost });

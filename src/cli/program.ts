@@ -16,6 +16,7 @@ import { receiptCommands } from "./groups/receipt.ts";
 import { spendCommand } from "./groups/spend.ts";
 import { terminalCommands } from "./groups/terminals.ts";
 import { hooksCommands } from "./groups/hooks.ts";
+import { notifyCommands } from "./groups/notify.ts";
 import { sessionCommands } from "./groups/session.ts";
 import { adapterCommands } from "./groups/adapters.ts";
 import { agentCommands } from "./groups/agents.ts";
@@ -178,6 +179,7 @@ Exit codes: 0 done, 1 failed, 2 timeout or could not run, 130 interrupted.`);
   receiptCommands({ program, add, run });
   spendCommand({ program, add, run });
   adapterCommands({ program, add, run });
+  notifyCommands({ program, add, run });
   inspectGroup({ program, add, run });
   const surroundings = () => import("./commands/surroundings.ts");
   add(program, "tree", "the supervisor tree of the running factory", "tree")

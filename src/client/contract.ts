@@ -6,6 +6,7 @@ import type { OperatorLane } from "../domain/lane.ts";
 import type { Envelope, ReceiptCheckup } from "../domain/receipt.ts";
 import type { SessionCommand, SessionView, StopAttempt } from "../domain/session.ts";
 import type { StopVerdict } from "../domain/stop-policy.ts";
+import type { ChannelView } from "../domain/notice.ts";
 import type { CapState } from "../domain/ledger.ts";
 import type { AdapterLoad } from "../domain/routing.ts";
 import type { Amount, Cost, Day, Usage } from "../domain/spend.ts";
@@ -115,6 +116,8 @@ export interface FactoryStatus {
   readonly description: FactoryDescription;
   /** What the owner knows of its adapters just now; those it knows nothing of are absent. */
   readonly adapters: readonly AdapterLoad[];
+  /** Ways to tell people, as they are configured: what each took last, and what it does not take. */
+  readonly channels: readonly ChannelView[];
 }
 
 /** Which adapter is the usual one, and which stands in for it. */
@@ -355,6 +358,8 @@ export interface LocalTools {
   readonly locateConfig: (options: { readonly configFile?: string; readonly directory: string }) => Promise<{ readonly file: string | null; readonly stateDirectory: string; readonly skipped: readonly string[] }>;
   readonly validate: (file: string) => Promise<readonly ConfigProblem[]>;
   readonly template: (options: { readonly postgres: boolean }) => string;
+  /** Says something by way of trial on one channel, or on all of them; one try each. Rejects with `ClientProblem` where there is no such channel. */
+  readonly tryChannels: (place: FactoryPlace, name: string | null) => Promise<readonly ChannelTrial[]>;
   readonly doctor: (options: { readonly configFile?: string; readonly directory: string }) => Promise<readonly DoctorCheck[]>;
   readonly adapters: (place: FactoryPlace) => Promise<readonly AdapterState[]>;
   /** Asks the model once, in an empty repository of its own. */
@@ -477,6 +482,9 @@ export interface AdapterState {
   readonly concurrency: number | null;
   readonly turnsPerHour: number | null;
 }
+
+/** How one message went. */
+export interface ChannelTrial { readonly channel: string; readonly ok: boolean; readonly detail: string; readonly tookMs: number }
 
 /** How one small turn went. */
 export interface AdapterTrial { readonly name: AdapterName; readonly ok: boolean; readonly detail: string; /** It named its session. */ readonly session: boolean; readonly usage: Usage | null; readonly model: string | null; readonly tookMs: number }

@@ -6,6 +6,7 @@ import { SessionView } from "../domain/session.ts";
 import { StopVerdict } from "../domain/stop-policy.ts";
 import { OperatorLane } from "../domain/lane.ts";
 import { AdapterLoad } from "../domain/routing.ts";
+import { ChannelView } from "../domain/notice.ts";
 import { CapState } from "../domain/ledger.ts";
 import { Amount, Cost, Day } from "../domain/spend.ts";
 import { TeamSpec, TeamView } from "../domain/team.ts";
@@ -30,7 +31,7 @@ export const FactoryDescription: z.ZodType<contract.FactoryDescription> = z.obje
 export const FactoryStatus: z.ZodType<contract.FactoryStatus> = z.object({
   pid: z.number(), version: z.string(), startedAt: at, gateway: z.object({ host: z.string(), port: z.number() }).nullable(), automation: z.boolean(),
   slots: z.object({ used: z.number(), of: z.number() }), idle: z.string(),
-  terminals: z.object({ backend: z.enum(["tmux", "pty", "none"]), detail: z.string(), panes: z.number() }), description: FactoryDescription, adapters: z.array(AdapterLoad),
+  terminals: z.object({ backend: z.enum(["tmux", "pty", "none"]), detail: z.string(), panes: z.number() }), description: FactoryDescription, adapters: z.array(AdapterLoad), channels: z.array(ChannelView).default([]),
 });
 
 export const ProviderState: z.ZodType<contract.ProviderState> = z.object({ usual: AdapterName, chosen: AdapterName.nullable(), since: z.number() });

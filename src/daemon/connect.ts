@@ -23,6 +23,7 @@ import { openOwner, openReader } from "../store/open.ts";
 import { type Owner, startOwner } from "./owner.ts";
 import { locateGateway } from "./gateway-note.ts";
 import { heir, type HeirOptions } from "./heir.ts";
+import { channelViews } from "./notify-tools.ts";
 import { inspecting, readerInspection } from "./inspection.ts";
 import { followJournal, readEveryMs, wait } from "./journal-follow.ts";
 import { makeLive } from "./live.ts";
@@ -172,6 +173,7 @@ const connectAsOwner = async (setting: Setting, store: { readonly value: StoreSh
       pid: process.pid, version: manifest.version, startedAt, gateway, automation, description,
       slots: { used: owner.scheduler.slotsUsed, of: slots },
       adapters: owner.routing.loads(),
+      channels: await channelViews(config, store.value),
       idle: idleReason(owner.scheduler.items, { automation, slots, slotsPerProject, claimUnassigned: config.autonomous.claimUnassigned, held: (project) => owner.spend.held(project) }),
     }),
   });

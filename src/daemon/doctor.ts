@@ -9,6 +9,7 @@ import { priceOf } from "../domain/spend.ts";
 import { stages, writeScope } from "../domain/stage.ts";
 import { openReader } from "../store/open.ts";
 import { hookChecks as hooks } from "./hook-settings.ts";
+import { channelChecks } from "./notify-tools.ts";
 import type { Setting } from "./setting.ts";
 import { adapters, sandboxName } from "./ports.ts";
 import { composeSources } from "./sources.ts";
@@ -27,6 +28,7 @@ export const doctor = async (setting: Setting): Promise<readonly DoctorCheck[]> 
   ...hooks({ home: setting.home, env: setting.env, directory: setting.repository }),
   spending(setting.config),
   ...(await trackers(setting)),
+  ...(await channelChecks(setting)),
   ...unserved(setting.config),
 ];
 

@@ -30,6 +30,7 @@ import { type Address, itemAddress, parseAddress } from "../domain/ids.ts";
 import { WorkItemView } from "../domain/view.ts";
 import { isTerminal } from "../domain/work-item.ts";
 import { Clock } from "../ports/clock.ts";
+import { Notifier } from "../ports/notifier.ts";
 import type { SourceShape } from "../ports/source.ts";
 import type { StoreShape } from "../ports/store.ts";
 import { removeOldRuns } from "../process/old-runs.ts";
@@ -39,6 +40,7 @@ import { policyFor } from "./policy.ts";
 import type { OwnPorts } from "./ports.ts";
 import { redactedText } from "./secrets.ts";
 import { adapterGate, hearProvider, learnProvider } from "./routing.ts";
+import { Telling } from "./telling.ts";
 import { hearLedger, learnLedger, spendGate } from "./spend.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -93,6 +95,8 @@ const mailWithinMs = 100;
 const hintedWithinMs = 200;
 /** A hint may be lost; so late is a message then. */
 const mailEveryMs = 2_000;
+/** Tries of the store get rarer; by then it has refused for some seconds, which is more than a hiccup. */
+const lastingMs = 1_600;
 const oldRunsEveryMs = 3_600_000;
 const patience = { strategy: "one_for_one", intensity: { max: 20, withinMs: 60_000 }, backoff: { baseMs: 500, maxMs: 30_000 } } as const;
 
@@ -120,10 +124,14 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const pushes = new PushQueue();
   const spend = spendGate(config, (id) => scheduler.items.find((item) => item.id === id)?.operatorLane ?? "none");
   const routing = adapterGate(config);
+  const telling = new Telling({
+    config, store, clock, notice, redact: options.redact, factory: options.factory, host: () => host,
+    notify: (channel, message) => runtime.runPromise(Notifier.use((notifier) => notifier.send(channel, message))),
+  });
   const keeper = options.panes?.(seats, (text) => notice("warning", text));
   const handlers = {
     ...workHandlers,
-    "turn.message": messageHandler(mouths), "source.push": pushes.handler,
+    "turn.message": messageHandler(mouths), "source.push": pushes.handler, notify: telling.handler,
     turn: turnHandler({
       agents, factory: options.factory, env: options.env, home: options.home, runsDirectory: options.runsDirectory, redact: options.redact, ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       passEnvironment: (repository) => settingsOfRepository(config, repository).env,
@@ -155,13 +163,18 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
         noteView(scheduler, change);
         inspection.committed(change);
         endSeats(seats, change);
+        telling.committed(change);
         if (change.actor === spendAddress) hearLedger(spend, change, (text) => notice("warning", text));
         if (change.actor === providerAddress && change.event.type === "choose") hearProvider(routing, change, (text) => notice("info", text));
         emit({ type: "journal", actor: change.actor, event: change.event.type, at: change.at });
       },
-      deadLettered: (actor, event, error) => notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`),
+      deadLettered: (actor, event, error) => {
+        notice("error", `${actor} could not process ${event.type}: ${error instanceof Error ? error.message : String(error)}; the event is kept as a dead letter`);
+        telling.deadLettered();
+      },
       storeTrouble: (error, retryInMs) => {
         notice("error", retryInMs === null ? `this process no longer owns the store: ${error.message}` : `the store does not take writes: ${error.message}; trying again in ${retryInMs} ms`);
+        if (retryInMs !== null && retryInMs >= lastingMs) telling.alarm("the store does not take writes", `${error.message}; nothing is lost, and nothing goes on until it does`);
         if (retryInMs === null) lost(error.message);
       },
     },
@@ -177,6 +190,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   const lost = (reason: string): void => {
     if (isLost) return;
     isLost = true;
+    telling.alarm("this process no longer owns the factory", reason);
     scheduler.stop();
     void runner.drain("abandon");
     options.onLost(reason);
@@ -188,6 +202,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
   }
   await learnLedger(spend, host, config);
   await learnProvider(routing, host);
+  await telling.begin();
   await host.recover();
   // What was left in the store for the items counts before anybody looks at them.
   await host.idle();
@@ -211,6 +226,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       }),
       poller("mail", mailEveryMs, clock, async () => { await host.takeMail(); }, { subscribe: store.onMail, withinMs: mailWithinMs }),
       ...(keeper ? [keeper.child()] : []),
+      ...telling.child(),
       poller("old runs", oldRunsEveryMs, clock, async () => {
         // Not at once: what ran under an earlier owner is taken up first.
         if (settled) await removeOldRuns(options.runsDirectory, clock.now() - config.limits.keepRunsDays * 86_400_000);
@@ -237,6 +253,7 @@ export const startOwner = async (options: OwnerOptions): Promise<Owner> => {
       await runner.drain(how);
       await seats.close();
       await root.stop();
+      await telling.stop();
       await keeper?.close(how);
       await host.stop();
       await runtime.dispose();

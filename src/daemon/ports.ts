@@ -16,12 +16,15 @@ import type { Publisher } from "../ports/publisher.ts";
 import { SourcePushes } from "../ports/source.ts";
 import type { Verifier } from "../ports/verifier.ts";
 import { Workspaces, type WorkspacesShape } from "../ports/workspaces.ts";
+import type { Notifier } from "../ports/notifier.ts";
+import { makeChannels, notifierLayer } from "../notify/channels.ts";
 import { agentProcessLayer } from "../process/agent-process.ts";
 import { promptsLayer } from "../prompts/prompts.ts";
 import { localPublisherLayer } from "../publish/local.ts";
 import { probeSandbox } from "../sandbox/probe.ts";
 import { verifierLayer } from "../verify/service.ts";
 import { defaultScopes } from "../workspaces/scope.ts";
+import { wallClock } from "./system-clock.ts";
 import { makeWorkspaces } from "../workspaces/service.ts";
 import { composeSources, type Sources } from "./sources.ts";
 
@@ -50,10 +53,15 @@ export const makeOwnWorkspaces = ({ config, worktrees }: Pick<Place, "config" | 
     },
   });
 
-export type OwnPorts = AgentProcess | Adapters | Prompts | Workspaces | Verifier | Publisher | SourcePushes;
+export type OwnPorts = AgentProcess | Adapters | Prompts | Workspaces | Verifier | Publisher | SourcePushes | Notifier;
+
+/** Where notices come from: this machine, and the terminal of this process, where it has one. */
+export const noticeSurroundings = (env: Place["env"]): Parameters<typeof makeChannels>[1] => ({
+  env, platform: process.platform, now: wallClock, ...(process.stderr.isTTY ? { bell: () => { process.stderr.write("\u0007"); } } : {}),
+});
 
 export const composePorts = async (place: Place): Promise<{ readonly layer: Layer.Layer<OwnPorts>; readonly sandbox: string; readonly sources: Sources }> => {
-  const { config, stateDirectory } = place, sources = composeSources(place);
+  const { config, env, stateDirectory } = place, sources = composeSources(place);
   // Exports stand outside every repository, as worktrees do: tools that look upwards must not find the user's.
   const exports = join(dirname(place.worktrees), "exports");
   const layer = Layer.mergeAll(
@@ -68,6 +76,7 @@ export const composePorts = async (place: Place): Promise<{ readonly layer: Laye
         return { checks: checks.map(({ name, argv, timeoutMs }) => ({ name, argv, timeoutMs })), checkTimeoutMs, shareDependencies, env, sandbox };
       },
     }),
+    notifierLayer(makeChannels(config, noticeSurroundings(env))),
     Layer.succeed(SourcePushes, sources.pushes),
     localPublisherLayer({ reports: join(stateDirectory, "reports"), remote: () => config.publish.remote ?? null, timeoutMs: pushTimeoutMs }),
   );

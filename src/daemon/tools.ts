@@ -68,6 +68,8 @@ export const createLocalTools = (bin?: string): LocalTools => ({
   adapters: async (place) => (await import("./adapter-tools.ts")).adapterStates(await settingFor(place)),
   tryAdapter: async (place, name, model) => (await import("./adapter-tools.ts")).tryAdapter(await settingFor(place), name, model),
 
+  tryChannels: async (place, name) => (await import("./notify-tools.ts")).tryChannels(await settingFor(place), name),
+
   doctor: async (options) => doctor(await settingFor(options)),
 
   backup: async ({ to, ...options }) => {

@@ -10,6 +10,7 @@
 import { z } from "zod";
 import { AdapterName, Effort } from "./agent.ts";
 import { McpServer } from "./mcp.ts";
+import { NoticeKind, Severity } from "./notice.ts";
 import { isZone } from "./calendar.ts";
 import { Language } from "./language.ts";
 import { OperatorLane } from "./lane.ts";
@@ -75,6 +76,30 @@ export const ProjectConfig = z.strictObject({
   sandbox: SandboxSetting.optional().meta({ description: "Instead of verify.sandbox.", examples: ["auto"] }),
 });
 export type ProjectConfig = z.infer<typeof ProjectConfig>;
+
+/** Words of each kind of channel that it cannot do without. */
+const channelNeeds = { webhook: ["url", "secret"], discord: ["url"], smtp: ["host", "from", "to"], desktop: [] } as const;
+const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, "a time of day: 22:00");
+const httpUrl = text.refine((value) => value === undefined || (/^https?:/i.test(value) && URL.canParse(value)), "an http or https URL");
+
+export const NotifyChannel = z.strictObject({
+  kind: z.enum(["webhook", "discord", "smtp", "desktop"]).meta({ description: "webhook (signed JSON), discord (a webhook of a Discord channel), smtp (e-mail) or desktop (this machine's notifications).", examples: ["desktop"] }),
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, "lower-case letters, digits and dashes; at most 32").optional().meta({ description: "How commands and reports name it; its kind when absent.", examples: ["on-call"] }),
+  min: Severity.default("attention").describe("The least it is told: info (work is done), attention (somebody is needed), urgent (also in quiet hours)."),
+  events: z.array(NoticeKind).default([]).meta({ description: `Only these: ${NoticeKind.options.join(", ")}; all when empty.`, examples: [["question", "approval", "review"]] }),
+  url: httpUrl.meta({ description: "Of webhook and discord: where messages go.", examples: ["${NOTIFY_URL:-}"], secret: true }),
+  secret: text.meta({ description: "Of webhook: key of the signature, HMAC-SHA256.", examples: ["${NOTIFY_SECRET:-}"], secret: true }),
+  host: text.meta({ description: "Of smtp: the mail server.", examples: ["smtp.example.org"] }),
+  port: z.int().min(1).max(65_535).default(587).describe("Of smtp: 587 (STARTTLS) or 465 (TLS from the start)."),
+  tls: z.enum(["required", "off"]).optional().meta({ description: "Of smtp: off sends in the clear; when absent required, but off on loopback.", examples: ["required"] }),
+  user: text.meta({ description: "Of smtp: who signs in; nobody does when absent.", examples: ["${SMTP_USER:-}"] }),
+  password: text.meta({ description: "Of smtp: of that user.", examples: ["${SMTP_PASSWORD:-}"], secret: true }),
+  from: text.meta({ description: "Of smtp: the sender.", examples: ["factory@example.org"] }),
+  to: z.array(z.string().regex(/^[^\s@<>,;]+@[^\s@<>,;]+$/, "an e-mail address")).default([]).meta({ description: "Of smtp: who gets it.", examples: [["me@example.org"]] }),
+}).superRefine((channel, context) => {
+  for (const key of channelNeeds[channel.kind]) if (channel[key] === undefined || channel[key].length === 0) context.addIssue({ code: "custom", path: [key], message: `a channel of kind ${channel.kind} needs it` });
+});
+export type NotifyChannel = z.infer<typeof NotifyChannel>;
 
 /** The keys of one stage; `enabled` differs, so it is added where the stage is named. */
 const stageKeys = (timeoutMs: number) => ({
@@ -292,6 +317,16 @@ export const Config = z.strictObject({
     port: z.int().min(0).max(65_535).optional().meta({ description: "Loopback port of dashboard and API; 0 takes a free one. When absent: 3847, or a free one when that is taken.", examples: [3847] }),
   }).prefault({}).describe("Dashboard and API."),
 
+  notify: z.strictObject({
+    channels: z.array(NotifyChannel).default([]).describe("Ways to reach people, one table each."),
+    quietFrom: clockTime.optional().meta({ description: "From this time of day only what is urgent is told; no quiet hours when absent.", examples: ["22:00"] }),
+    quietTo: clockTime.optional().meta({ description: "Until this time of day; what was held back comes then, in one message.", examples: ["07:00"] }),
+    timeZone: z.string().refine(isZone, "the name of a time zone: Europe/Berlin").optional().meta({ description: "Whose time of day it is; that of this machine when absent.", examples: ["Europe/Berlin"] }),
+    windowMs: z.int().min(0).max(4_000).default(2_000).describe("Milliseconds a message waits for others that happen at the same time; they become one."),
+    burst: z.int().min(1).max(50).default(5).describe("Messages of one channel that may follow each other at once."),
+    everyMs: milliseconds.default(60_000).describe("Milliseconds after which it may send one more; what happens meanwhile is in it."),
+  }).prefault({}).describe("Telling people what needs them."),
+
   discord: z.strictObject({
     token: text.meta({ description: "Token of the bot.", examples: ["${DISCORD_TOKEN:-}"], secret: true }),
     channelId: text.meta({ description: "Channel of reports and commands.", examples: ["${DISCORD_CHANNEL_ID:-}"] }),
@@ -315,6 +350,9 @@ export const Config = z.strictObject({
     if (first !== undefined) context.addIssue({ code: "custom", path: ["projects", index, "name"], message: `project ${first + 1} has this name already; give each project its own` });
     else seen.set(project.name, index);
   }
+  const channels = notifyChannels(config).map(({ name }) => name);
+  for (const [index, channel] of config.notify.channels.entries()) if (channels.indexOf(nameOfChannel(channel)) < index) context.addIssue({ code: "custom", path: ["notify", "channels", index, "name"], message: `channel ${channels.indexOf(nameOfChannel(channel)) + 1} has this name already; give each its own` });
+  if ((config.notify.quietFrom === undefined) !== (config.notify.quietTo === undefined)) context.addIssue({ code: "custom", path: ["notify", config.notify.quietFrom === undefined ? "quietTo" : "quietFrom"], message: "quiet hours need both quietFrom and quietTo" });
   const servers = config.mcp.servers.map(({ name }) => name);
   for (const [index, name] of servers.entries()) if (servers.indexOf(name) < index) context.addIssue({ code: "custom", path: ["mcp", "servers", index, "name"], message: `server ${servers.indexOf(name) + 1} has this name already` });
   const { local, azureDevOps, github } = config.sources;
@@ -327,8 +365,17 @@ export const Config = z.strictObject({
 });
 export type Config = z.infer<typeof Config>;
 
+const nameOfChannel = ({ name, kind }: NotifyChannel): string => name ?? kind;
+
+/** Every channel with its name; Discord's own webhook is one, which is told how work ends too. */
+export const notifyChannels = ({ notify, discord }: { readonly notify: { readonly channels: readonly NotifyChannel[] }; readonly discord: { readonly webhookUrl?: string | undefined } }): readonly (NotifyChannel & { readonly name: string })[] => {
+  const named = notify.channels.map((channel) => ({ ...channel, name: nameOfChannel(channel) }));
+  if (discord.webhookUrl === undefined || named.some(({ name }) => name === "discord")) return named;
+  return [...named, { kind: "discord", name: "discord", min: "info", events: [], url: discord.webhookUrl, port: 587, to: [] }];
+};
+
 /** What validates but does nothing yet; doctor says so. Dotted keys. */
-export const unservedSections: readonly string[] = ["discord", "github", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
+export const unservedSections: readonly string[] = ["discord.token", "discord.channelId", "github", "autonomous.schedule", "autonomous.pairMode", "autonomous.decomposition"];
 
 /** A stage's settings with the fallbacks applied. */
 export interface StageSettings {

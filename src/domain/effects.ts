@@ -4,6 +4,7 @@ import { Gate } from "./gate.ts";
 import { Stage } from "./stage.ts";
 import { WorkItemId } from "./ids.ts";
 import { Said } from "./message.ts";
+import { NoticeMessage } from "./notice.ts";
 import { Usage } from "./spend.ts";
 import { TeamBrief } from "./team-brief.ts";
 import { TeamDuty } from "./team-answers.ts";
@@ -81,6 +82,8 @@ export const EffectRequest = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("turn.message"), id: z.string(), text: z.string(), tryNumber: z.number() }),
   /** Tells the item's source what has become of it. Waits in the outbox until the source takes it; of one item in order. */
   z.object({ kind: z.literal("source.push"), item: WorkItemId, source: WorkItemSource, sourceId: z.string(), set: SourceUpdate }),
+  /** Tells people something on a channel. Waits in the outbox until the channel takes it, nobody needs it any more, or a day has passed. */
+  z.object({ kind: z.literal("notify"), channel: z.string(), message: NoticeMessage }),
   z.object({ kind: z.literal("publish"), item: WorkItemId, attempt: z.number(), repository: z.string(), branch: z.string(), base: z.string(), head: z.string(), summary: z.string() }),
 ]);
 export type EffectRequest = z.infer<typeof EffectRequest>;

@@ -80,6 +80,7 @@ export const resultOf = (request: EffectRequest, key: string, drawn: number, ser
     }
     case "workspace.sync": return drawn >= 95 ? trouble(request.kind, drawn >= 98 ? "environment" : "io") : { type: "workspace.synced", head: request.onto, conflicts: typeof request.from === "object" || drawn >= 90 ? ["a.ts"] : [] };
     case "workspace.merge": return drawn >= 97 ? trouble(request.kind, "io") : drawn >= 75 ? { type: "workspace.conflicted", files: ["a.ts"] } : { type: "workspace.merged", head: `merged${serial}` };
+    case "notify": return { type: "notify.told" };
     case "workspace.checkpoint": return drawn >= 90 ? trouble(request.kind, "io") : { type: "workspace.checkpointed", ref: "refs/enact/checkpoints/1" };
     case "workspace.remove": return drawn >= 90 ? trouble(request.kind, "io") : { type: "workspace.removed" };
     case "workspace.enforce": return drawn >= 94 ? trouble(request.kind, "environment") : { type: "workspace.enforced", undone: drawn >= 70 ? ["src/a.ts"] : [] };

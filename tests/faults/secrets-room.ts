@@ -26,7 +26,8 @@ export const planted: Readonly<Record<string, string>> = {
   ANTHROPIC_CUSTOM_HEADERS: `X-Team: seven\nAuthorization: Bearer ${mark}-of-a-header`,
   SSH_AUTH_SOCK: `/run/${mark}/agent.sock`,
 };
-const webhook = `https://discord.com/api/webhooks/4711/${mark}-of-the-webhook`;
+/** Nobody is there: no test may reach the real one. */
+const webhook = `http://127.0.0.1:9/api/webhooks/4711/${mark}-of-the-webhook`;
 const fileToken = `${mark}-of-the-env-file`;
 
 /** In the processes of the owner: a defect, at a signal. */

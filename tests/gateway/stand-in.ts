@@ -153,7 +153,7 @@ export const standIn = (count = 3): StandIn => {
     teams: async () => [],
     team: async () => ({ delivered: "now" }),
     ...sessionsInMemory(),
-    status: async () => ({ pid: 1, version: "0", startedAt: 1, gateway: null, automation: true, slots: { used: 0, of: 2 }, idle: "", terminals: { backend: "none", detail: "", panes: 0 }, description: { role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" }, adapters: [] }),
+    status: async () => ({ pid: 1, version: "0", startedAt: 1, gateway: null, automation: true, slots: { used: 0, of: 2 }, idle: "", terminals: { backend: "none", detail: "", panes: 0 }, description: { role: "owner", store: "memory", stateDirectory: "/state", configFile: null, generation: 1, sandbox: "off" }, adapters: [], channels: [] }),
     stop: async (options) => { stops.push(options); },
     terminals: async () => [],
     watchTerminal: (address, { from, ready = () => true }, onFrame) => {

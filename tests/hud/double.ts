@@ -82,7 +82,7 @@ export const doubleOf = (options: DoubleOptions = {}): Double => {
   ];
   const status: FactoryStatus = {
     pid: 4242, version: "0.1.0", startedAt: recordedNow - 3_600_000, gateway: { host: "127.0.0.1", port: 3847 }, automation: true, slots: { used: 1, of: 2 }, idle: "nothing is ready",
-    terminals: { backend: "tmux", detail: "enact-0123abcd", panes: terminals.length }, description: { ...recorded.description, role: "client" }, adapters: [],
+    terminals: { backend: "tmux", detail: "enact-0123abcd", panes: terminals.length }, description: { ...recorded.description, role: "client" }, adapters: [], channels: [],
   };
   const refused = async (): Promise<never> => { throw new ClientProblem("no factory runs here that could do this", "start it"); };
   const changed = (id: WorkItemId, change: (state: ItemState) => ItemState, event: string): void => {

@@ -1,6 +1,7 @@
 import type { FactoryStatus, ItemState } from "../../client/contract.ts";
 import { waitingFor } from "../../client/waiting.ts";
 import { capText } from "../../domain/ledger.ts";
+import { channelText } from "../../domain/notice-text.ts";
 import { costText } from "../../domain/spend.ts";
 import { isTerminal } from "../../domain/work-item.ts";
 import { type Command, printJson, reading } from "../context.ts";
@@ -26,7 +27,7 @@ export const status: Command<object> = (context) =>
     if (context.json) {
       printJson(context, {
         running: owner !== undefined, pid: owner?.pid ?? null, daemon: factory !== undefined, since: factory === undefined ? null : isoTime(factory.startedAt), address: addressOf(factory),
-        slots: factory?.slots ?? null, idle: factory?.idle ?? null, terminals: factory?.terminals ?? null, workItems: states, needsPerson: people.map(({ item }) => item.id), spend: { today: spend.today, day: spend.day, caps: spend.caps }, factory: description,
+        slots: factory?.slots ?? null, idle: factory?.idle ?? null, terminals: factory?.terminals ?? null, channels: factory?.channels ?? null, workItems: states, needsPerson: people.map(({ item }) => item.id), spend: { today: spend.today, day: spend.day, caps: spend.caps }, factory: description,
       });
       return exitCode.ok;
     }
@@ -39,8 +40,10 @@ export const status: Command<object> = (context) =>
       ["needs you", people.length === 0 ? "nothing" : `${people.length}: ${people.slice(0, 8).map(({ item }) => item.id).join(", ")}${people.length > 8 ? ", …" : ""}; see ${await again(context.place, context.terminal, context.tools, ["task", "list", "--open"])}`],
     ];
     if (factory !== undefined) {
-      const { slots, terminals, idle } = factory;
+      const { slots, terminals, idle, channels } = factory;
       rows.unshift(["address", addressOf(factory) ?? "none"], ["since", localTime(factory.startedAt)], ["slots", `${slots.used} of ${slots.of} in use`], ["terminals", terminals.backend === "none" ? terminals.detail : `${terminals.backend} ${terminals.detail}, ${terminals.panes} panes`]);
+      const silent = channels.filter((channel) => channelText(channel) !== "");
+      if (channels.length > 0) rows.push(["told by", silent.length === 0 ? channels.map(({ channel }) => channel).join(", ") : silent.map((channel) => `${channel.channel} ${channelText(channel)}`).join("; ")]);
       rows.push(["next", idle === "" ? "starting more work" : idle]);
     }
     const title = factory !== undefined ? `A daemon runs: process ${factory.pid}` : owner === undefined ? "No daemon runs here." : owner.daemon ? `A daemon (process ${owner.pid}) is on its way up or down, or hangs` : `A command works here: process ${owner.pid}`;
