@@ -124,7 +124,7 @@ export class Telling {
     const note: Note = { key: `factory|trouble|${kind}|${now}`, kind: "trouble", severity: "urgent", ref: "factory", item: null, title: kind, text: redactedText(redact, text).slice(0, 600), commands: ["enact-factory status", "enact-factory doctor"], since: now, ended: true };
     for (const { name, takes } of this.#channels) {
       if (!takes(note)) continue;
-      const message = messageOf(`${factory}-${name}-alarm-${now.toString(36)}`, [note], now, false);
+      const message = messageOf(`${factory}-${name}-alarm-${now.toString(36)}-${this.#alarmed.size}`, [note], now, false);
       const sent = (async () => {
         for (const waitMs of [...alarmWaitsMs, 0]) {
           if (await notify(name, message).then(() => true, () => false)) return;
