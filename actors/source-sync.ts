@@ -142,8 +142,9 @@ export class SourceSync {
       await tell(view, { type: "source.lane", lane: now.item.operatorLane });
       told++;
     }
-    // Open is news only to what was held; after a restart that may be what is paused.
-    if (before === undefined ? standing !== "open" || view.status === "paused" : before.state !== state && !(standing === "open" && before.state.startsWith("open "))) {
+    // Open is news only to what was held; after a restart that may be what is paused. What is held begins nothing, also after what ran when it was told so has ended.
+    const begins = standing === "held" && (view.status === "ready" || view.status === "retryAt");
+    if (begins || (before === undefined ? standing !== "open" || view.status === "paused" : before.state !== state && !(standing === "open" && before.state.startsWith("open ")))) {
       await tell(view, { type: "source.state", standing, says });
       told++;
     }

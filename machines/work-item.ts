@@ -101,7 +101,7 @@ export const workItemMachine = setup({
   types: {} as { context: WorkItemContext; events: WorkItemEvent; input: WorkItemInput },
   actions: {
     ...hostActions,
-    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operatorLane: laneAfter({ context, event }), operator: operatorFor(laneAfter({ context, event })), running: true, worked: false, gates: {}, byCommand: event.type === "claim" ? event.explicit : context.byCommand, driver: event.type === "claim" ? event.session : context.driver, reason: "", blocked: null, question: null, retryAt: null })),
+    nextAttempt: assign(({ context, event }) => ({ attempt: context.attempt + 1, operatorLane: laneAfter({ context, event }), operator: operatorFor(laneAfter({ context, event })), running: true, worked: false, held: false, gates: {}, byCommand: event.type === "claim" ? event.explicit : context.byCommand, driver: event.type === "claim" ? event.session : context.driver, reason: "", blocked: null, question: null, retryAt: null })),
     setSourceLane: assign(({ event }) => (event.type === "source.lane" ? { operatorLane: event.lane, sourceLane: event.lane, byCommand: false } : {})),
     noteClosed: assign(({ context, event }) => (event.type === "source.state" ? { closed: `${context.item.source} has closed it: ${event.says.slice(0, 200)}` } : {})),
     noteHeld: assign(({ context, event }) => (event.type === "source.state" ? { held: true, reason: `${context.item.source} holds it: ${event.says.slice(0, 200)}` } : {})),
@@ -266,7 +266,7 @@ export const workItemMachine = setup({
     },
     /** The pipeline's head, checked once more as a whole: what was approved is what is published (I2). */
     verifying: {
-      entry: { type: "effect", params: ({ context: c }) => ({ kind: "verify", repository: c.item.repository, base: c.workspace?.base ?? "", head: c.head }) },
+      entry: ["release", { type: "effect", params: ({ context: c }) => ({ kind: "verify", repository: c.item.repository, base: c.workspace?.base ?? "", head: c.head }) }],
       on: {
         "verify.done": [
           { guard: "newFailuresWithinCap", target: "retryAt", actions: ["takeChecks", "noteRecheck", "countFailure", "setRetry"] },
@@ -317,7 +317,7 @@ export const workItemMachine = setup({
       },
     },
     retryAt: {
-      entry: { type: "alarm", params: ({ context }) => ({ name: "retry", at: context.retryAt }) },
+      entry: ["release", { type: "alarm", params: ({ context }) => ({ name: "retry", at: context.retryAt }) }],
       exit: ["clearRetry", { type: "alarm", params: { name: "retry", at: null } }],
       on: {
         "alarm.retry": goOn,

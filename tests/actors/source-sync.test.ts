@@ -80,7 +80,7 @@ test("E2E-03 a lane that is named there is told once; a tick without a change, o
 
 test("an item that a list lacks is asked for by its id; only then it is held, closed, or as it was, and each is told once", async () => {
   const { state, asked, told, sync } = room(["1", "2", "3"]);
-  state.living = [view("1", { status: "operating" }), view("2"), view("3"), WorkItemView.parse({ ...view("4"), source: "local" })];
+  state.living = [view("1", { status: "operating" }), view("2"), view("3", { status: "operating" }), WorkItemView.parse({ ...view("4"), source: "local" })];
   state.open = [found("1"), found("2"), found("3")];
   await sync.once();
   expect(asked).toEqual(["list"]);
@@ -90,9 +90,15 @@ test("an item that a list lacks is asked for by its id; only then it is held, cl
   await sync.once();
   expect(asked.slice(1)).toEqual(["list", "1,2,3", "list", "1,2,3"]);
   expect(told).toEqual(["AZ-1 closed Done", "AZ-3 held it is not there any more (no such item)"]);
+  // What ran to its end meanwhile begins nothing more there.
+  state.living = [view("3", { status: "retryAt" })];
+  await sync.once();
+  expect(told.slice(2)).toEqual(["AZ-3 held it is not there any more (no such item)"]);
+  state.living = [view("3", { status: "paused" })];
   state.open = [found("3")];
   await sync.once();
   expect(told.at(-1)).toBe("AZ-3 open To Do");
+  expect(told).toHaveLength(4);
 });
 
 test("after a restart what is paused hears that it is open there, and what is closed that it is", async () => {
