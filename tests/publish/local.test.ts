@@ -33,8 +33,8 @@ const bench = () => {
   const publisher = makeLocalPublisher({ reports, remote: () => "origin", timeoutMs: 60_000 });
   return { top, repository, remote, reports, publication, publisher, commit, base, head, updates: () => linesOf(join(remote, "logs/refs/heads/enact/LOC-1")), heard: () => linesOf(counter), [Symbol.dispose]: () => rmSync(top, { recursive: true, force: true }) };
 };
-/** Old and new value of each update. */
-const linesOf = (file: string): readonly string[] => existsSync(file) ? readFileSync(file, "utf8").trim().split("\n").map((line) => line.slice(0, 81)) : [];
+/** Old and new value of each update. A hook that is just running has made its file, and written nothing yet. */
+const linesOf = (file: string): readonly string[] => existsSync(file) ? readFileSync(file, "utf8").split("\n").filter((line) => line !== "").map((line) => line.slice(0, 81)) : [];
 const key = "item/LOC-1/1:9:publish:0";
 const failure = async <A>(effect: Effect.Effect<A, PublishFailed>): Promise<PublishFailed> => {
   const exit = await Effect.runPromiseExit(effect);
