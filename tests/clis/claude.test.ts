@@ -9,6 +9,7 @@ import { claude } from "../../src/adapters/claude/adapter.ts";
 import { sessionIdOf } from "../../src/adapters/claude/plan.ts";
 import type { AgentEvent } from "../../src/domain/agent.ts";
 import { marker, type Scenario } from "../support/model-server.ts";
+import { claudeCode } from "./fetch.ts";
 import { openRoom } from "./room.ts";
 import { typedAnswers } from "./typed-answers.ts";
 
@@ -31,7 +32,7 @@ describe("a turn that works", () => {
     expect(turned.outcome.ended).toEqual({ how: "completed", text: "add() adds now; its test passes." });
     expect(await room.changes()).toContain("-export const add = (a, b) => a - b;\n+export const add = (a, b) => a + b;");
     expect(turned.events.filter((event) => event.type === "garbage" || event.type === "permissionDenied")).toEqual([]);
-    expect(only(turned.events, "session")).toEqual([{ type: "session", sessionId: sessionIdOf(turn.runId), model: "claude-haiku-4-5-20251001" }]);
+    expect(only(turned.events, "session")).toEqual([{ type: "session", sessionId: sessionIdOf(turn.runId), model: "claude-haiku-4-5-20251001", version: claudeCode.version }]);
     expect(only(turned.events, "tool").map(({ phase, kind, name, ok }) => [phase, kind, name, ok])).toEqual([
       ["start", "read", "Read", undefined], ["end", "read", "Read", true],
       ["start", "edit", "Edit", undefined], ["end", "edit", "Edit", true],
