@@ -18,15 +18,13 @@ const usage = { input: 100, output: 10 };
 describe.each(["claude", "codex", "opencode"] as const)("%s", { timeout: 180_000 }, (cli) => {
   const says: Scenario = [{ say: "I ask.", calls: [{ do: "call", ...tools[cli], input: { word: "hello" } }], usage }, { say: "Done.", usage }];
 
-  test("a stage that works can use a server of tools, which gets the variables that are named and no others; a stage that reads is given none", async () => {
+  test("a stage that works can use a server of tools, which gets the variables that are named and no others", async () => {
     await using room = await openRoom({ says }, { cli, env });
     const host = { ...room.host, mcp: [server] };
     const turned = await room.run(room.turn(marker("says")), {}, host);
     expect(turned.outcome.ended).toMatchObject({ how: "completed" });
     expect(room.model.requests.some(({ body }) => body.includes("<<hello, Ada, nothing else>>"))).toBe(true);
     expect(turned.outcome.permissionDenials).toEqual([]);
-    const reading = await room.run(room.turn(marker("says"), { stage: "critic", readOnly: true }));
-    expect([reading.outcome.ended.how, reading.lines.join("").includes("<<hello")]).toEqual(["completed", false]);
     // No value is on the command line, which every user of the machine can read.
     expect(turned.argv.join(" ")).not.toContain("Ada");
   });
