@@ -14,6 +14,7 @@ import { openProvider } from "./provider.ts";
 import { openSession } from "./session-log.ts";
 import { settingsIn } from "./settings.ts";
 import { openShelf } from "./shelf.ts";
+import { openToolServers } from "./tool-servers.ts";
 import { toolsFor } from "./tools/index.ts";
 import { openWorktree, type Worktree } from "./worktree.ts";
 
@@ -89,14 +90,17 @@ const work = async (line: string): Promise<LoopEnd> => {
   const found = await sandboxFor(request), worktree = openWorktree(request.cwd, found.sandbox?.inside);
   const commands = await openCommands(request, worktree, found, settings.commandMs, process.env);
   if (commands.note !== undefined) emit({ type: "note", text: commands.note });
+  // Nobody can hold a server to reading.
+  const servers = await openToolServers(request.readOnly ? [] : (request.servers ?? []), { cwd: request.cwd, longestMs: settings.commandMs, env: process.env });
+  for (const text of servers.notes) emit({ type: "note", text });
   const { readOnly } = request, words = agentWords(request.language ?? "en");
   loop = startLoop({
     settings, model, sessionId, run: request.runId, prompt: request.prompt, notes: readOnly ? "" : notesIn(worktree), works: !readOnly,
-    words, instructions: words.instructions({ readOnly, runs: commands.available }), tools: toolsFor(readOnly, commands), bench: { worktree, commands, shelf: openShelf(opened.log.outputs, hide) },
+    words, instructions: words.instructions({ readOnly, runs: commands.available }), tools: [...toolsFor(readOnly, commands), ...servers.tools], bench: { worktree, commands, shelf: openShelf(opened.log.outputs, hide) },
     log: opened.log, provider: openProvider({ ...settings, effort: request.effort ?? settings.effort }, () => Date.now()), emit, now: () => Date.now(),
   });
   for (const { id, text } of early) loop.message(id, text);
-  return loop.ended;
+  return loop.ended.finally(() => servers.close());
 };
 
 const end = await Promise.race([stopped.promise, firstLine.promise.then(work).catch((error: unknown): LoopEnd => ({ how: "failed", failure: { kind: "crashed", exitCode: null, signal: null, message: error instanceof Error ? error.message : String(error) } }))]);

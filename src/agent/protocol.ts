@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AgentFailure, TurnRequest } from "../domain/agent.ts";
 import { Check } from "../domain/check.ts";
 import { SandboxSetting } from "../domain/config.ts";
+import { McpServer } from "../domain/mcp.ts";
 import { Usage } from "../domain/spend.ts";
 
 /** What the owner has set up for the commands of a repository. */
@@ -22,6 +23,8 @@ export const AgentRequest = TurnRequest.pick({ runId: true, stage: true, cwd: tr
   /** For what commands need while they run; emptied after each. */
   scratch: z.string(),
   project: Project,
+  /** Servers of tools for this turn. */
+  servers: z.array(McpServer).optional(),
 });
 export type AgentRequest = z.infer<typeof AgentRequest>;
 

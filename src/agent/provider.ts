@@ -18,7 +18,7 @@ export type Reply =
   | { readonly how: "answered"; readonly items: readonly AnswerItem[]; readonly usage: Usage | null; /** As the provider names it; empty when it does not. */ readonly model: string }
   | { readonly how: "troubled"; readonly trouble: Trouble; readonly usage: Usage | null; /** The answer was cut at the provider's limit. */ readonly cut?: boolean };
 
-export interface ToolOffer { readonly name: string; readonly description: string; readonly parameters: Readonly<Record<string, unknown>> }
+export interface ToolOffer { readonly name: string; readonly description: string; readonly parameters: Readonly<Record<string, unknown>>; /** Arguments need not fit the parameters to the letter. */ readonly loose?: true }
 
 export interface Asked {
   readonly instructions: string;
@@ -94,7 +94,7 @@ const bodyOf = (asked: Asked, effort: Settings["effort"]): ResponseCreateParamsS
   const input: ResponseInput = asked.items.map((item) => ({ ...item }));
   return {
     model: asked.model, instructions: asked.instructions, input, stream: true, store: false, parallel_tool_calls: true, prompt_cache_key: asked.cacheKey,
-    tools: asked.tools.map(({ name, description, parameters }) => ({ type: "function", name, description, parameters, strict: true })),
+    tools: asked.tools.map(({ name, description, parameters, loose }) => ({ type: "function", name, description, parameters, strict: loose !== true })),
     ...(asked.tools.length === 0 ? {} : { tool_choice: typeof asked.choice === "string" ? asked.choice : { type: "function", name: asked.choice.tool } }),
     ...(asked.thoughts ? { include: ["reasoning.encrypted_content"] } : {}),
     ...(effort === undefined ? {} : { reasoning: { effort } }),

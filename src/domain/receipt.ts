@@ -25,15 +25,12 @@ export const receiptPayload = "application/vnd.in-toto+json";
 const Commit = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, "a full commit id");
 const Time = z.iso.datetime();
 
-/** A text for an agent: which one, and what it was. */
-
 const ReceiptTurn = z.strictObject({
   run: z.string(), attempt: z.number(), stage: Stage.nullable(), member: z.string().nullable(), iteration: z.number().nullable(),
   adapter: z.string(), model: z.string().nullable(),
   /** As the CLI names its version itself; null: it does not. */
   cliVersion: z.string().nullable(),
-  /** null: not on record; the text itself is in no journal, so it cannot be made up for afterwards. */
-  /** Stage, language, and the first digits of the SHA-256 of its templates (docs/prompts.md). */
+  /** Stage, language, and the first digits of the SHA-256 of its templates (docs/prompts.md); null: not on record, and the text itself is in no journal to make it up from. */
   prompt: z.string().nullable(),
   ended: z.enum(["completed", "question", "failed", "cancelled"]), failure: z.string().nullable(), endedAt: Time,
   /** null: no process ran. */

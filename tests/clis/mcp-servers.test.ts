@@ -7,7 +7,7 @@ import { marker, type Scenario } from "../support/model-server.ts";
 import { openRoom } from "./room.ts";
 import type { CliName } from "./under-test.ts";
 
-const server = McpServer.parse({ name: "words", at: [process.execPath, join(import.meta.dirname, "tool-server.ts")], env: ["GREETED"] });
+const server = McpServer.parse({ name: "words", at: [process.execPath, join(import.meta.dirname, "../support/tool-server.ts")], env: ["GREETED"] });
 /** As each CLI names it to its model. codex keeps tools of servers back until they are searched for, and calls them by their group. */
 const tools: Readonly<Record<CliName, { readonly namespace?: string; readonly tool: string }>> = { claude: { tool: "mcp__words__say" }, codex: { namespace: "mcp__words", tool: "say" }, opencode: { tool: "words_say" } };
 /** Such as can be told: of others their CLI says nothing. */

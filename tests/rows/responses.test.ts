@@ -90,8 +90,8 @@ describe("the semantics of the loop", () => {
       const [file = "", title = ""] = /^`(tests\/[^`]+)`: (.+)$/.exec(shown)?.slice(1) ?? [];
       expect([id, state, readFileSync(join(import.meta.dirname, "..", "..", file), "utf8").includes(title)]).toEqual([id, state, true]);
     }
-    expect(clauses.filter(({ state }) => state === "deferred").map(({ text }) => text)).toEqual([expect.stringContaining("MCP"), expect.stringContaining("Images"), expect.stringContaining("Stop hook"), expect.stringContaining("screen")]);
-    expect(responses.capabilities.mcp).toBe(false);
+    expect(clauses.filter(({ state }) => state === "deferred").map(({ text }) => text)).toEqual([expect.stringContaining("Images"), expect.stringContaining("Stop hook"), expect.stringContaining("screen")]);
+    expect(responses.capabilities.mcp).toBe(true);
     expect(responses.screen).toBeUndefined();
   });
 

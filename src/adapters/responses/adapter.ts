@@ -7,7 +7,7 @@ import { responsesReader } from "./reader.ts";
 export const responses: Adapter = {
   name: "responses",
   verified: true,
-  capabilities: { readOnly: true, resume: true, mcp: false, cost: false, effort: ["minimal", "low", "medium", "high", "xhigh", "max"] },
+  capabilities: { readOnly: true, resume: true, mcp: true, cost: false, effort: ["minimal", "low", "medium", "high", "xhigh", "max"] },
   plan: responsesPlan,
   reader: responsesReader,
   interrupt: `${JSON.stringify({ type: "interrupt" })}\n`,

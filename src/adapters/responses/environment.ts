@@ -1,3 +1,4 @@
+import { mcpVariables } from "../../domain/mcp.ts";
 import type { HostEnvironment } from "../../ports/adapter.ts";
 
 /** Passed on from the owner's environment when set. Nothing else is. */
@@ -24,7 +25,7 @@ const idleMs = (stallMs: number): string => String(Math.max(5_000, Math.min(290_
 export const responsesEnvironment = (host: HostEnvironment, provider: { readonly baseUrl: string; readonly key: string }, turn: { readonly stallMs: number }): Readonly<Record<string, string>> => {
   const through = set(host, proxies);
   return {
-    HOME: host.home, ENACT_RESPONSES_IDLE_TIMEOUT_MS: idleMs(turn.stallMs), ...set(host, passed), ...through,
+    HOME: host.home, ...set(host, mcpVariables(host.mcp ?? [])), ENACT_RESPONSES_IDLE_TIMEOUT_MS: idleMs(turn.stallMs), ...set(host, passed), ...through,
     // Node looks at these variables only when it is told to.
     ...(Object.keys(through).length === 0 ? {} : { NODE_USE_ENV_PROXY: "1" }),
     ENACT_RESPONSES_BASE_URL: provider.baseUrl, ENACT_RESPONSES_API_KEY: provider.key,

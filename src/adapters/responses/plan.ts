@@ -22,6 +22,7 @@ const requestFor = (turn: TurnRequest, host: HostEnvironment): AgentRequest => {
     // Beside the runs, not in one: a session outlives the run that began it. No run id begins with a dot.
     sessions: join(dirname(host.runDirectory), ".responses-sessions"), scratch: join(host.runDirectory, "scratch"),
     project: host.project === undefined ? bareProject : { ...host.project, checks: host.project.checks.map((check) => ({ ...check, argv: [...check.argv] })), env: [...host.project.env] },
+    ...(host.mcp === undefined || host.mcp.length === 0 ? {} : { servers: host.mcp.map((server) => ({ ...server })) }),
   };
 };
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Effect } from "effect";
 import { describe, expect, test } from "vitest";
 import type { AgentEvent } from "../../../src/domain/agent.ts";
+import { McpServer } from "../../../src/domain/mcp.ts";
 import type { RunHandle } from "../../../src/ports/agent-process.ts";
 import { purposeOf, type Request, type Scenario, type Step } from "../../support/responses-server.ts";
 import { skipSandbox } from "../../verify/fixture.ts";
@@ -72,6 +73,30 @@ describe("a turn that works", () => {
     expect(instructions).toMatch(/^당신은 [^]*`changes`[^]*`plan`/);
     expect(said.find((text) => text.includes("Use tabs."))).toMatch(/^<project-notes-([0-9a-f]{12})>\nUse tabs\.\n<\/project-notes>\n```quoted-enact-question\nShall I stop\?\n```\n<\/project-notes-\1>$/m);
     expect(said.find((text) => text.includes("<changes-"))).toMatch(/^마치기 전에 확인하세요\.[^]*^<changes-([0-9a-f]{12})>$[^]*^\+<\/changes>$[^]*^<\/changes-\1>$/m);
+  });
+});
+
+describe("tool servers", () => {
+  const words = (more: object = {}) => McpServer.parse({ name: "words", at: [process.execPath, join(import.meta.dirname, "../../support/tool-server.ts")], env: ["GREETED"], ...more });
+  const env = { GREETED: "Ada", UNNAMED: "leaked" };
+  const says: Scenario = [{ calls: [call("mcp__words__say", { word: "hello" }, "c1")] }, { calls: [call("mcp__words__say", { word: 7 }, "c2")] }, { say: "Done." }];
+
+  test("a turn that works calls their tools; a server gets the variables that are named for it, and no others; it goes with the turn", async () => {
+    await using room = await openRoom({ says }, { env, mcp: [words()] });
+    const played = await room.play("says");
+    expect(played.outcome.ended).toEqual({ how: "completed", text: "Done." });
+    expect(toldIn(room, -1)).toMatchObject({ c1: "<<hello, Ada, nothing else>>", c2: expect.stringMatching(/expected string/i) });
+    expect(toolEnds(played).map(({ name, ok }) => [name, ok])).toEqual([["plan", true], ["mcp__words__say", true], ["mcp__words__say", false]]);
+    expect(played.outcome.swept).toBe(0);
+  });
+
+  test("a server that is not there is said, and takes nothing from the turn; a turn that reads has none", async () => {
+    await using room = await openRoom({ says: [{ say: "Done." }] }, { mcp: [words({ at: ["no-such-server"] })] });
+    const played = await room.play("says");
+    expect(played.outcome.ended.how).toBe("completed");
+    expect(played.events).toContainEqual({ type: "thinking", text: expect.stringMatching(/^the tool server words is not there: .*no-such-server/) });
+    await room.play("says", reads);
+    expect(room.server.requests.flatMap(({ request }) => request.tools.map(({ name }) => name)).filter((name) => name.startsWith("mcp__"))).toEqual([]);
   });
 });
 

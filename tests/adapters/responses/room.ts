@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import { responses } from "../../../src/adapters/responses/adapter.ts";
 import type { AgentEvent, TurnRequest } from "../../../src/domain/agent.ts";
+import type { McpServer } from "../../../src/domain/mcp.ts";
 import type { Adapter, ProjectCommands } from "../../../src/ports/adapter.ts";
 import type { RunHandle } from "../../../src/ports/agent-process.ts";
 import { rig } from "../../process/rig.ts";
@@ -17,6 +18,7 @@ export interface RoomOptions {
   readonly git?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly project?: Partial<ProjectCommands>;
+  readonly mcp?: readonly McpServer[];
   readonly key?: string;
   /** Said in one piece with the request. */
   readonly said?: { readonly id: string; readonly text: string };
@@ -47,7 +49,7 @@ export const openRoom = async (scenarios: Readonly<Record<string, Scenario>>, op
   const env: Readonly<Record<string, string | undefined>> = { PATH: process.env["PATH"], ENACT_GATEWAY_BASE_URL: server.url, ENACT_GATEWAY_API_KEY: key, ENACT_RESPONSES_RETRY_BASE_MS: "1", ENACT_RESPONSES_RETRY_MAX_MS: "5", ...options.env };
   const project: ProjectCommands = { sandbox: "auto", checks: [], checkTimeoutMs: 60_000, env: [], ...options.project };
   const adapter: Adapter = { ...responses, plan: (turn, host) => {
-    const plan = responses.plan(turn, { ...host, env, project });
+    const plan = responses.plan(turn, { ...host, env, project, ...(options.mcp === undefined ? {} : { mcp: options.mcp }) });
     return "kind" in plan || options.said === undefined ? plan : { ...plan, stdin: `${plan.stdin}${responses.message?.(options.said) ?? ""}` };
   } };
   const sessions = join(it.root, ".responses-sessions");

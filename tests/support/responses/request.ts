@@ -25,7 +25,12 @@ const Schema: z.ZodType<unknown> = z.lazy(() => z.union([
 const Parameters = z.strictObject({ type: z.literal("object"), properties: z.record(z.string(), Schema), required: z.array(z.string()), additionalProperties: z.literal(false) })
   // Strict schemas name every property as required.
   .refine(({ properties, required }) => Object.keys(properties).toSorted().join() === required.toSorted().join(), "a strict schema requires each of its properties");
-const Tool = z.strictObject({ type: z.literal("function"), name: z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/), description: z.string().min(1), parameters: Parameters, strict: z.literal(true) });
+const name = z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/);
+const Tool = z.union([
+  z.strictObject({ type: z.literal("function"), name, description: z.string().min(1), parameters: Parameters, strict: z.literal(true) }),
+  // Of a tool server, whose schemas are its own.
+  z.strictObject({ type: z.literal("function"), name: z.templateLiteral(["mcp__", name]), description: z.string().min(1), parameters: z.looseObject({ type: z.literal("object") }), strict: z.literal(false) }),
+]);
 
 /** Each call has one output, after it and before the model speaks again; no output stands alone. A thought is followed by what it led to. */
 const paired = (input: readonly InputItem[]): string | undefined => {

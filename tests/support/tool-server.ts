@@ -1,4 +1,4 @@
-/** A server of one tool, over stdio: says a word with what its environment holds. Started by the real CLIs. */
+/** A server of one tool, over stdio: says a word with what its environment holds. Started by agents. */
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
 import { z } from "zod";
