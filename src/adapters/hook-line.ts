@@ -1,4 +1,6 @@
-import { hookNames } from "../domain/hook-environment.ts";
+import type { TurnRequest } from "../domain/agent.ts";
+import { hookEnvironment, hookNames } from "../domain/hook-environment.ts";
+import type { HostEnvironment } from "../ports/adapter.ts";
 
 /**
  * The hook command of every CLI that is run in its own screen: constant text, run by a shell of the CLI's. It appends what stands on its
@@ -13,3 +15,7 @@ export const hookCommand = `__line=$(cat | tr -d '\\n'); __n=0; until mkdir "$${
 
 /** The Stop hook of a turn that the factory runs in the background: it asks the program that the environment names, and without one allows the stop. */
 export const stopHookCommand = `[ -z "$${hookNames.node}" ] || exec "$${hookNames.node}" "$${hookNames.bin}" hook stop --run; :`;
+
+/** The environment of the Stop hook of a turn that has to change something; undefined: nothing is asked. A team's leader plans and judges. */
+export const stopHookOf = ({ stage, readOnly, duty, since, runId, item }: TurnRequest, { hooks }: HostEnvironment): Readonly<Record<string, string>> | undefined =>
+  hooks === undefined || since === undefined || readOnly || stage !== "coder" || (duty ?? "work") !== "work" ? undefined : hookEnvironment(hooks, { run: runId, item, stage, since });

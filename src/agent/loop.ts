@@ -21,6 +21,7 @@ import type { AgentLine } from "./protocol.ts";
 import type { Asked, Provider, Reply } from "./provider.ts";
 import type { SessionLog } from "./session-log.ts";
 import type { Settings } from "./settings.ts";
+import type { StopHook } from "./stop-hook.ts";
 import { type Bench, type Done, planToolName, type Tool, toolNames } from "./tools/index.ts";
 
 export interface LoopParts {
@@ -38,6 +39,8 @@ export interface LoopParts {
   readonly bench: Omit<Bench, "signal">;
   readonly log: SessionLog;
   readonly provider: Provider;
+  /** Asked before a turn ends that says it is done. */
+  readonly mayStop: StopHook | undefined;
   readonly emit: (line: AgentLine) => void;
   readonly now: () => number;
 }
@@ -78,7 +81,7 @@ const sum = (a: Usage, b: Usage): Usage => ({ inputTokens: a.inputTokens + b.inp
 const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Begins a turn in an opened session. What the last run of it left unanswered is answered first. */
-export const startLoop = ({ settings, model, sessionId, run, prompt, notes, words, instructions, works, tools, bench, log, provider, emit, now }: LoopParts): Loop => {
+export const startLoop = ({ settings, model, sessionId, run, prompt, notes, words, instructions, works, tools, bench, log, provider, mayStop, emit, now }: LoopParts): Loop => {
   const facts = modelFacts(model, settings.window), byName = new Map(tools.map((tool) => [tool.name, tool]));
   // Names of sessions may be longer than a provider takes.
   const cacheKey = createHash("sha256").update(sessionId).digest("hex").slice(0, 32);
@@ -145,7 +148,19 @@ export const startLoop = ({ settings, model, sessionId, run, prompt, notes, word
     show(reply.items);
     lastWords = wordsIn(reply.items);
     const size = reply.usage === null ? tokensIn(JSON.stringify(conversationOf(log.entries, words).items)) : reply.usage.inputTokens + reply.usage.outputTokens;
-    return { type: "answered", calls: callsIn(reply.items).map(({ call_id: id }) => id), asks: asksIn(lastWords), tokens: size };
+    const event: ResponsesTurnEvent = { type: "answered", calls: callsIn(reply.items).map(({ call_id: id }) => id), asks: asksIn(lastWords), tokens: size };
+    await askToStop(event);
+    return event;
+  };
+
+  /** Who may not stop yet is told why, as a message that came meanwhile. */
+  const askToStop = async (event: ResponsesTurnEvent): Promise<void> => {
+    if (mayStop === undefined || !transition(responsesTurnMachine, state, event)[0].matches("done")) return;
+    const reason = await mayStop(lastWords, aborting.signal);
+    if (reason === undefined || over) return;
+    log.append({ type: "said", item: told("user", reason) });
+    emit({ type: "note", text: `it may not stop yet: ${reason}` });
+    send({ type: "message" });
   };
 
   const compact = async (): Promise<ResponsesTurnEvent> => {

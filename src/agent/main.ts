@@ -14,6 +14,7 @@ import { openProvider } from "./provider.ts";
 import { openSession } from "./session-log.ts";
 import { settingsIn } from "./settings.ts";
 import { openShelf } from "./shelf.ts";
+import { stopHookIn } from "./stop-hook.ts";
 import { openToolServers } from "./tool-servers.ts";
 import { toolsFor } from "./tools/index.ts";
 import { openWorktree, type Worktree } from "./worktree.ts";
@@ -98,6 +99,7 @@ const work = async (line: string): Promise<LoopEnd> => {
     settings, model, sessionId, run: request.runId, prompt: request.prompt, notes: readOnly ? "" : notesIn(worktree), works: !readOnly,
     words, instructions: words.instructions({ readOnly, runs: commands.available }), tools: [...toolsFor(readOnly, commands), ...servers.tools], bench: { worktree, commands, shelf: openShelf(opened.log.outputs, hide) },
     log: opened.log, provider: openProvider({ ...settings, effort: request.effort ?? settings.effort }, () => Date.now()), emit, now: () => Date.now(),
+    mayStop: stopHookIn(process.env, { sessionId, cwd: request.cwd }),
   });
   for (const { id, text } of early) loop.message(id, text);
   return loop.ended.finally(() => servers.close());

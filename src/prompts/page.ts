@@ -38,7 +38,7 @@ export const pageOf = (say: Say, seed: string, most: number, head: string, secti
   const alike = (name: PartName): number => parts.filter((part) => part.name === name).length;
   const notice = (part: Part, kept: number): string => {
     const bytes = bytesOf(part.text), left = bytes - kept;
-    return part.open === true ? say("shared", "cutMore", { name: part.name, left, kept, most, where: part.rest }) : say("shared", "cut", { name: part.name, left, bytes, most, where: part.rest });
+    return part.open === true ? say("material", "cutMore", { name: part.name, left, kept, most, where: part.rest }) : say("material", "cut", { name: part.name, left, bytes, most, where: part.rest });
   };
   const build = (kept: ReadonlyMap<Part, string>): string => {
     let next = 0;
@@ -48,7 +48,7 @@ export const pageOf = (say: Say, seed: string, most: number, head: string, secti
       const whole = `${part.intro}\n${fenced(part.name, mark, text)}`;
       return text.length === part.text.length ? whole : `${whole}\n${notice(part, bytesOf(text))}`;
     });
-    return [head, say("shared", "data", { mark }), ...shown].join(separator);
+    return [head, say("material", "data", { mark }), ...shown].join(separator);
   };
 
   const whole = build(new Map());

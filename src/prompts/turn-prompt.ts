@@ -64,9 +64,9 @@ const messages = (say: Say, letters: readonly Letter[], rest: string): { readonl
   const left = Math.max(0, letters.length - mostMessages);
   return {
     sections: [
-      say("shared", "messages"),
-      ...(left === 0 ? [] : [say("shared", "cutMessages", { left, all: letters.length, most: mostMessages, where: rest })]),
-      ...letters.slice(left).map(({ from, text }) => ({ name: "message", intro: from === undefined || from === person ? say("shared", "personSays") : say("shared", "agentSays", { name: from }), text, rest } as const)),
+      say("material", "messages"),
+      ...(left === 0 ? [] : [say("material", "cutMessages", { left, all: letters.length, most: mostMessages, where: rest })]),
+      ...letters.slice(left).map(({ from, text }) => ({ name: "message", intro: from === undefined || from === person ? say("material", "personSays") : say("material", "agentSays", { name: from }), text, rest } as const)),
     ],
     cuts: left === 0 ? [] : [{ name: "message", left, of: letters.length }],
   };
@@ -77,21 +77,21 @@ export const promptOf = (language: Language, maxBytes: number, turn: TurnEffect,
   const { say, version } = wordsIn(language), { brief, stage, item, workspace } = turn, { team } = brief;
   const told = team === undefined ? toldTo(say, stage, turn.duty) : toldToMember(say, team.duty);
   const works = team === undefined ? stage === "coder" : team.duty === "work", looks = team === undefined ? stage !== "coder" : team.duty === "verdict";
-  const rest = say("shared", "restInJournal", { id: item.id });
+  const rest = say("material", "restInJournal", { id: item.id });
   const letters = messages(say, [...(team?.messages ?? []), ...brief.messages], rest);
   const page = pageOf(say, runId, maxBytes, told.duty, [
-    { name: "work-item", intro: say("shared", "workItem"), text: `${item.id} (${item.kind}): ${item.title}\n\n${item.body}`, rest },
+    { name: "work-item", intro: say("material", "workItem"), text: `${item.id} (${item.kind}): ${item.title}\n\n${item.body}`, rest },
     ...(team === undefined ? [] : ofTeam(say, team, rest)),
-    ...(looks && diff !== "" ? [{ name: "change", intro: say("shared", "change"), text: diff, rest: say("shared", "restOfChange", { base: workspace.base }), open: true } as const] : []),
-    ...(works && turn.iteration > 1 ? [say("shared", "attempt", { n: turn.iteration })] : []),
-    ...(brief.feedback === "" ? [] : [{ name: "feedback", intro: say("shared", "feedback"), text: brief.feedback, rest } as const]),
-    ...(brief.findings.length === 0 ? [] : [{ name: "findings", intro: say("shared", "findings"), text: list(brief.findings.map(findingLine)), rest } as const]),
-    ...(brief.failingChecks.length === 0 ? [] : [{ name: "failing-checks", intro: say("shared", "failingChecks"), text: list(brief.failingChecks), rest } as const]),
-    ...(brief.checks === "" ? [] : [say("shared", "checks", { checks: brief.checks })]),
-    ...(brief.answer === null ? [] : [{ name: "question", intro: say("shared", "youAsked"), text: brief.answer.question, rest } as const, { name: "answer", intro: say("shared", "answered"), text: brief.answer.answer, rest } as const]),
+    ...(looks && diff !== "" ? [{ name: "change", intro: say("material", "change"), text: diff, rest: say("material", "restOfChange", { base: workspace.base }), open: true } as const] : []),
+    ...(works && turn.iteration > 1 ? [say("material", "attempt", { n: turn.iteration })] : []),
+    ...(brief.feedback === "" ? [] : [{ name: "feedback", intro: say("material", "feedback"), text: brief.feedback, rest } as const]),
+    ...(brief.findings.length === 0 ? [] : [{ name: "findings", intro: say("material", "findings"), text: list(brief.findings.map(findingLine)), rest } as const]),
+    ...(brief.failingChecks.length === 0 ? [] : [{ name: "failing-checks", intro: say("material", "failingChecks"), text: list(brief.failingChecks), rest } as const]),
+    ...(brief.checks === "" ? [] : [say("material", "checks", { checks: brief.checks })]),
+    ...(brief.answer === null ? [] : [{ name: "question", intro: say("material", "youAsked"), text: brief.answer.question, rest } as const, { name: "answer", intro: say("material", "answered"), text: brief.answer.answer, rest } as const]),
     ...letters.sections,
-    ...(brief.again === "" ? [] : [{ name: "reason", intro: say("shared", "again"), text: brief.again, rest } as const]),
-    ...(agentsFiles ? [say("shared", "agentsFiles")] : []),
+    ...(brief.again === "" ? [] : [{ name: "reason", intro: say("material", "again"), text: brief.again, rest } as const]),
+    ...(agentsFiles ? [say("material", "agentsFiles")] : []),
     ...(team === undefined || team.others.length === 0 ? [] : [`${say("team", "letters", { names: team.others.join(", ") })}\n\`\`\`enact-message to=NAME\n${say("team", "letter")}\n\`\`\``]),
     ...told.form,
   ]);

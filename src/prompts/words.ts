@@ -72,6 +72,6 @@ export const wordsIn = (language: Language): Words => ({
 /** Digits of the hash that a version shows. */
 const hashDigits = 12;
 const hashOf = (language: Language, set: TextSet): string => {
-  const parts = (["shared", "answers", set] as const).map((each) => [each, Object.entries(texts[language][each]).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+  const parts = (["material", "answers", set] as const).map((each) => [each, Object.entries(texts[language][each]).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, hashDigits);
 };

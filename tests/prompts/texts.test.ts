@@ -8,7 +8,7 @@ import { sayAny, texts, variablesIn, wordsIn } from "../../src/prompts/words.ts"
 const languages = Language.options;
 const every = languages.flatMap((language) => Object.entries(texts[language]).flatMap(([set, keys]) => Object.entries(keys).map(([key, text]) => ({ language, set, key, text }))));
 const keysOf = (language: Language): readonly string[] => every.filter((each) => each.language === language).map(({ set, key }) => `${set}.${key}`).toSorted();
-const hostile = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("{{mark}}", "{{- name}}", "{{n}} {{id}}", "$t(coder.duty)", "$t(shared:data, {\"mark\": \"x\"})", "$& $1 $` $'", "<b>&amp;</b>", "%s", "__proto__", "{{constructor}}", "}}{{", ""));
+const hostile = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("{{mark}}", "{{- name}}", "{{n}} {{id}}", "$t(coder.duty)", "$t(material:data, {\"mark\": \"x\"})", "$& $1 $` $'", "<b>&amp;</b>", "%s", "__proto__", "{{constructor}}", "}}{{", ""));
 
 describe("STRUCT-18 English and Korean texts of prompts", () => {
   test("have the same keys, each with a text of its own and the same variables", () => {
@@ -50,8 +50,8 @@ describe("strictly", () => {
   test.each<{ readonly what: string; readonly set: string; readonly key: string; readonly values: Readonly<Record<string, string | number>>; readonly says: string }>([
     { what: "a set that is not there", set: "nobody", key: "duty", values: {}, says: "there is no text nobody.duty in ko" },
     { what: "a key that is not there", set: "coder", key: "toString", values: {}, says: "there is no text coder.toString in ko" },
-    { what: "a variable that is missing", set: "shared", key: "attempt", values: {}, says: "lacks a value for n" },
-    { what: "a variable that the text does not name", set: "shared", key: "attempt", values: { n: 1, count: 2 }, says: "names no variable count" },
+    { what: "a variable that is missing", set: "material", key: "attempt", values: {}, says: "lacks a value for n" },
+    { what: "a variable that the text does not name", set: "material", key: "attempt", values: { n: 1, count: 2 }, says: "names no variable count" },
     { what: "a variable where there is none", set: "coder", key: "duty", values: { constructor: "x" }, says: "names no variable constructor" },
   ])("$what is a fault", ({ set, key, values, says }) => {
     expect(() => sayAny("ko", set, key, values)).toThrow(says);
@@ -63,10 +63,10 @@ describe("strictly", () => {
     // @ts-expect-error no such key
     expect(() => say("coder", "task")).toThrow("there is no text");
     // @ts-expect-error the variable is missing
-    expect(() => say("shared", "attempt")).toThrow("lacks a value");
+    expect(() => say("material", "attempt")).toThrow("lacks a value");
     // @ts-expect-error the variable has another name
-    expect(() => say("shared", "attempt", { m: 1 })).toThrow("lacks a value");
-    expect(say("shared", "attempt", { n: 2 })).toBe("This is attempt 2. Your earlier change is in the worktree; build on it.");
+    expect(() => say("material", "attempt", { m: 1 })).toThrow("lacks a value");
+    expect(say("material", "attempt", { n: 2 })).toBe("This is attempt 2. Your earlier change is in the worktree; build on it.");
   });
 
   test("a version names set, language and the hash of the texts: no two are the same", () => {

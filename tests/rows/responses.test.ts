@@ -60,6 +60,23 @@ describe("a factory whose only agent is our own", { timeout: guardMs }, () => {
     expect(JSON.stringify(lastLine(stdout))).toContain(`"usd":${(server.requests.length * (60 * 10 + 40 * 1 + 10 * 100)) / 1e6}`);
   });
 
+  test("a coder that stops with nothing changed is sent back, does the work, and may stop; one that never does is let go after two denials", async () => {
+    const denied = (request: Parameters<Extract<Scenario, { reply: unknown }>["reply"]>[0]): number => request.input.filter((item) => item.type === "message" && typeof item.content === "string" && item.content.startsWith("Enact Factory: not yet. [nothingChanged]")).length;
+    const edit = { calls: [{ name: "edit", args: { path: "src/sum.js", old: "a + b)", new: "a + b, 0)", all: null } }] };
+    const early: Scenario = { reply: (request): Step => (denied(request) > 0 && !request.input.some((item) => item.type === "function_call" && item.name === "edit") ? edit : { say: "All done." }) };
+    await using server = await startResponsesServer({ early, idle: { reply: (): Step => ({ say: "All done." }) } }, "key-1");
+    await using room = makeRoom({ config });
+    const run = (scenario: string) => room.cli(["run", `Mend the sum. ${marker(scenario)}`, "-p", "repo", "--coder-only", "--json"], { env: { ENACT_GATEWAY_BASE_URL: server.url, ENACT_GATEWAY_API_KEY: "key-1", ENACT_RESPONSES_MODEL: "gpt-5" } });
+    const done = await run("early");
+    expect(itemIn(done.stdout)).toMatchObject({ status: "done", iterations: 1, checks: { base: "0/1", head: "1/1" } });
+    expect(server.requests.map(({ request }) => denied(request)).at(-1)).toBe(1);
+    const { stdout } = await room.cli(["session", "list", "--all", "--json"]);
+    expect(lastLine(stdout)).toMatchObject({ sessions: [{ cli: "responses", verdict: { decision: "allow" }, denied: { ruleId: "nothingChanged" }, denials: 1 }] });
+    await run("idle");
+    expect(server.requests.map(({ request }) => denied(request)).at(-1)).toBe(2);
+    expect(server.complaints).toEqual([]);
+  });
+
   test("doctor says whether a provider is there", async () => {
     await using room = makeRoom({ config });
     const Checks = z.object({ checks: z.array(z.looseObject({ name: z.string(), state: z.string(), detail: z.string() })) });
@@ -90,7 +107,7 @@ describe("the semantics of the loop", () => {
       const [file = "", title = ""] = /^`(tests\/[^`]+)`: (.+)$/.exec(shown)?.slice(1) ?? [];
       expect([id, state, readFileSync(join(import.meta.dirname, "..", "..", file), "utf8").includes(title)]).toEqual([id, state, true]);
     }
-    expect(clauses.filter(({ state }) => state === "deferred").map(({ text }) => text)).toEqual([expect.stringContaining("Images"), expect.stringContaining("Stop hook"), expect.stringContaining("screen")]);
+    expect(clauses.filter(({ state }) => state === "deferred").map(({ text }) => text)).toEqual([expect.stringContaining("Images"), expect.stringContaining("screen")]);
     expect(responses.capabilities.mcp).toBe(true);
     expect(responses.screen).toBeUndefined();
   });

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { McpServer } from "../../domain/mcp.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
-import { hookEnvironment } from "../../domain/hook-environment.ts";
-import { stopHookCommand } from "../hook-line.ts";
+import { stopHookCommand, stopHookOf } from "../hook-line.ts";
 import { claudeEnvironment } from "./environment.ts";
 
 /** Short names of the configuration and the ids the CLI takes. Every other id is handed on as it is written. */
@@ -68,15 +67,11 @@ export const claudeFiles = ({ mcp = [] }: HostEnvironment): Readonly<Record<stri
 const settingsFile = "settings.json";
 const stopSettings = JSON.stringify({ hooks: { Stop: [{ hooks: [{ type: "command", command: stopHookCommand, timeout: 30 }] }] } });
 
-/** The environment of the Stop hook of a turn that has to change something; undefined: nothing is asked. A team's leader plans and judges. */
-const stopHook = ({ stage, readOnly, duty, since, runId, item }: TurnRequest, { hooks }: HostEnvironment): Readonly<Record<string, string>> | undefined =>
-  hooks === undefined || since === undefined || readOnly || stage !== "coder" || (duty ?? "work") !== "work" ? undefined : hookEnvironment(hooks, { run: runId, item, stage, since });
-
 /** How one turn is launched. The prompt goes through standard input only: argv is readable by every process of the machine and is short. */
 export const claudePlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan | AgentFailure => {
   const chosen = claudeArguments(turn, host);
   if ("kind" in chosen) return chosen;
-  const asks = stopHook(turn, host), files = { ...claudeFiles(host), ...(asks === undefined ? {} : { [settingsFile]: stopSettings }) };
+  const asks = stopHookOf(turn, host), files = { ...claudeFiles(host), ...(asks === undefined ? {} : { [settingsFile]: stopSettings }) };
   return {
     argv: ["claude", "-p", "--output-format", "stream-json", "--verbose", "--permission-prompts", "none", "--disable-slash-commands", ...chosen, ...(asks === undefined ? [] : ["--settings", join(host.runDirectory, settingsFile)])],
     env: { ...claudeEnvironment(host, turn), ...asks },

@@ -1,8 +1,7 @@
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
-import { hookEnvironment } from "../../domain/hook-environment.ts";
 import type { McpServer } from "../../domain/mcp.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
-import { stopHookCommand } from "../hook-line.ts";
+import { stopHookCommand, stopHookOf } from "../hook-line.ts";
 import { codexEnvironment, homeProblem } from "./environment.ts";
 import { argumentsFile, hookHash, hookKey } from "./hook-trust.ts";
 
@@ -42,10 +41,6 @@ const stopArguments: readonly string[] = [
   `hooks.state={${text(hookKey(argumentsFile, "Stop", 0, 0))}={trusted_hash=${text(hookHash("Stop", stopHook))}}}`,
 ];
 
-/** The environment of the Stop hook of a turn that has to change something; undefined: nothing is asked. A team's leader plans and judges. */
-const asksBeforeStop = ({ stage, readOnly, duty, since, runId, item }: TurnRequest, { hooks }: HostEnvironment): Readonly<Record<string, string>> | undefined =>
-  hooks === undefined || since === undefined || readOnly || stage !== "coder" || (duty ?? "work") !== "work" ? undefined : hookEnvironment(hooks, { run: runId, item, stage, since });
-
 /** Only these, besides the user's own, which `doctor` names. Variables are named, not written. */
 const mcpSettings = ({ name, at, env }: McpServer): readonly string[] => [
   ...(typeof at === "string" ? [`url=${text(at)}`, ...env.map((each) => `bearer_token_env_var=${text(each)}`)] : [`command=${text(at[0] ?? "")}`, `args=[${at.slice(1).map(text).join(",")}]`, `env_vars=[${env.map(text).join(",")}]`]),
@@ -61,7 +56,7 @@ export const codexPlan = (turn: TurnRequest, host: HostEnvironment): LaunchPlan 
   if (model !== null && !/^[A-Za-z0-9]\S*$/.test(model)) return { kind: "model", message: `${JSON.stringify(model)} is no model id` };
   const problem = homeProblem(host);
   if (problem !== undefined) return { kind: "spawn", message: problem };
-  const asks = asksBeforeStop(turn, host);
+  const asks = stopHookOf(turn, host);
   const configured = [...always, distrust(cwd), readOnly ? noInstructions : network, ...(effort === undefined ? [] : [`model_reasoning_effort=${text(effort)}`]), ...(host.mcp ?? []).flatMap(mcpSettings), ...(asks === undefined ? [] : stopArguments)];
   return {
     argv: [

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { AgentRequest } from "../../agent/protocol.ts";
 import type { AgentFailure, TurnRequest } from "../../domain/agent.ts";
 import type { HostEnvironment, LaunchPlan } from "../../ports/adapter.ts";
+import { stopHookOf } from "../hook-line.ts";
 import { providerIn, responsesEnvironment } from "./environment.ts";
 
 /** The agent program: its source, or its bundle in the flat output folder. */
@@ -32,5 +33,5 @@ export const responsesPlan = (turn: TurnRequest, host: HostEnvironment): LaunchP
   if (turn.model !== null && !modelName.test(turn.model)) return { kind: "model", message: `${JSON.stringify(turn.model)} is no name of a model` };
   const { baseUrl, key } = providerIn(host);
   if (baseUrl === undefined || key === undefined) return { kind: "auth", message: `no provider is set up: ${[...(baseUrl === undefined ? ["ENACT_GATEWAY_BASE_URL"] : []), ...(key === undefined ? ["ENACT_GATEWAY_API_KEY"] : [])].join(" and ")} must be set` };
-  return { argv: [process.execPath, agentProgram], env: responsesEnvironment(host, { baseUrl, key }, turn), stdin: `${JSON.stringify(requestFor(turn, host))}\n`, stdinMode: "open" };
+  return { argv: [process.execPath, agentProgram], env: { ...responsesEnvironment(host, { baseUrl, key }, turn), ...stopHookOf(turn, host) }, stdin: `${JSON.stringify(requestFor(turn, host))}\n`, stdinMode: "open" };
 };

@@ -6,10 +6,10 @@ import { coder } from "./coder.ts";
 import { critic } from "./critic.ts";
 import { documenter } from "./documenter.ts";
 import { planner } from "./planner.ts";
-import { shared } from "./shared.ts";
+import { material } from "./material.ts";
 import { stageDocumenter } from "./stage-documenter.ts";
 import { team } from "./team.ts";
 import { tester } from "./tester.ts";
 
-export const english = { coder, critic, tester, documenter, auditor, "stage-documenter": stageDocumenter, planner, team, answers, shared, agent } as const;
+export const english = { coder, critic, tester, documenter, auditor, "stage-documenter": stageDocumenter, planner, team, answers, material, agent } as const;
 export type English = typeof english;
