@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The bin. Nothing is imported before the Node version is known to be good enough to read the rest.
-import type { LocalTools } from "./client/contract.ts";
+import type { LocalTools } from "./client/local-tools.ts";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const argv = process.argv.slice(2);

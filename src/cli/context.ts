@@ -1,4 +1,5 @@
-import type { Connection, FactoryClient, ItemState, LocalTools } from "../client/contract.ts";
+import type { FactoryClient, ItemState } from "../client/contract.ts";
+import type { Connection, LocalTools } from "../client/local-tools.ts";
 import { compareIds } from "../client/item-state.ts";
 import { WorkItemId } from "../domain/ids.ts";
 import type { GlobalOptions, Place } from "./place.ts";

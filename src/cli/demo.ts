@@ -1,5 +1,6 @@
 /** `demo`: five work items on a throwaway repository, two at a time, and a proof of the results. */
-import type { Connection, ItemState, JournalLine } from "../client/contract.ts";
+import type { ItemState, JournalLine } from "../client/contract.ts";
+import type { Connection } from "../client/local-tools.ts";
 import { iterationsOf } from "../client/text/item-text.ts";
 import { oneLine, shellWord } from "../client/text/safe-text.ts";
 import { stopwatch } from "../client/text/time-text.ts";

@@ -5,7 +5,8 @@
  * I2 A timeout cancels only these items; a process that lost the state touches nothing. I3 However it ends, the connection is closed and the screen is whole.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Connection, FactoryClient, ItemState } from "../client/contract.ts";
+import type { FactoryClient, ItemState } from "../client/contract.ts";
+import type { Connection } from "../client/local-tools.ts";
 import { oneLine, shellWord } from "../client/text/safe-text.ts";
 import type { WorkItemId } from "../domain/ids.ts";
 import { isTerminal } from "../domain/work-item.ts";

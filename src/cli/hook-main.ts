@@ -1,5 +1,5 @@
 /** The short way from the bin to a hook: nothing else of the command line is loaded, as a person waits at each of its ends. */
-import type { HookTools } from "../client/contract.ts";
+import type { HookTools } from "../client/local-tools.ts";
 import { type HookEvent, hookEvents, runHook } from "./commands/hook.ts";
 
 /** `hook EVENT [--cli NAME] [--run]`, exactly; `undefined`: for the whole command line, which knows help and usage errors. */

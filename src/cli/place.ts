@@ -1,6 +1,6 @@
 /** Which factory a command talks to: `--config`, `-C`, the working directory, or the repository it works on. */
 import { join, resolve } from "node:path";
-import type { LocalTools } from "../client/contract.ts";
+import type { LocalTools } from "../client/local-tools.ts";
 import { shellWord } from "../client/text/safe-text.ts";
 import type { Terminal } from "./screen.ts";
 

@@ -4,7 +4,7 @@
  */
 import { homedir } from "node:os";
 import { Command, CommanderError } from "commander";
-import type { LocalTools } from "../client/contract.ts";
+import type { LocalTools } from "../client/local-tools.ts";
 import type { Command as Action, CommandContext } from "./context.ts";
 import { registerHud } from "./groups/hud.ts";
 import { registerInbox } from "./groups/inbox.ts";

@@ -7,7 +7,8 @@
  */
 import type { z } from "zod";
 import { Failure, journalPage, type Route, routes } from "./api.ts";
-import { ClientProblem, type Connection, type FactoryClient, type JournalLine } from "./contract.ts";
+import { ClientProblem, type FactoryClient, type JournalLine } from "./contract.ts";
+import type { Connection } from "./local-tools.ts";
 import { type GatewayAddress, LiveSocket } from "./live-socket.ts";
 
 /** Nobody answers any more. `done`: whether the request was carried out. */

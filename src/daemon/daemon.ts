@@ -7,7 +7,8 @@
  */
 import { createServer } from "node:net";
 import manifest from "../../package.json" with { type: "json" };
-import { ClientProblem, type FactoryClient, type LiveChange, type RunningDaemon, type ServedFactory, type ServeOptions } from "../client/contract.ts";
+import { ClientProblem, type FactoryClient, type LiveChange } from "../client/contract.ts";
+import type { RunningDaemon, ServedFactory, ServeOptions } from "../client/local-tools.ts";
 import { secretValues } from "../config/redact.ts";
 import { parseAddress } from "../domain/ids.ts";
 import type { McpAnswer } from "../gateway/gateway.ts";

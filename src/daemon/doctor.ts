@@ -2,7 +2,7 @@ import { access, constants, mkdir, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Effect, Result } from "effect";
 import { execa } from "execa";
-import type { DoctorCheck } from "../client/contract.ts";
+import type { DoctorCheck } from "../client/local-tools.ts";
 import { capsOf, Config, ProjectConfig, stageSettings, unservedSections } from "../domain/config.ts";
 import { capKinds, CapName } from "../domain/ledger.ts";
 import { priceOf } from "../domain/spend.ts";

@@ -6,7 +6,8 @@
  * I3 After `close` it owns nothing, also when the lock came to it in that moment. I4 A request whose gateway went away is made again elsewhere only if it
  * cannot have been done, or if twice is as good as once; else the caller is told that nobody knows.
  */
-import type { Connection, FactoryClient, InspectionEvent, ItemCommand, LiveChange, TerminalFrame } from "../client/contract.ts";
+import type { FactoryClient, InspectionEvent, ItemCommand, LiveChange, TerminalFrame } from "../client/contract.ts";
+import type { Connection } from "../client/local-tools.ts";
 import { GatewayGone } from "../client/http-client.ts";
 import { offsetAfter } from "../client/live-protocol.ts";
 import type { ClockShape } from "../ports/clock.ts";

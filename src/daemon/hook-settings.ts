@@ -2,7 +2,8 @@
 import { homedir } from "node:os";
 import { NotUnderstood } from "../adapters/hook-entries.ts";
 import { hookFile, type HookPlace, inspectHooks, inspectOperator, installHooks, operatorOnPath, removeHooks } from "../adapters/hook-files.ts";
-import { ClientProblem, type DoctorCheck, type HookFile, type HookSettings } from "../client/contract.ts";
+import { ClientProblem } from "../client/contract.ts";
+import type { DoctorCheck, HookFile, HookSettings } from "../client/local-tools.ts";
 
 const filesIn = (place: HookPlace): readonly HookFile[] => (["claude", "codex"] as const).flatMap((cli) => (["user", "project"] as const).map((scope) => inspectHooks(cli, scope, place)));
 

@@ -8,7 +8,7 @@
 import { existsSync, lstatSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Effect } from "effect";
-import type { HookTools, OpenedSessions } from "../client/contract.ts";
+import type { HookTools, OpenedSessions } from "../client/local-tools.ts";
 import { ClientProblem } from "../client/contract.ts";
 import { sessionClient } from "../client/sessions.ts";
 import { secretValues } from "../config/redact.ts";

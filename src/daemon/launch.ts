@@ -7,7 +7,8 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { z } from "zod";
-import { ClientProblem, type LaunchOptions, type RunningDaemon } from "../client/contract.ts";
+import { ClientProblem } from "../client/contract.ts";
+import type { LaunchOptions, RunningDaemon } from "../client/local-tools.ts";
 import { logFile, prepareLog } from "./daemon-log.ts";
 import { locateGateway } from "./gateway-note.ts";
 import { asProblem, prepare, type Setting } from "./setting.ts";

@@ -1,6 +1,7 @@
 /** Channels from outside of a running factory: how they stand, whether they could work, and a message by way of trial. */
 import { Effect } from "effect";
-import { type ChannelTrial, ClientProblem, type DoctorCheck } from "../client/contract.ts";
+import { ClientProblem } from "../client/contract.ts";
+import type { ChannelTrial, DoctorCheck } from "../client/local-tools.ts";
 import { secretValues } from "../config/redact.ts";
 import { type Config, notifyChannels } from "../domain/config.ts";
 import { ChannelView, messageOf, type Note } from "../domain/notice.ts";

@@ -1,6 +1,7 @@
 /** Receipts for the command line: the factory's public key, and a look at a receipt by whoever has one. */
 import { readFile } from "node:fs/promises";
-import { ClientProblem, type ReceiptTools } from "../client/contract.ts";
+import { ClientProblem } from "../client/contract.ts";
+import type { ReceiptTools } from "../client/local-tools.ts";
 import { readKey, signingKey } from "../receipts/key.ts";
 import { keyFromPem, verifyAgainst, verifyReceipt, type Wanted } from "../receipts/verify.ts";
 import { asProblem, prepare, type Setting, settingFor } from "./setting.ts";

@@ -2,7 +2,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { Effect } from "effect";
-import { ClientProblem, type ConnectOptions } from "../client/contract.ts";
+import { ClientProblem } from "../client/contract.ts";
+import type { ConnectOptions } from "../client/local-tools.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { prepareStateDirectory, stateDirectory } from "../config/state-directory.ts";
 import { Config } from "../domain/config.ts";

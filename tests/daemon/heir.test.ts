@@ -1,7 +1,8 @@
 /** One client across gateways that come, go and freeze, the store between them, and an owner in the end. Real gateways over stand-ins. */
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
-import type { Connection, FactoryClient, LiveChange, TerminalFrame } from "../../src/client/contract.ts";
+import type { FactoryClient, LiveChange, TerminalFrame } from "../../src/client/contract.ts";
+import type { Connection } from "../../src/client/local-tools.ts";
 import { httpClient } from "../../src/client/http-client.ts";
 import { offlineLive } from "../../src/client/offline-live.ts";
 import { heir, type HeirOptions } from "../../src/daemon/heir.ts";

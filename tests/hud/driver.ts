@@ -4,7 +4,8 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { runCli } from "../../src/cli/program.ts";
 import { processTerminal } from "../../src/cli/screen.ts";
-import type { LocalTools, TerminalFrame } from "../../src/client/contract.ts";
+import type { TerminalFrame } from "../../src/client/contract.ts";
+import type { LocalTools } from "../../src/client/local-tools.ts";
 import { createLocalTools } from "../../src/daemon/tools.ts";
 import { doubleOf, recordedNow } from "./double.ts";
 

@@ -1,7 +1,7 @@
 /** `adapters`: what runs the agents, whether it is here, and whether it works. */
 import type { AdapterName } from "../../domain/agent.ts";
 import type { AdapterLoad } from "../../domain/routing.ts";
-import type { AdapterState } from "../../client/contract.ts";
+import type { AdapterState } from "../../client/local-tools.ts";
 import { oneLine } from "../../client/text/safe-text.ts";
 import { type Command, printJson, reading } from "../context.ts";
 import { exitCode } from "../problem.ts";

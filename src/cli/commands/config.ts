@@ -1,7 +1,7 @@
 /** `init` and `validate`. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ConfigProblem } from "../../client/contract.ts";
+import type { ConfigProblem } from "../../client/local-tools.ts";
 import { block, indented, oneLine, shellWord } from "../../client/text/safe-text.ts";
 import { type Command, printJson } from "../context.ts";
 import { expandHome, pathFrom } from "../place.ts";

@@ -4,7 +4,7 @@
  * I1 A daemon in the foreground ends politely at SIGINT and SIGTERM, at once at a second one, and not at SIGHUP: the terminal may close.
  * I2 `stop` has ended when the process has, and its lock with it.
  */
-import type { RunningDaemon, ServedFactory } from "../../client/contract.ts";
+import type { RunningDaemon, ServedFactory } from "../../client/local-tools.ts";
 import { type Command, type CommandContext, printJson } from "../context.ts";
 import { codeOf, listenForInterrupts } from "../interrupts.ts";
 import { again } from "../place.ts";

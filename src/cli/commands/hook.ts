@@ -6,7 +6,8 @@
  * person's settings are silent there, so that nothing is asked twice.
  */
 import type { Readable } from "node:stream";
-import { ClientProblem, type FactoryPlace, type HookTools, type StopVerdict } from "../../client/contract.ts";
+import { ClientProblem, type StopVerdict } from "../../client/contract.ts";
+import type { FactoryPlace, HookTools } from "../../client/local-tools.ts";
 import { oneLine } from "../../client/text/safe-text.ts";
 import { hookNames, hookRunIn } from "../../domain/hook-environment.ts";
 import { SessionCli } from "../../domain/session.ts";

@@ -1,5 +1,5 @@
 /** `hooks …`: entries of ours in the settings of agent CLIs. */
-import type { HookFile } from "../../client/contract.ts";
+import type { HookFile } from "../../client/local-tools.ts";
 import { oneLine } from "../../client/text/safe-text.ts";
 import { type Command, type CommandContext, printJson } from "../context.ts";
 import { exitCode } from "../problem.ts";

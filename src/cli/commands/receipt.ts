@@ -1,6 +1,7 @@
 /** `receipt …`: the signed receipt of an item, a look at one, and the key for that. */
 import { writeFileSync } from "node:fs";
-import { ClientProblem, type ReceiptTools } from "../../client/contract.ts";
+import { ClientProblem } from "../../client/contract.ts";
+import type { ReceiptTools } from "../../client/local-tools.ts";
 import { oneLine } from "../../client/text/safe-text.ts";
 import { findingsText, type Receipt, Statement } from "../../domain/receipt.ts";
 import { costText } from "../../domain/spend.ts";
