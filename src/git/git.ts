@@ -12,9 +12,13 @@ import { join } from "node:path";
 import { Data, Effect } from "effect";
 import { execa } from "execa";
 
-/** What went wrong, so that callers need not read git's wording. `locked` names the lock file that is in the way; `unswitchable`: see {@link distrusted}. */
+/**
+ * What went wrong, so that callers need not read git's wording. `locked` names the lock file that is in the way, `halfMade` the file of a worktree that
+ * another git has made and not yet written; `unswitchable`: see {@link distrusted}.
+ */
 export type GitFault =
   | { readonly kind: "locked"; readonly lock: string }
+  | { readonly kind: "halfMade"; readonly file: string }
   | { readonly kind: "noSpace" | "notWritable" | "dubiousOwner" | "notARepository" | "noGit" | "timeout" | "tooMuchOutput" | "unswitchable" | "other" };
 
 export class GitFailed extends Data.TaggedError("GitFailed")<{ readonly command: string; readonly exitCode: number | undefined; readonly stderr: string; readonly fault: GitFault; readonly stdout: Buffer }> {
@@ -85,6 +89,8 @@ const faultOf = (stderr: string): GitFault => {
   const lock = /Unable to create '(.+\.lock)': File exists|cannot lock ref .*Unable to create '(.+\.lock)'/.exec(stderr);
   const path = lock?.[1] ?? lock?.[2];
   if (path !== undefined && stderr.includes("File exists")) return { kind: "locked", lock: path };
+  const half = /failed to read (.+\/worktrees\/[^/\n]+\/commondir): Success/.exec(stderr)?.[1];
+  if (half !== undefined) return { kind: "halfMade", file: half };
   if (/No space left on device|Disk quota exceeded|Out of diskspace/.test(stderr)) return { kind: "noSpace" };
   if (/Read-only file system|Permission denied|insufficient permission|unable to create directory for/.test(stderr)) return { kind: "notWritable" };
   if (/dubious ownership/.test(stderr)) return { kind: "dubiousOwner" };
@@ -92,8 +98,14 @@ const faultOf = (stderr: string): GitFault => {
   return { kind: "other" };
 };
 
+/** Each git that asks who has a branch reads the files of every worktree, also of one that another git is just making. Milliseconds between two tries, and their number. */
+const halfMadeMs = 50, halfMadeTries = 40;
+
 /** Runs git and gives its standard output as bytes. Killed when the effect is interrupted. */
 export const gitBytes = (place: GitPlace, args: readonly string[], options: GitOptions = {}): Effect.Effect<Buffer, GitFailed> =>
+  once(place, args, options).pipe(Effect.retry({ times: halfMadeTries, while: ({ fault }) => Effect.as(Effect.sleep(fault.kind === "halfMade" ? halfMadeMs : 0), fault.kind === "halfMade") }));
+
+const once = (place: GitPlace, args: readonly string[], options: GitOptions): Effect.Effect<Buffer, GitFailed> =>
   Effect.tryPromise({
     try: (signal) => execa("git", args, {
       cwd: place.cwd, env: environment(place, options), extendEnv: false, encoding: "buffer", stripFinalNewline: false, reject: false, cancelSignal: signal,

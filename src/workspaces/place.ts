@@ -21,6 +21,7 @@ export const fromGit = (error: GitFailed): WorkspaceIo | WorkspaceUnusable => {
     case "notWritable": return new WorkspaceUnusable({ message: `the repository cannot be written: ${error.message}`, mend: "give this user write access to the repository's .git directory and the worktree root" });
     case "dubiousOwner": return new WorkspaceUnusable({ message: "the repository belongs to another user", mend: "git config --global --add safe.directory PATH" });
     case "unswitchable": return new WorkspaceUnusable({ message: error.message, mend: "take that section out of the repository's .git/config" });
+    case "halfMade": return new WorkspaceUnusable({ message: `the repository's file ${error.fault.file} is empty, and git does nothing with worktrees until it is mended`, mend: `printf '../..\\n' > ${JSON.stringify(error.fault.file)}` });
     case "noSpace": return new WorkspaceIo({ message: `no room on the disk for the worktree (git ${error.command}): free some space` });
     default: return new WorkspaceIo({ message: error.message });
   }

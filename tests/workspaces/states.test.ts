@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { WorkItemId } from "../../src/domain/ids.ts";
 import { WorkspaceUnusable } from "../../src/ports/workspaces.ts";
 import { makeWorkspaces } from "../../src/workspaces/service.ts";
 import { failure, git, item, optionsFor, repositoryAt, run, temporary, write } from "./fixture.ts";
@@ -89,6 +90,36 @@ describe("states of a repository", () => {
     mkdirSync(join(repository, ".git/worktrees/LOC-1-2"), { recursive: true });
     writeFileSync(join(repository, ".git/worktrees/LOC-1-2/locked"), "initializing");
     expect((await run(workspaces.prepare(request(repository, 2)))).branch).toBe("enact/LOC-1-2");
+  });
+
+  test("a worktree that another git is just making is waited for; one that it left half made for good is named with its mend", async () => {
+    using temp = temporary();
+    const repository = repositoryAt(join(temp.path, "repo"), { "a.txt": "1" });
+    const workspaces = makeWorkspaces(optionsFor(join(temp.path, "root")));
+    const admin = join(repository, ".git/worktrees/theirs"), file = join(admin, "commondir");
+    mkdirSync(admin, { recursive: true });
+    for (const [name, text] of [["gitdir", `${join(temp.path, "theirs", ".git")}\n`], ["HEAD", "ref: refs/heads/theirs\n"], ["commondir", ""]] as const) writeFileSync(join(admin, name), text);
+    expect(() => git(repository, "worktree", "list")).toThrow(/failed to read/);
+    // The other git is done once ours has looked for the third time.
+    const bin = join(temp.path, "bin"), looks = join(temp.path, "looks"), real = execFileSync("which", ["git"], { encoding: "utf8" }).trim(), path = process.env["PATH"] ?? "";
+    mkdirSync(bin);
+    writeFileSync(join(bin, "git"), `#!/bin/sh\n${real} "$@"; rc=$?; [ $rc = 0 ] || { echo x >> '${looks}'; [ "$(wc -l < '${looks}')" -lt 3 ] || echo ../.. > '${file}'; }; exit $rc\n`, { mode: 0o755 });
+    process.env["PATH"] = `${bin}:${path}`;
+    const made = await run(workspaces.prepare(request(repository))).finally(() => { process.env["PATH"] = path; });
+    expect(made.branch).toBe("enact/LOC-1");
+    writeFileSync(file, "");
+    const error: unknown = await failure(workspaces.prepare(request(repository, 2)));
+    expect(error).toMatchObject({ message: expect.stringContaining(file), mend: `printf '../..\\n' > ${JSON.stringify(file)}` });
+    execFileSync("sh", ["-c", error instanceof WorkspaceUnusable ? error.mend : "false"]);
+    expect((await run(workspaces.prepare(request(repository, 2)))).branch).toBe("enact/LOC-1-2");
+  });
+
+  test("many are made in one repository at the same time", async () => {
+    using temp = temporary();
+    const repository = repositoryAt(join(temp.path, "repo"), { "a.txt": "1" });
+    const workspaces = makeWorkspaces(optionsFor(join(temp.path, "root")));
+    const made = await Promise.all(Array.from({ length: 12 }, (_, n) => run(workspaces.prepare({ ...request(repository), item: WorkItemId.parse(`LOC-${n + 1}`) }))));
+    expect(made.map(({ branch }) => branch)).toEqual(Array.from({ length: 12 }, (_, n) => `enact/LOC-${n + 1}`));
   });
 });
 
