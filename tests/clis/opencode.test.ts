@@ -232,5 +232,5 @@ test("PRE-03 the probe names version and providers without a network, and says w
   expect(await probe()).toMatchObject({ ok: false, detail: expect.stringContaining("Configuration is invalid") });
   expect(await probe({ PATH: "/nonexistent" })).toMatchObject({ ok: false, detail: "opencode is not on the PATH" });
   expect(room.model.requests).toEqual([]);
-  expect(existsSync(join(home, ".config", "opencode", "node_modules"))).toBe(false);
+  expect(existsSync(join(home, ".config", "opencode", "node_modules", "@opencode-ai"))).toBe(false);
 });

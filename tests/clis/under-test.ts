@@ -49,6 +49,9 @@ export const cliUnderTest: Readonly<Record<CliName, () => CliUnderTest>> = {
       const directory = join(home, ".config", "opencode");
       await mkdir(directory, { recursive: true });
       await writeFile(join(directory, "opencode.json"), opencodeConfig(url));
+      // A home in which it has run before. In a new one each start tries to install its own package under a lock, and the one after a start that was cut off waits a minute for it.
+      await mkdir(join(directory, "node_modules"), { recursive: true });
+      await writeFile(join(directory, "package-lock.json"), JSON.stringify({ packages: { "": { dependencies: { "@opencode-ai/plugin": "*" } } } }));
       return { OPENAI_API_KEY: "test-key" };
     },
   }),
